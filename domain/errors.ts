@@ -1,0 +1,79 @@
+/**
+ * Every failure that rekey reports has one of these codes. The title is fixed text: it may travel anywhere, workflow
+ * histories included. What a person reads next to it (`detail`) is safe for operators and lies in the ledger only.
+ */
+export const codes = {
+  // reaching a system
+  issuer_unreachable: "The issuer cannot be reached",
+  issuer_auth_failed: "The connection's own login is refused by the issuer",
+  issuer_identity_changed: "The issuer is not the server it was",
+  issuer_in_recovery: "The issuer is a replica in recovery",
+  transport_unverified: "The issuer asked for a password over a way that exposes it",
+  target_unreachable: "The target cannot be reached",
+  target_read_only: "The target cannot be written",
+  target_full: "The target has no room left",
+  target_refused: "The target is outside what the settings allow",
+  target_drift: "Somebody else changed the target",
+  target_malformed: "The target's content cannot be parsed",
+  reload_failed: "The consumer could not be told to reload",
+  // rights and room
+  right_missing: "The connection lacks a right it needs",
+  principal_missing: "The principal does not exist at the issuer",
+  principal_mismatch: "The principals do not have the same rights and settings",
+  principal_owns_objects: "A login of the pair owns objects",
+  principal_is_connection: "A connection's own principal cannot be managed",
+  no_free_slot: "The issuer has no free slot for a new version",
+  // one attempt at a time
+  claim_outdated: "A newer attempt has taken over",
+  handle_taken: "The issuer answered with a version that is not ours",
+  // values
+  value_unfit: "The value is empty, redacted or has characters its place cannot hold",
+  custody_missing: "The value is not in custody",
+  custody_unreadable: "The value in custody cannot be opened",
+  custody_key_missing: "The custody key is missing",
+  // proof
+  evidence_missing: "Not every consumer has shown the evidence its policy asks for",
+  stranger_seen: "Somebody who is not registered uses the old version",
+  still_in_use: "The old version is still in use",
+  candidate_in_use: "The candidate is still in use",
+  no_consumers: "The credential has no registered consumer",
+  consumer_unhealthy: "A consumer failed while the old version was disabled",
+  death_unproven: "The ended version has not been seen refused under control",
+  candidate_refused: "The issuer does not accept the candidate",
+  // people and books
+  ledger_unreachable: "The ledger cannot be reached",
+  ledger_schema: "The ledger's schema does not fit this program",
+  temporal_unreachable: "Temporal cannot be reached",
+  restore_failed: "A consumer could not be brought back to the previous version",
+  connection_changed: "The connection was edited during the rotation",
+  demanded: "A person asked for it",
+  internal: "rekey met something it did not expect",
+} as const;
+
+export type Code = keyof typeof codes;
+
+/** Base of all errors that carry a code. `detail` says what was found and what to do next; never a foreign message. */
+export abstract class RekeyError extends Error {
+  readonly code: Code;
+  readonly detail: string;
+  constructor(code: Code, detail: string) {
+    super(`${codes[code]}: ${detail}`);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Goes away by itself: retried with back-off. */
+export class TransientError extends RekeyError {
+  override readonly name = "TransientError";
+}
+
+/** A person has to change something first: the rotation holds. */
+export class OperatorNeededError extends RekeyError {
+  override readonly name = "OperatorNeededError";
+}
+
+/** Will never work: not retried. */
+export class PermanentError extends RekeyError {
+  override readonly name = "PermanentError";
+}

@@ -1,0 +1,58 @@
+import type { z } from "zod";
+import type { ProviderContext } from "./context.ts";
+import type { Value } from "./value.ts";
+
+export interface Delivery {
+  /** The version's number at its credential. */
+  readonly version: number;
+  /** Rises per target with each delivery; a lower one never overwrites a higher one. Epoch first. */
+  readonly number: { readonly epoch: number; readonly number: number };
+  readonly value: Value;
+  /** What `observe` showed when the ledger last recorded this target; absent before the first delivery. */
+  readonly expected?: string;
+}
+
+export interface Observation {
+  /** The delivery number the target itself carries; absent when we never wrote it. */
+  readonly number?: { readonly epoch: number; readonly number: number };
+  /** Keyed digest of our keys' content, to detect drift. Not a digest that leaves the ledger. */
+  readonly digest: string;
+  /** True when our keys hold exactly the given value. */
+  readonly holds: (value: Value) => boolean;
+}
+
+export interface ConsumerFinding {
+  readonly code: import("../../domain/errors.ts").Code;
+  readonly detail: string;
+}
+
+export interface ConsumerSession {
+  /** The address a delivery writes, canonical: two registrations with one target are serialised by it. */
+  target(): string;
+  /** No effect. Says what would stop a delivery. */
+  preflight(): Promise<readonly ConsumerFinding[]>;
+  observe(): Promise<Observation>;
+  /** Compare-and-set, read back, only its own keys changed. Succeeds when it holds already. */
+  deliver(delivery: Delivery): Promise<{ readonly digest: string }>;
+  reload?(): Promise<void>;
+}
+
+export interface ConsumerOpening<Config> {
+  readonly config: Config;
+  /** What the worker's settings allow: roots, reload entries. */
+  readonly allowed: { readonly roots: readonly string[]; readonly reloads: Readonly<Record<string, ReloadEntry>> };
+  /** For the digest of observations. */
+  readonly digestKey: Uint8Array;
+}
+
+/** A way to reload, named in the worker's settings; a registration names the entry, never a path or command. */
+export type ReloadEntry =
+  | { readonly signal: "SIGHUP" | "SIGUSR1" | "SIGUSR2"; readonly pidFile: string }
+  | { readonly argv: readonly [string, ...string[]]; readonly uid?: number; readonly timeoutMs: number };
+
+export interface ConsumerDefinition<Config = unknown> {
+  readonly kind: string;
+  readonly title: string;
+  readonly configSchema: z.ZodType<Config>;
+  open(opening: ConsumerOpening<Config>, context: ProviderContext): Promise<ConsumerSession>;
+}

@@ -1,0 +1,157 @@
+import type { z } from "zod";
+import type { Claim } from "../../domain/claim.ts";
+import type { FieldDeclarations, Value } from "./value.ts";
+import type { ProviderContext } from "./context.ts";
+
+/** What is true of a kind of issuer; planner, guard, docs and conformance suite read these, nothing else. */
+export interface IssuerFacts {
+  /** `rekey`: we choose the value, custody has it before the issuer. `issuer`: it is minted and shown once. */
+  readonly chooser: "rekey" | "issuer";
+  /** How many versions can live at once in each order this kind supports. */
+  readonly slots: { readonly overlap?: number; readonly "single-slot"?: number };
+  readonly inactiveCounts: boolean;
+  readonly repeatedIssue: "same-version" | "new-version" | "destroys-old";
+  /** How long a new version may be refused, and an ended one accepted, after the call returned. Milliseconds. */
+  readonly activationLagMs: number;
+  readonly deactivationLagMs: number;
+  /** Refusal codes of `probe` that mean ended. Any other refusal is unknown. */
+  readonly endedCodes: readonly string[];
+  readonly usage: { readonly covers: "snapshot" | "log" | "last-used"; readonly grain: "version" | "principal" };
+  readonly sessionsOutliveRevocation: boolean;
+  /** In words: how a call of an outdated attempt is refused at the issuer. */
+  readonly lateCallsRefusedBy: string;
+}
+
+/** Names one call with an effect: which version, in which operation, at whose turn. */
+export interface EffectRequest {
+  readonly handle: string;
+  readonly operationKey: string;
+  readonly claim: Claim;
+}
+
+export interface ChooseRequest {
+  readonly operationKey: string;
+  /** The number of the version to make, from 1. */
+  readonly version: number;
+  /** Handles of all versions that live at the issuer and must not be touched. */
+  readonly keep: readonly string[];
+}
+
+export interface IssueRequest extends EffectRequest {
+  readonly keep: readonly string[];
+  /** Present when `facts.chooser` is `rekey`: what custody holds. */
+  readonly chosen?: Value;
+}
+
+export interface Issued {
+  readonly handle: string;
+  readonly value: Value;
+  /** The issuer's own clock when the version came into force, ISO 8601. */
+  readonly effectiveAt: string;
+}
+
+/** One thing preflight found wrong. `mend` is what to run at the issuer, ready to paste, without secrets. */
+export interface Finding {
+  readonly code: import("../../domain/errors.ts").Code;
+  readonly detail: string;
+  readonly mend?: string;
+}
+
+export interface PreflightRequest {
+  /** Handles of live versions, newest last. */
+  readonly live: readonly string[];
+  readonly instance: string;
+  readonly credential: string;
+}
+
+export interface ProbeRequest {
+  readonly handle: string;
+  readonly value: Value;
+  /** The newest version that the ledger holds as live; absent, the connection's own login is the control. */
+  readonly control?: Value;
+}
+
+/** Accepted and refused count only under controls; everything else is unknown, with a code that says why. */
+export interface ProbeAnswer {
+  readonly verdict: "accepted" | "refused" | "unknown";
+  /** `accepted`, or the issuer's refusal code, or a word for what made it unknown. */
+  readonly code: string;
+  /** Each control that was asked in the same round, with its answer. */
+  readonly controls: readonly { readonly control: string; readonly answer: string }[];
+}
+
+export interface ListedVersion {
+  readonly handle: string;
+  readonly state: "live" | "disabled" | "ended";
+  /** False when no mark of ours is on it: a stranger. */
+  readonly ours: boolean;
+}
+
+export interface SeenSession {
+  readonly principal: string;
+  readonly database: string;
+  /** Client address as the issuer sees it; `local` for a Unix socket. */
+  readonly address: string;
+  readonly applicationName: string;
+  /** Issuer's clock, ISO 8601. */
+  readonly startedAt: string;
+}
+
+export interface Usage {
+  /** Issuer's clock, ISO 8601. */
+  readonly at: string;
+  /** Keyed by handle. rekey's own sessions are left out. */
+  readonly sessions: Readonly<Record<string, readonly SeenSession[]>>;
+}
+
+export interface EndedSessions {
+  readonly ended: number;
+  readonly remaining: number;
+}
+
+export interface IssuerSession {
+  /** A stable name of the very server reached, compared before every effect. */
+  identify(): Promise<string>;
+  preflight(request: PreflightRequest): Promise<readonly Finding[]>;
+  /** Every login name this credential may use at the issuer. */
+  principals(): readonly string[];
+  /** Only where `facts.chooser` is `rekey`: makes a value and says which slot (handle) it is for. No effect. */
+  choose?(request: ChooseRequest): Promise<{ handle: string; value: Value }>;
+  issue(request: IssueRequest): Promise<Issued>;
+  /** Ends a candidate that nobody needs. Succeeds when it is gone already. */
+  abandon(request: EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } }): Promise<void>;
+  probe(request: ProbeRequest): Promise<ProbeAnswer>;
+  list(): Promise<readonly ListedVersion[]>;
+  revoke(request: EffectRequest): Promise<void>;
+  disable?(request: EffectRequest): Promise<void>;
+  enable?(request: EffectRequest & { readonly value: Value }): Promise<void>;
+  usage?(handles: readonly string[]): Promise<Usage>;
+  /** Ends what `sessionsOutliveRevocation` leaves. `before`: only sessions begun before that time (issuer's clock). */
+  endSessions?(request: EffectRequest & { readonly before?: string }): Promise<EndedSessions>;
+  close(): Promise<void>;
+}
+
+export interface IssuerOpening<Connection, Config> {
+  /** Address, TLS and so on, checked by `connectionSchema`. */
+  readonly connection: Connection;
+  /** The connection's own secret: the fields of `adminFields`. */
+  readonly admin: Value;
+  readonly config: Config;
+  readonly instance: string;
+  readonly credential: string;
+}
+
+/** A kind of issuer as data. `open` reaches the system; nothing else in the folder is exported to the rest. */
+export interface IssuerDefinition<Connection = unknown, Config = unknown> {
+  readonly kind: string;
+  readonly title: string;
+  readonly facts: IssuerFacts;
+  readonly fields: FieldDeclarations;
+  /** The one field that challenge and fingerprint use. */
+  readonly authenticator: string;
+  readonly adminFields: FieldDeclarations;
+  readonly connectionSchema: z.ZodType<Connection>;
+  readonly configSchema: z.ZodType<Config>;
+  orderOf(config: Config): "overlap" | "single-slot";
+  open(opening: IssuerOpening<Connection, Config>, context: ProviderContext): Promise<IssuerSession>;
+}
