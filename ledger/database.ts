@@ -1,0 +1,66 @@
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import { TransientError } from "../domain/errors.ts";
+import type { Tables } from "./tables.ts";
+
+export interface Ledger {
+  readonly db: Kysely<Tables>;
+  close(): Promise<void>;
+}
+
+export interface LedgerOptions {
+  /** Connections this process may hold at once. */
+  readonly connections?: number;
+  readonly applicationName?: string;
+}
+
+/** Keys of the advisory locks, one list so that no two purposes share one. */
+export const locks = { migrate: 735_390_001, seal: 735_390_002 } as const;
+
+const int8 = 20;
+
+/** Counts and ids come as numbers; one too large to be exact is refused rather than rounded. */
+function exactNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError("the ledger answered with a number too large to be exact");
+  return value;
+}
+
+const parsers: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) =>
+    Number(oid) === int8 && format !== "binary" ? exactNumber : pg.types.getTypeParser(oid, format as "text"),
+};
+
+/**
+ * Opens the ledger. The address is a PostgreSQL URL, over TCP or a socket:
+ * `postgres://user:password@host/database`, `postgres:///database?host=/folder`, `postgres://user@%2Ffolder/database`.
+ */
+export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.connections ?? 10,
+    application_name: options.applicationName ?? "rekey",
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    types: parsers,
+  });
+  // An idle connection that dies must not end the process; the next query opens another one.
+  pool.on("error", () => undefined);
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return { db, close: () => db.destroy() };
+}
+
+const networkCodes = /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)/;
+const shutdownCodes = /^(08...|57P0[123]|53300)$/;
+
+/** The error to report when the ledger did not answer; undefined when it did and the trouble is another one. */
+export function asUnreachable(error: unknown): TransientError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const isCut = /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
+  if (!isCut && !networkCodes.test(code) && !shutdownCodes.test(code)) return undefined;
+  return new TransientError(
+    "ledger_unreachable",
+    "PostgreSQL did not answer. Check that it runs and that DATABASE_URL points at it.",
+  );
+}
