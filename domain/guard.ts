@@ -1,0 +1,165 @@
+import type { Code } from "./errors.ts";
+import { meets, type Strength } from "./evidence.ts";
+
+export type GuardPurpose = "revoke" | "abandon";
+
+export interface GuardEvidence {
+  readonly strength: Strength;
+  /** Ledger sequence at which it was recorded. */
+  readonly sequence: number;
+  /** Each instance gave it and none gave the old version. */
+  readonly complete: boolean;
+  /** The number of the version that it shows. */
+  readonly handleVersion: number;
+}
+
+export interface GuardConsumer {
+  readonly consumerId: string;
+  readonly name: string;
+  /** Ledger sequence of the last delivery; absent when nothing was delivered to it. */
+  readonly deliveredAt?: number | undefined;
+  readonly evidence?: GuardEvidence | undefined;
+  readonly wanted: Strength;
+  readonly healthy: boolean;
+}
+
+/** Somebody on the version that is to end whom no registered consumer explains. */
+export interface Stranger {
+  readonly principal: string;
+  readonly address: string;
+  /** Chosen by the client, so it may hold anything. It reveals, it never excuses. */
+  readonly applicationName: string;
+}
+
+export interface GuardInput {
+  /** `abandon` ends the candidate during undo: the mirror of `revoke`. */
+  readonly purpose: GuardPurpose;
+  readonly consumers: readonly GuardConsumer[];
+  /** The version that everybody must be on: the new one for `revoke`, the previous one for `abandon`. */
+  readonly expectedVersion: number;
+  readonly strangers: readonly Stranger[];
+  /** Sessions on the version that is to end. */
+  readonly oldSessions: number;
+  /** False when the issuer declares a usage signal and it could not be read; true when it declares none. */
+  readonly usageKnown: boolean;
+  readonly windowOpen: boolean;
+  /** Keys of gaps that a person accepted by name. */
+  readonly acceptedGaps: readonly string[];
+}
+
+export interface Gap {
+  readonly code: Code;
+  /** The same for the same gap in each verdict, so that a decision can name it. */
+  readonly key: string;
+  readonly text: string;
+}
+
+export interface GuardVerdict {
+  readonly clear: boolean;
+  /** What stands in the way and nobody has accepted. */
+  readonly gaps: readonly Gap[];
+  /** What was found and goes ahead by a person's decision: the record of whom it may break. */
+  readonly accepted: readonly Gap[];
+  /** The window is shut. No gap, because nobody is asked: it opens by itself. */
+  readonly awaitsWindow: boolean;
+}
+
+/** Decides whether a version may be ended. It is clear only without any gap and with the window open. */
+export function guardVerdict(input: GuardInput): GuardVerdict {
+  const found = [
+    ...(input.consumers.length === 0 ? [noConsumers] : []),
+    ...input.consumers.flatMap((consumer) => consumerGaps(consumer, input.expectedVersion)),
+    ...input.strangers.map(strangerGap),
+    ...usageGaps(input),
+  ];
+  const unique = found.filter(
+    (gap, at) => found.findIndex((other) => other.key === gap.key) === at,
+  );
+  const gaps = unique.filter((gap) => !input.acceptedGaps.includes(gap.key));
+  const accepted = unique.filter((gap) => input.acceptedGaps.includes(gap.key));
+  return {
+    clear: gaps.length === 0 && input.windowOpen,
+    gaps,
+    accepted,
+    awaitsWindow: !input.windowOpen,
+  };
+}
+
+const noConsumers: Gap = {
+  code: "no_consumers",
+  key: "no_consumers",
+  text: "No consumer is registered, so nobody can show who uses the version. Register one, or accept that it may break someone unknown.",
+};
+
+function consumerGaps(consumer: GuardConsumer, expectedVersion: number): Gap[] {
+  const gaps: Gap[] = [];
+  const lack = evidenceLack(consumer, expectedVersion);
+  if (lack !== undefined) {
+    gaps.push({
+      code: "evidence_missing",
+      key: `evidence_missing:${consumer.consumerId}`,
+      text: `Consumer ${consumer.name}: ${lack}`,
+    });
+  }
+  if (!consumer.healthy) {
+    gaps.push({
+      code: "consumer_unhealthy",
+      key: `consumer_unhealthy:${consumer.consumerId}`,
+      text: `Consumer ${consumer.name} is not healthy. Look at it before the version is ended.`,
+    });
+  }
+  return gaps;
+}
+
+/** Why a consumer's evidence does not suffice; undefined when it does. */
+function evidenceLack(consumer: GuardConsumer, expectedVersion: number): string | undefined {
+  const { deliveredAt, evidence, wanted } = consumer;
+  if (deliveredAt === undefined) return `version ${expectedVersion} was never delivered to it.`;
+  if (evidence === undefined) return `no evidence yet; its policy asks for ${wanted}.`;
+  if (evidence.handleVersion !== expectedVersion) {
+    return `the evidence shows version ${evidence.handleVersion}, not version ${expectedVersion}.`;
+  }
+  // The same number would mean evidence that was read before the delivery was recorded.
+  if (evidence.sequence <= deliveredAt) return "the evidence is older than its last delivery.";
+  if (!evidence.complete) return "not every instance has shown the version, or one showed another.";
+  if (!meets(evidence.strength, wanted))
+    return `the evidence is ${evidence.strength}; its policy asks for ${wanted}.`;
+  return undefined;
+}
+
+function strangerGap({ principal, address, applicationName }: Stranger): Gap {
+  const key = [principal, address, applicationName]
+    .map((part) => encodeURIComponent(part.toWellFormed()))
+    .join("/");
+  return {
+    code: "stranger_seen",
+    key: `stranger_seen:${key}`,
+    text: `${printable(principal)} from ${printable(address)} (application "${printable(applicationName)}") is no registered consumer. Register it or end it.`,
+  };
+}
+
+function usageGaps({ purpose, oldSessions, usageKnown }: GuardInput): Gap[] {
+  const code = purpose === "revoke" ? "still_in_use" : "candidate_in_use";
+  const version = purpose === "revoke" ? "old version" : "candidate";
+  const gaps: Gap[] = [];
+  if (oldSessions !== 0) {
+    gaps.push({
+      code,
+      key: `${code}:sessions`,
+      text: `Sessions open on the ${version}: ${oldSessions}.`,
+    });
+  }
+  if (!usageKnown) {
+    gaps.push({
+      code,
+      key: `${code}:unknown`,
+      text: `The issuer could not say whether the ${version} is in use. Retry when it can.`,
+    });
+  }
+  return gaps;
+}
+
+/** Foreign text is shortened and loses what could forge a line of a log or a terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 63);
+}

@@ -1,0 +1,147 @@
+/** The three sequences of phases. Everything else about an order is derived from here. */
+export const orders = {
+  overlap: [
+    "reserved",
+    "issued",
+    "delivered",
+    "adopted",
+    "promoted",
+    "drained",
+    "disabled",
+    "revoking",
+    "revoked",
+    "proven",
+    "closed",
+  ],
+  "contain-first": [
+    "reserved",
+    "issued",
+    "revoking",
+    "revoked",
+    "proven",
+    "delivered",
+    "adopted",
+    "promoted",
+    "closed",
+  ],
+  "single-slot": [
+    "reserved",
+    "staged",
+    "cut",
+    "delivered",
+    "adopted",
+    "promoted",
+    "drained",
+    "ended",
+    "proven",
+    "closed",
+  ],
+} as const;
+
+export type Order = keyof typeof orders;
+export type Phase = (typeof orders)[Order][number];
+export type Direction = "forward" | "undo";
+export type Outcome = "proven" | "undone" | "closed-unproven" | "failed-before-effect";
+
+/** The step that reaches a phase. `reserved` is reached by reserving, which is no step. */
+const stepInto = {
+  issued: "issue",
+  staged: "stage",
+  cut: "cut",
+  delivered: "deliver",
+  adopted: "adopt",
+  promoted: "promote",
+  drained: "drain",
+  disabled: "disable",
+  revoking: "guard",
+  revoked: "revoke",
+  ended: "end",
+  proven: "prove",
+  closed: "close",
+} as const satisfies Record<Exclude<Phase, "reserved">, string>;
+
+/** `preflight` leads nowhere: it is repeated freely in `reserved`, before the first effect. */
+export type Step = "preflight" | (typeof stepInto)[keyof typeof stepInto];
+
+/** What takes back a phase. A phase that is absent needs nothing taken back. */
+const undoOf = {
+  reserved: "close",
+  issued: "abandon",
+  staged: "unstage",
+  cut: "cut-back",
+  delivered: "restore",
+  promoted: "demote",
+  disabled: "enable",
+} as const satisfies Partial<Record<Phase, string>>;
+
+export type UndoStep = (typeof undoOf)[keyof typeof undoOf];
+
+const noReturn = {
+  overlap: "revoking",
+  "contain-first": "revoking",
+  "single-slot": "cut",
+} as const satisfies Record<Order, Phase>;
+
+/** What decides whether a single-slot's former value can be set again. Absent means no. */
+export interface ReturnConditions {
+  readonly formerInCustody?: boolean;
+  readonly compromised?: boolean;
+}
+
+/** The phase's place in its order, from 0; -1 when the order does not have it. */
+export function placeOf(order: Order, phase: Phase): number {
+  return (orders[order] as readonly Phase[]).indexOf(phase);
+}
+
+/** The phase after this one; undefined at the end and for a phase that the order does not have. */
+export function nextPhase(order: Order, phase: Phase): Phase | undefined {
+  const place = placeOf(order, phase);
+  return place < 0 ? undefined : orders[order][place + 1];
+}
+
+/** The step that leads on from a phase; undefined when the rotation is closed. */
+export function stepFor(order: Order, phase: Phase): Step | undefined {
+  const next = nextPhase(order, phase);
+  return next === undefined || next === "reserved" ? undefined : stepInto[next];
+}
+
+/** The first phase from which there is only forward. */
+export function pointOfNoReturn(order: Order): Phase {
+  return noReturn[order];
+}
+
+/**
+ * Whether undo is refused. A single-slot's cut may be crossed back while the former value is in custody and known not
+ * to be compromised, until that value is proven dead. A phase foreign to the order counts as past: undoing it is a guess.
+ */
+export function isPastReturn(
+  order: Order,
+  phase: Phase,
+  conditions: ReturnConditions = {},
+): boolean {
+  const place = placeOf(order, phase);
+  if (place < 0) return true;
+  if (place < placeOf(order, pointOfNoReturn(order))) return false;
+  if (order !== "single-slot" || place >= placeOf(order, "proven")) return true;
+  return conditions.formerInCustody !== true || conditions.compromised !== false;
+}
+
+/** What takes a phase back. Undefined when nothing was done that needs it, or it is past the point of no return. */
+export function undoStepFor(
+  order: Order,
+  phase: Phase,
+  conditions?: ReturnConditions,
+): UndoStep | undefined {
+  if (isPastReturn(order, phase, conditions)) return undefined;
+  return (undoOf as Partial<Record<Phase, UndoStep>>)[phase];
+}
+
+/** Where undo goes from a phase. Undefined at `reserved`, whose undo is to close, and past the point of no return. */
+export function previousPhase(
+  order: Order,
+  phase: Phase,
+  conditions?: ReturnConditions,
+): Phase | undefined {
+  if (isPastReturn(order, phase, conditions)) return undefined;
+  return orders[order][placeOf(order, phase) - 1];
+}
