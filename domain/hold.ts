@@ -85,6 +85,15 @@ const guardGaps: ReadonlySet<Code> = new Set<Code>([
 /** Phases in which the version has been told to end and only its death is asked for. */
 const endingPhases: ReadonlySet<Phase> = new Set<Phase>(["revoking", "revoked", "ended"]);
 
+/** Reasons for which the question cannot be put to the issuer, perhaps never again. */
+const unreachable: ReadonlySet<Code> = new Set<Code>([
+  "issuer_unreachable",
+  "issuer_auth_failed",
+  "issuer_identity_changed",
+  "issuer_in_recovery",
+  "transport_unverified",
+]);
+
 const unproven: DecisionMeaning = {
   allowed: true,
   text: "Goes on although the version may still be accepted somewhere; the rotation will close as closed-unproven, never as proven.",
@@ -105,7 +114,9 @@ function acceptMeaning(
       ? unproven
       : no("Nothing has been ended yet, so there is no death to accept.");
   }
-  if (direction === "forward" && endingPhases.has(phase) && code === "still_in_use")
+  if (direction === "forward" && code === "still_in_use" && asksForDeath(order, phase, direction))
+    return unproven;
+  if (direction === "forward" && unreachable.has(code) && stepFor(order, phase) === "prove")
     return unproven;
   if (guardGaps.has(code)) {
     return direction === "undo"
@@ -130,7 +141,7 @@ function acceptMeaning(
 }
 
 function asksForDeath(order: Order, phase: Phase, direction: Direction): boolean {
-  if (direction === "undo") return phase === "issued" || phase === "cut";
+  if (direction === "undo") return phase === "issued" || phase === "staged" || phase === "cut";
   return endingPhases.has(phase) || (order === "single-slot" && phase === "drained");
 }
 
