@@ -125,6 +125,14 @@ describe("invariant 15: audit verify names the row", () => {
       expect(await verify()).toMatchObject({ ok: false, ...verdict });
     });
 
+  it("a row deleted with its seal, while a new row waits for its own", async () => {
+    await recordEvent(test.ledger.db, event(6));
+    await tamper("DELETE FROM audit WHERE id = 4; DELETE FROM audit_seals WHERE audit_id = 4");
+    expect(await verify()).toMatchObject({ ok: false, fault: "chain broken", rowId: 5, position: 4 });
+    await tamper("DELETE FROM audit WHERE id = 5; DELETE FROM audit_seals WHERE audit_id = 5");
+    expect(await verify()).toMatchObject({ ok: false, fault: "missing", rowId: 5 });
+  });
+
   it("a chain made shorter together with its heads, by an anchor", async () => {
     await tamper("DELETE FROM audit WHERE id > 3; DELETE FROM audit_seals WHERE position > 3; DELETE FROM audit_heads");
     expect(await verify()).toMatchObject({ ok: true, count: 3 });

@@ -79,7 +79,8 @@ async function readUnsealed(trx: Transaction<Tables>): Promise<{ count: number; 
 
 function checkLink(sealed: SealedRow, previous: Buffer, expected: number, unsealed: number | undefined): Bad | undefined {
   if (sealed.position !== expected)
-    return unsealed === undefined
+    // A row with a higher id is merely new: then the row went together with its seal, and only the place is known.
+    return unsealed === undefined || unsealed > sealed.auditId
       ? bad("chain broken", sealed.auditId, expected)
       : bad("seal missing", unsealed, expected);
   if (!sealed.previous.equals(previous)) return bad("chain broken", sealed.auditId, expected);
@@ -120,7 +121,9 @@ async function walk(trx: Transaction<Tables>, keys: PublicKeys, anchor: AuditHea
   const [left] = waiting;
   if (left !== undefined) {
     if (!isHeadGenuine(left, keys)) return bad("head signature bad", left.lastAuditId, left.position);
-    return unsealed.first === undefined ? bad("missing", left.lastAuditId, left.position) : bad("seal missing", unsealed.first, count + 1);
+    return unsealed.first === undefined || unsealed.first > left.lastAuditId
+      ? bad("missing", left.lastAuditId, left.position)
+      : bad("seal missing", unsealed.first, count + 1);
   }
   if (anchor !== undefined && anchor.position > count) return bad("shorter than anchor", anchor.lastAuditId, anchor.position);
   return { ok: true, count, heads: heads.length, unsealed: unsealed.count };
