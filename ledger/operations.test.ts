@@ -94,6 +94,28 @@ describe("reserving rotations", () => {
   });
 });
 
+describe("the audit row and the state it tells of", () => {
+  it("invariant 15: leaves no audit row of a reservation that fails at its commit", async () => {
+    const own = await withLedger();
+    const shared = test;
+    test = own;
+    try {
+      const credentials = await newCredentials(1);
+      const { db } = own.ledger;
+      await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no commit'; END$$`.execute(db);
+      await sql`
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON starts DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION refuse()`.execute(db);
+      await expect(reserveRotations(own.ledger, credentials.map(asked))).rejects.toThrow("no commit");
+      expect(await count("audit")).toBe(0);
+      expect(await count("outbox")).toBe(0);
+    } finally {
+      test = shared;
+      await own.close();
+    }
+  });
+});
+
 describe("turns", () => {
   it("gives a repeated intent the same operation and a higher claim", async () => {
     const [rotationId = ""] = await newRotations(1);
