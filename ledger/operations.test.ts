@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
+import { makeCredentials, makeRotations } from "../test/harness/rows.ts";
 import { newId } from "./new-id.ts";
 import { completeOperations, takeTurns, type Turn } from "./operations.ts";
 import { reserveRotations } from "./reserve-rotations.ts";
@@ -16,31 +17,9 @@ async function count(from: string): Promise<number> {
   return rows[0]?.n ?? -1;
 }
 
-async function newCredentials(howMany: number): Promise<readonly string[]> {
-  const team = newId("team");
-  const environment = newId("environment");
-  const connection = newId("connection");
-  const { db } = test.ledger;
-  await sql`INSERT INTO teams (id, name) VALUES (${team}, ${team})`.execute(db);
-  await sql`INSERT INTO environments (id, name) VALUES (${environment}, ${environment})`.execute(db);
-  await sql`
-    INSERT INTO connections (id, team_id, environment_id, name, kind, settings)
-    VALUES (${connection}, ${team}, ${environment}, 'orders', 'postgres-role', '{}')`.execute(db);
-  const ids = Array.from({ length: howMany }, () => newId("credential"));
-  await sql`
-    INSERT INTO credentials
-      (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, policy)
-    SELECT id, ${team}, ${environment}, ${connection}, id, 'postgres-role', 'overlap', '{}', '{"graceMs": 0}'
-    FROM unnest(${ids}::text[]) AS id`.execute(db);
-  return ids;
-}
-
+const newCredentials = (howMany: number) => makeCredentials(test.ledger, howMany);
+const newRotations = (howMany: number) => makeRotations(test.ledger, howMany);
 const asked = (credentialId: string) => ({ credentialId, requestedBy: "tok_test", reason: "due" });
-
-async function newRotations(howMany: number): Promise<readonly string[]> {
-  const credentials = await newCredentials(howMany);
-  return (await reserveRotations(test.ledger, credentials.map(asked))).map(({ rotationId }) => rotationId);
-}
 
 function only(turns: readonly Turn[]): Turn {
   const [turn] = turns;
