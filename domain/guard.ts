@@ -34,6 +34,7 @@ export interface Stranger {
 export interface GuardInput {
   /** `abandon` ends the candidate during undo: the mirror of `revoke`. */
   readonly purpose: GuardPurpose;
+  /** `revoke`: all pinned and all registered since. `abandon`: those that may hold the candidate. */
   readonly consumers: readonly GuardConsumer[];
   /** The version that everybody must be on: the new one for `revoke`, the previous one for `abandon`. */
   readonly expectedVersion: number;
@@ -67,7 +68,8 @@ export interface GuardVerdict {
 /** Decides whether a version may be ended. It is clear only without any gap and with the window open. */
 export function guardVerdict(input: GuardInput): GuardVerdict {
   const found = [
-    ...(input.consumers.length === 0 ? [noConsumers] : []),
+    // An undo that touched nobody has nobody to ask, and that is no gap.
+    ...(input.consumers.length === 0 && input.purpose === "revoke" ? [noConsumers] : []),
     ...input.consumers.flatMap((consumer) => consumerGaps(consumer, input.expectedVersion)),
     ...input.strangers.map(strangerGap),
     ...usageGaps(input),
