@@ -85,10 +85,15 @@ function refusal(command: Command, rotation: RotationState): string | undefined 
     case "acknowledge":
       if (!rotation.consumerIds.includes(command.consumerId))
         return "That consumer is not part of the rotation.";
-      // During undo a person says that the consumer is back, so any version that is not the candidate fits.
-      return rotation.direction === "forward" && command.version !== rotation.candidateVersion
-        ? `The rotation is about version ${rotation.candidateVersion}.`
-        : undefined;
+      // During undo it says that the consumer is back, so only the candidate cannot be meant.
+      if (rotation.direction === "undo") {
+        return command.version === rotation.candidateVersion
+          ? `The rotation is being undone; version ${command.version} is the one to leave.`
+          : undefined;
+      }
+      return command.version === rotation.candidateVersion
+        ? undefined
+        : `The rotation is about version ${rotation.candidateVersion}.`;
     case "approve":
       if (rotation.approvalWanted === undefined)
         return "The rotation does not wait for an approval.";
