@@ -1,0 +1,71 @@
+import { basename, dirname, isAbsolute, resolve, sep } from "node:path";
+import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
+import type { FileSystem, Ownership } from "./file-system.ts";
+
+const othersWrite = 0o022;
+const sticky = 0o1000;
+
+export interface Place {
+  readonly path: string;
+  readonly folder: string;
+  readonly name: string;
+  /** What a file written here gets: that of the present file, else ours and the mode that the registration names. */
+  readonly ownership: Ownership;
+}
+
+function refuse(detail: string): never {
+  throw new PermanentError("target_refused", detail);
+}
+
+function isInside(root: string, path: string): boolean {
+  const base = resolve(root);
+  return path.startsWith(base === sep ? sep : base + sep);
+}
+
+/** From `/` down to the folder itself, each once. */
+function foldersDownTo(folder: string): readonly string[] {
+  const parts = folder.split(sep).filter((part) => part !== "");
+  return [sep, ...parts.map((_, index) => sep + parts.slice(0, index + 1).join(sep))];
+}
+
+async function checkFolder(folder: string, root: string, fs: FileSystem): Promise<void> {
+  const found = await fs.status(folder);
+  if (found === undefined)
+    throw new OperatorNeededError("target_unreachable", `The folder ${folder} does not exist. Create it, for the worker's user only.`);
+  if (found.kind === "link") refuse(`${folder} is a link. Register the real path, and name the real root in the settings.`);
+  if (found.kind !== "folder") refuse(`${folder} is not a folder.`);
+  const below = folder === root || isInside(root, folder);
+  if (!below) {
+    // Above the root only a swap of a folder matters, and the sticky bit prevents that.
+    if ((found.mode & othersWrite) !== 0 && (found.mode & sticky) === 0)
+      refuse(`${folder}, above the root, can be written by others. Run: chmod go-w ${folder}`);
+    return;
+  }
+  if ((found.mode & othersWrite) !== 0) refuse(`${folder} can be written by others. Run: chmod go-w ${folder}`);
+  if (found.uid !== fs.uid() && found.uid !== 0)
+    refuse(`${folder} belongs to somebody else, who could swap the file. Let the worker's user or root own it.`);
+}
+
+/**
+ * Decides whether a file may be written. Because nobody else can write the folders, what was checked here cannot be
+ * swapped between the check and the write.
+ */
+export async function allowedPlace(path: string, mode: number, roots: readonly string[], fs: FileSystem): Promise<Place> {
+  if (!isAbsolute(path) || resolve(path) !== path) refuse("The path must be absolute, without '..', '.' or double slashes.");
+  // The outermost root decides: the strict rules then hold for the most folders.
+  const root = roots
+    .filter((each) => isAbsolute(each) && isInside(each, path))
+    .map((each) => resolve(each))
+    .sort((a, b) => a.length - b.length)[0];
+  if (root === undefined) refuse("The path is below none of the roots that the worker's settings name. Add its root there, or move the file.");
+  const folder = dirname(path);
+  for (const each of foldersDownTo(folder)) await checkFolder(each, root, fs);
+  const present = await fs.status(path);
+  if (present === undefined)
+    return { path, folder, name: basename(path), ownership: { mode, uid: fs.uid(), gid: fs.gid() } };
+  if (present.kind === "link") refuse("The file is a link. Register the file that it points to.");
+  if (present.kind !== "file") refuse("The path is not a plain file.");
+  if (present.uid !== fs.uid() && fs.uid() !== 0)
+    refuse("The file belongs to another user and the worker could not keep that. Run the worker as its owner.");
+  return { path, folder, name: basename(path), ownership: { mode: present.mode, uid: present.uid, gid: present.gid } };
+}

@@ -1,0 +1,150 @@
+import { malformed, type Format } from "./format.ts";
+
+/** A value's place in the text. An object also knows its members. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly members?: ReadonlyMap<string, Span>;
+  /** Of an object: the white space before its first member and before its closing brace. */
+  readonly indents?: { readonly member: string; readonly close: string };
+}
+
+const blank = /[ \t\r\n]*/y;
+const text = /"(?:[^"\\]|\\.)*"/y;
+const bare = /[^\s,\]}]+/y;
+
+/** Finds spans in text that `JSON.parse` has already accepted, so that nothing but our values is rewritten. */
+class Scanner {
+  readonly #source: string;
+  #at: number;
+
+  constructor(source: string, at: number) {
+    this.#source = source;
+    this.#at = at;
+  }
+
+  #take(pattern: RegExp): string {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#source)?.[0] ?? "";
+    this.#at += found.length;
+    return found;
+  }
+
+  value(): Span {
+    this.#take(blank);
+    const from = this.#at;
+    const first = this.#source[from];
+    if (first === "{") return this.#object(from);
+    if (first === "[") this.#array();
+    else this.#take(first === '"' ? text : bare);
+    return { from, to: this.#at };
+  }
+
+  #array(): void {
+    this.#at++;
+    this.#take(blank);
+    while (this.#source[this.#at] !== "]") {
+      this.value();
+      this.#take(blank);
+      if (this.#source[this.#at] === ",") this.#at++;
+      this.#take(blank);
+    }
+    this.#at++;
+  }
+
+  #object(from: number): Span {
+    this.#at++;
+    const members = new Map<string, Span>();
+    const member = this.#take(blank);
+    let close = member;
+    while (this.#source[this.#at] !== "}") {
+      const name = JSON.parse(this.#take(text)) as string;
+      if (members.has(name)) malformed("An object has one key twice.");
+      this.#take(blank);
+      this.#at++;
+      members.set(name, this.value());
+      close = this.#take(blank);
+      if (this.#source[this.#at] !== ",") continue;
+      this.#at++;
+      this.#take(blank);
+    }
+    this.#at++;
+    return { from, to: this.#at, members, indents: { member, close } };
+  }
+}
+
+function scan(source: string): Span {
+  const mark = source.startsWith("\uFEFF") ? 1 : 0;
+  try {
+    JSON.parse(source.slice(mark));
+  } catch {
+    malformed("The file is not JSON.");
+  }
+  const root = new Scanner(source, mark).value();
+  if (root.members === undefined) malformed("The file's outermost value is not an object.");
+  return root;
+}
+
+/** The deepest place on the way to a key, and the names that are still missing. */
+function walk(root: Span, key: string): { readonly span: Span; readonly missing: readonly string[] } {
+  let span = root;
+  const names = key.split(".");
+  for (const [index, name] of names.entries()) {
+    if (span.members === undefined) malformed(`The way to "${key}" leads through something that is not an object.`);
+    const next = span.members.get(name);
+    if (next === undefined) return { span, missing: names.slice(index) };
+    span = next;
+  }
+  return { span, missing: [] };
+}
+
+function insert(source: string, parent: Span, missing: readonly string[], literal: string): string {
+  const [name = "", ...deeper] = missing;
+  const inner = deeper.reduceRight((value, each) => `{${JSON.stringify(each)}: ${value}}`, literal);
+  const member = `${JSON.stringify(name)}: ${inner}`;
+  const { member: lead, close } = parent.indents ?? { member: "", close: "" };
+  const isEmpty = parent.members?.size === 0;
+  const before = source.slice(0, parent.to - 1 - close.length);
+  const separator = isEmpty ? lead : `,${lead === "" ? " " : lead}`;
+  return before + separator + member + close + source.slice(parent.to - 1);
+}
+
+export const json: Format = {
+  read(source, keys) {
+    const root = scan(source);
+    const held = keys.map((key) => {
+      const { span, missing } = walk(root, key);
+      if (missing.length > 0) return [key, undefined];
+      const value: unknown = JSON.parse(source.slice(span.from, span.to));
+      if (typeof value === "object" && value !== null) return malformed(`"${key}" holds an object or a list, not a text.`);
+      return [key, value === null ? undefined : String(value)];
+    });
+    return Object.fromEntries(held) as Record<string, string | undefined>;
+  },
+  write(source, entries) {
+    let result = source ?? "{\n}\n";
+    if (source === undefined || source.trim() === "") result = "{\n}\n";
+    for (const [key, value] of Object.entries(entries)) {
+      const literal = JSON.stringify(value);
+      const { span, missing } = walk(scan(result), key);
+      result =
+        missing.length > 0
+          ? insert(result, span, missing, literal)
+          : result.slice(0, span.from) + literal + result.slice(span.to);
+    }
+    return result;
+  },
+  foreign(source, keys) {
+    // Values as written, by their path: numbers beyond a double's precision are compared too.
+    const leaves: [string, string][] = [];
+    const ours = new Set(keys.map((key) => JSON.stringify(key.split("."))));
+    const visit = (span: Span, path: readonly string[]): void => {
+      if (ours.has(JSON.stringify(path))) return;
+      if (span.members === undefined || (span.members.size === 0 && path.length > 0))
+        leaves.push([JSON.stringify(path), source.slice(span.from, span.to)]);
+      for (const [name, member] of span.members ?? []) visit(member, [...path, name]);
+    };
+    visit(scan(source), []);
+    return leaves;
+  },
+};
