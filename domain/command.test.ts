@@ -189,3 +189,11 @@ test("a closed rotation hears nothing, and every refusal is a sentence", () => {
     ...["pause", "resume", "abort", "extend", "expedite", "decide", "acknowledge", "approve"],
   ]);
 });
+
+test("what is heard says ok and nothing else, what is refused says why", () => {
+  expect(admit({ kind: "pause" }, state)).toEqual({ ok: true });
+  expect(admit({ kind: "resume" }, state)).toEqual({
+    ok: false,
+    reason: "The rotation is not paused.",
+  });
+});
