@@ -69,7 +69,10 @@ describe("embedded custody", () => {
     await custody.putManyIfAbsent([a, b].map((ref) => ({ ref, value })));
     await sql`UPDATE custody_values SET key = 'x' WHERE key = ${custodyKey(a)}`.execute(test.ledger.db);
     await sql`UPDATE custody_values SET key = ${custodyKey(a)} WHERE key = ${custodyKey(b)}`.execute(test.ledger.db);
-    await expect(custody.get(a)).rejects.toMatchObject({ code: "custody_unreadable", detail: expect.stringContaining("swapped") });
+    await expect(custody.get(a)).rejects.toMatchObject({
+      code: "custody_unreadable",
+      detail: expect.stringContaining("swapped"),
+    });
   });
 
   it("opens nothing under another instance, row, pool or binding", async () => {
@@ -78,7 +81,9 @@ describe("embedded custody", () => {
     await custody.putIfAbsent(ref, value);
     for (const change of [{ instance: "i" }, { row: "r" }, { pool: "p" }, { binding: "digest-2" }])
       await expect(custody.get({ ...ref, ...change })).rejects.toMatchObject({ code: "custody_unreadable" });
-    await expect(custody.get({ ...ref, binding: "digest-2" })).rejects.toMatchObject({ detail: expect.stringContaining("settings changed") });
+    await expect(custody.get({ ...ref, binding: "digest-2" })).rejects.toMatchObject({
+      detail: expect.stringContaining("settings changed"),
+    });
   });
 
   for (const column of ["wrapped_key", "nonce", "wrap_nonce", "ciphertext", "key_check"])
@@ -87,7 +92,9 @@ describe("embedded custody", () => {
       const custody = custodyWith(first);
       await custody.putIfAbsent(ref, value);
       const name = sql.ref(column);
-      await sql`UPDATE custody_values SET ${name} = set_bit(${name}, 3, 1 - get_bit(${name}, 3)) WHERE key = ${custodyKey(ref)}`.execute(test.ledger.db);
+      await sql`UPDATE custody_values SET ${name} = set_bit(${name}, 3, 1 - get_bit(${name}, 3)) WHERE key = ${custodyKey(ref)}`.execute(
+        test.ledger.db,
+      );
       await expect(custody.get(ref)).rejects.toMatchObject({ code: "custody_unreadable" });
     });
 
@@ -112,7 +119,9 @@ describe("embedded custody", () => {
     const ref = freshRef();
     await custodyWith(first).putIfAbsent(ref, value);
     await expect(
-      sql`UPDATE custody_values SET ciphertext = left(encode(ciphertext, 'hex'), 16)::bytea WHERE key = ${custodyKey(ref)}`.execute(test.ledger.db),
+      sql`UPDATE custody_values SET ciphertext = left(encode(ciphertext, 'hex'), 16)::bytea WHERE key = ${custodyKey(ref)}`.execute(
+        test.ledger.db,
+      ),
     ).rejects.toThrow("ciphertext");
   });
 });

@@ -68,7 +68,10 @@ function altered(ref: CustodyRef, keyId: string): PermanentError {
 /** The inverse of `sealBytes`; says which key is missing or wrong, and when a row lies where it does not belong. */
 export function openBytes(ref: CustodyRef, row: CustodyRow, keys: KeyRing): Buffer {
   if (row.format !== format)
-    throw new PermanentError("custody_unreadable", `The value has format ${row.format}, which only a newer release can open.`);
+    throw new PermanentError(
+      "custody_unreadable",
+      `The value has format ${row.format}, which only a newer release can open.`,
+    );
   const kek = keys.find(row.keyId);
   if (kek === undefined)
     throw new OperatorNeededError(

@@ -36,13 +36,17 @@ for (const mode of [0o640, 0o604, 0o620])
   it(`refuses mode ${mode.toString(8)}`, async () => {
     await openKeyFile(path, { create: true });
     await chmod(path, mode);
-    await expect(openKeyFile(path, { create: true })).rejects.toMatchObject({ detail: expect.stringContaining("chmod 600") });
+    await expect(openKeyFile(path, { create: true })).rejects.toMatchObject({
+      detail: expect.stringContaining("chmod 600"),
+    });
   });
 
 it("refuses a link, and a file that is something else, without showing its content", async () => {
   await openKeyFile(path, { create: true });
   await symlink(path, join(folder, "link"));
-  await expect(openKeyFile(join(folder, "link"), { create: false })).rejects.toMatchObject({ detail: expect.stringContaining("symbolic link") });
+  await expect(openKeyFile(join(folder, "link"), { create: false })).rejects.toMatchObject({
+    detail: expect.stringContaining("symbolic link"),
+  });
   await writeFile(join(folder, "other"), "canary-text", { mode: 0o600 });
   const error: unknown = await openKeyFile(join(folder, "other"), { create: true }).catch((caught: unknown) => caught);
   expect(String(error)).toContain("not a key file");

@@ -60,7 +60,8 @@ function parse(path: string, text: string): readonly StoredKey[] {
   const { format: found, keys } = (content ?? {}) as { format?: unknown; keys?: unknown };
   if (found !== format || !Array.isArray(keys) || !keys.every(isStoredKey))
     throw fail(`${path} is not a key file of rekey. Restore it from where you keep it.`);
-  if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw fail(`${path} holds two keys with one id. Remove one.`);
+  if (new Set(keys.map(({ id }) => id)).size !== keys.length)
+    throw fail(`${path} holds two keys with one id. Remove one.`);
   return keys;
 }
 
@@ -78,8 +79,12 @@ async function read(path: string): Promise<readonly StoredKey[] | undefined> {
   try {
     const { mode, uid } = await file.stat();
     if ((mode & 0o170000) !== 0o100000) throw fail(`${path} is not a regular file.`);
-    if ((mode & 0o077) !== 0) throw fail(`${path} can be read by others. Run \`chmod 600 ${path}\`, and replace the keys if others could log in.`);
-    if (uid !== process.geteuid?.()) throw fail(`${path} belongs to another user. Let the user that runs rekey own it.`);
+    if ((mode & 0o077) !== 0)
+      throw fail(
+        `${path} can be read by others. Run \`chmod 600 ${path}\`, and replace the keys if others could log in.`,
+      );
+    if (uid !== process.geteuid?.())
+      throw fail(`${path} belongs to another user. Let the user that runs rekey own it.`);
     return parse(path, await file.readFile("utf8"));
   } finally {
     await file.close();
@@ -92,7 +97,11 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** Writes a complete, synced file beside the path and puts it in place; never shows anybody half a key. */
-async function place(path: string, keys: readonly StoredKey[], put: (from: string, to: string) => Promise<void>): Promise<void> {
+async function place(
+  path: string,
+  keys: readonly StoredKey[],
+  put: (from: string, to: string) => Promise<void>,
+): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
   const file = await open(draft, "wx", 0o600);
   try {
@@ -124,7 +133,8 @@ function toRing(keys: readonly StoredKey[]): KeyRing {
 export async function openKeyFile(path: string, options: { readonly create: boolean }): Promise<KeyRing> {
   const found = await read(path);
   if (found !== undefined) return toRing(found);
-  if (!options.create) throw fail(`${path} does not exist. Restore it from where you keep it; without it no value can be opened.`);
+  if (!options.create)
+    throw fail(`${path} does not exist. Restore it from where you keep it; without it no value can be opened.`);
   await place(path, [newKey("all")], link).catch((error: unknown) => {
     if (errorCode(error) !== "EEXIST") throw error;
   });
@@ -142,5 +152,9 @@ export async function addKey(path: string): Promise<string> {
 /** From the next start on, everything is written under the newest key. */
 export async function useNewestKey(path: string): Promise<void> {
   const keys = (await read(path)) ?? [];
-  await place(path, keys.map((key) => ({ ...key, use: "all" as const })), rename);
+  await place(
+    path,
+    keys.map((key) => ({ ...key, use: "all" as const })),
+    rename,
+  );
 }

@@ -17,7 +17,9 @@ export interface Scrubber {
 /** Base64 of the bytes wherever they may lie in a longer encoded text: less what the neighbours' bits touch. */
 function base64Cores(bytes: Buffer): readonly string[] {
   return [0, 1, 2].map((shift) => {
-    const encoded = Buffer.concat([Buffer.alloc(shift), bytes]).toString("base64").replace(/=+$/, "");
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes])
+      .toString("base64")
+      .replace(/=+$/, "");
     const isCut = (bytes.length + shift) % 3 !== 0;
     return encoded.slice(shift === 0 ? 0 : shift + 1, isCut ? -1 : undefined);
   });

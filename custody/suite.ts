@@ -68,7 +68,9 @@ export const custodyClauses: readonly CustodyClause[] = [
     name: "lets one of many simultaneous puts win, and tells it to all",
     async check({ custody, other, freshRef }) {
       const ref = freshRef();
-      const puts = Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? custody : other).putIfAbsent(ref, value(`password-${n}`)));
+      const puts = Array.from({ length: 8 }, (_, n) =>
+        (n % 2 === 0 ? custody : other).putIfAbsent(ref, value(`password-${n}`)),
+      );
       const winners = new Set((await Promise.all(puts)).map(passwordOf));
       assert.equal(winners.size, 1);
       assert.deepEqual([...winners], [passwordOf(await custody.get(ref))]);
@@ -101,9 +103,15 @@ export const custodyClauses: readonly CustodyClause[] = [
       const [a, b, absent] = [freshRef(), freshRef(), freshRef()];
       await custody.putIfAbsent(b, value("taken-before"));
       const put = await custody.putManyIfAbsent([a, b].map((ref, n) => ({ ref, value: value(`password-${n}`) })));
-      assert.deepEqual(put.map((answer) => passwordOf(answer as Value)), ["password-0", "taken-before"]);
+      assert.deepEqual(
+        put.map((answer) => passwordOf(answer as Value)),
+        ["password-0", "taken-before"],
+      );
       const got = await custody.getMany([b, absent, a]);
-      assert.deepEqual(got.map((answer) => passwordOf(answer as Value)), ["taken-before", undefined, "password-0"]);
+      assert.deepEqual(
+        got.map((answer) => passwordOf(answer as Value)),
+        ["taken-before", undefined, "password-0"],
+      );
       await custody.forgetMany([a, b]);
       assert.deepEqual(await custody.getMany([a, b]), [undefined, undefined]);
     },

@@ -28,6 +28,9 @@ export function decodeValue(bytes: Buffer): Value {
     fields = undefined;
   }
   if (!Array.isArray(fields) || fields.length === 0 || !fields.every(isField))
-    throw new PermanentError("custody_unreadable", "The opened value has an unknown form. A newer release may have written it.");
+    throw new PermanentError(
+      "custody_unreadable",
+      "The opened value has an unknown form. A newer release may have written it.",
+    );
   return Object.fromEntries(fields.map(([name, kind, text]) => [name, kind === "secret" ? new Secret(text) : text]));
 }

@@ -51,9 +51,7 @@ describe("abort", () => {
 
   test("an urgent rotation is aborted only while no candidate can exist", () => {
     expect(refusal({ kind: "abort" }, { urgent: true })).toContain("candidate may exist");
-    expect(
-      refusal({ kind: "abort" }, { urgent: true, issueIntended: false, phase: "reserved" }),
-    ).toBeUndefined();
+    expect(refusal({ kind: "abort" }, { urgent: true, issueIntended: false, phase: "reserved" })).toBeUndefined();
   });
 });
 
@@ -66,9 +64,7 @@ describe("pause, resume and expedite", () => {
   });
 
   test("invariant 11: an urgent rotation is not paused, and becomes urgent once", () => {
-    expect(refusal({ kind: "pause" }, { urgent: true })).toBe(
-      "An urgent rotation cannot be paused.",
-    );
+    expect(refusal({ kind: "pause" }, { urgent: true })).toBe("An urgent rotation cannot be paused.");
     expect(refusal({ kind: "expedite" })).toBeUndefined();
     expect(refusal({ kind: "expedite" }, { urgent: true })).toBe("The rotation is urgent already.");
   });
@@ -81,26 +77,15 @@ describe("extend", () => {
     const heard = (order: Order): Phase[] =>
       orders[order].filter((phase) => refusal(extend, { order, phase }) === undefined);
     expect(heard("overlap")).toEqual(["reserved", "issued", "delivered", "adopted", "promoted"]);
-    expect(heard("single-slot")).toEqual([
-      "reserved",
-      "staged",
-      "cut",
-      "delivered",
-      "adopted",
-      "promoted",
-    ]);
+    expect(heard("single-slot")).toEqual(["reserved", "staged", "cut", "delivered", "adopted", "promoted"]);
     expect(heard("contain-first")).toEqual([]);
     expect(refusal(extend, { phase: "drained" })).toBe("The grace is over.");
   });
 
   test("it is refused where there is no grace", () => {
     expect(refusal(extend, { urgent: true })).toBe("An urgent rotation has no grace.");
-    expect(refusal(extend, { direction: "undo" })).toBe(
-      "The rotation is being undone; it has no grace.",
-    );
-    expect(refusal(extend, { order: "contain-first" })).toBe(
-      "A contain-first rotation has no grace.",
-    );
+    expect(refusal(extend, { direction: "undo" })).toBe("The rotation is being undone; it has no grace.");
+    expect(refusal(extend, { order: "contain-first" })).toBe("A contain-first rotation has no grace.");
   });
 
   test("it wants a whole number of milliseconds above zero", () => {
@@ -115,16 +100,12 @@ describe("decide", () => {
   test("it answers the open hold and no other", () => {
     expect(refusal(decide, { hold })).toBeUndefined();
     expect(refusal(decide)).toBe("The rotation does not wait for a decision.");
-    expect(refusal({ ...decide, holdId: "hld_0" }, { hold })).toContain(
-      "read the one that is open now",
-    );
+    expect(refusal({ ...decide, holdId: "hld_0" }, { hold })).toContain("read the one that is open now");
   });
 
   test("an accept names every gap; a retry need not", () => {
     const two = { ...hold, gaps: [...hold.gaps, "stranger_seen:x", "stranger_seen:y"] };
-    expect(refusal(decide, { hold: two })).toBe(
-      "The decision does not name: stranger_seen:x, stranger_seen:y.",
-    );
+    expect(refusal(decide, { hold: two })).toBe("The decision does not name: stranger_seen:x, stranger_seen:y.");
     expect(refusal({ ...decide, gaps: two.gaps }, { hold: two })).toBeUndefined();
     expect(refusal({ ...decide, decision: "retry", gaps: [] }, { hold: two })).toBeUndefined();
   });
@@ -137,9 +118,7 @@ describe("decide", () => {
     expect(refusal(decide, { hold: drift })).toContain("cannot be accepted");
     const cut = { hold, order: "single-slot", phase: "cut" } as const;
     expect(refusal(rollBack, cut)).toBeDefined();
-    expect(
-      refusal(rollBack, { ...cut, conditions: { formerInCustody: true, compromised: false } }),
-    ).toBeUndefined();
+    expect(refusal(rollBack, { ...cut, conditions: { formerInCustody: true, compromised: false } })).toBeUndefined();
   });
 });
 
@@ -148,9 +127,7 @@ describe("acknowledge and approve", () => {
 
   test("an acknowledgement is for a consumer of the rotation and for its candidate", () => {
     expect(refusal(acknowledge)).toBeUndefined();
-    expect(refusal({ ...acknowledge, consumerId: "con_z" })).toBe(
-      "That consumer is not part of the rotation.",
-    );
+    expect(refusal({ ...acknowledge, consumerId: "con_z" })).toBe("That consumer is not part of the rotation.");
     expect(refusal({ ...acknowledge, version: 1 })).toBe("The rotation is about version 2.");
   });
 

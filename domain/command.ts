@@ -1,12 +1,6 @@
 import type { Code } from "./errors.ts";
 import { decisionsFor, type Decision } from "./hold.ts";
-import {
-  isPastReturn,
-  type Direction,
-  type Order,
-  type Phase,
-  type ReturnConditions,
-} from "./order.ts";
+import { isPastReturn, type Direction, type Order, type Phase, type ReturnConditions } from "./order.ts";
 
 export const commandKinds = [
   "pause",
@@ -62,8 +56,7 @@ export type Admission = { readonly ok: true } | { readonly ok: false; readonly r
 
 /** Whether a command fits the rotation as it is now. Asked when it is given and again by the step that consumes it. */
 export function admit(command: Command, rotation: RotationState): Admission {
-  const reason =
-    rotation.phase === "closed" ? "The rotation is closed." : refusal(command, rotation);
+  const reason = rotation.phase === "closed" ? "The rotation is closed." : refusal(command, rotation);
   return reason === undefined ? { ok: true } : { ok: false, reason };
 }
 
@@ -83,8 +76,7 @@ function refusal(command: Command, rotation: RotationState): string | undefined 
     case "decide":
       return decideRefusal(command, rotation);
     case "acknowledge":
-      if (!rotation.consumerIds.includes(command.consumerId))
-        return "That consumer is not part of the rotation.";
+      if (!rotation.consumerIds.includes(command.consumerId)) return "That consumer is not part of the rotation.";
       // During undo it says that the consumer is back, so only the candidate cannot be meant.
       if (rotation.direction === "undo") {
         return command.version === rotation.candidateVersion
@@ -95,8 +87,7 @@ function refusal(command: Command, rotation: RotationState): string | undefined 
         ? undefined
         : `The rotation is about version ${rotation.candidateVersion}.`;
     case "approve":
-      if (rotation.approvalWanted === undefined)
-        return "The rotation does not wait for an approval.";
+      if (rotation.approvalWanted === undefined) return "The rotation does not wait for an approval.";
       return command.planDigest === rotation.approvalWanted
         ? undefined
         : "The plan has changed since; read it again and approve what it says now.";
@@ -114,9 +105,7 @@ function abortRefusal({
   if (direction === "undo") return "The rotation is already being undone.";
   if (isPastReturn(order, phase, conditions))
     return "The rotation is past its point of no return; it only goes forward.";
-  return urgent && issueIntended
-    ? "An urgent rotation whose candidate may exist is not aborted."
-    : undefined;
+  return urgent && issueIntended ? "An urgent rotation whose candidate may exist is not aborted." : undefined;
 }
 
 /** The grace ends where the rotation is drained; afterwards there is nothing left to extend. */
@@ -130,10 +119,7 @@ const beforeDrained: ReadonlySet<Phase> = new Set<Phase>([
   "promoted",
 ]);
 
-function extendRefusal(
-  byMs: number,
-  { order, phase, direction, urgent }: RotationState,
-): string | undefined {
+function extendRefusal(byMs: number, { order, phase, direction, urgent }: RotationState): string | undefined {
   if (!Number.isSafeInteger(byMs) || byMs <= 0)
     return "The extension must be a whole number of milliseconds above zero.";
   if (urgent) return "An urgent rotation has no grace.";
@@ -142,17 +128,12 @@ function extendRefusal(
   return beforeDrained.has(phase) ? undefined : "The grace is over.";
 }
 
-function decideRefusal(
-  command: Command & { kind: "decide" },
-  rotation: RotationState,
-): string | undefined {
+function decideRefusal(command: Command & { kind: "decide" }, rotation: RotationState): string | undefined {
   const { hold, order, phase, direction, conditions } = rotation;
   if (hold === undefined) return "The rotation does not wait for a decision.";
-  if (command.holdId !== hold.holdId)
-    return "That hold is answered; read the one that is open now.";
+  if (command.holdId !== hold.holdId) return "That hold is answered; read the one that is open now.";
   const unseen = hold.gaps.filter((gap) => !command.gaps.includes(gap));
-  if (command.decision === "accept" && unseen.length > 0)
-    return `The decision does not name: ${unseen.join(", ")}.`;
+  if (command.decision === "accept" && unseen.length > 0) return `The decision does not name: ${unseen.join(", ")}.`;
   const meaning = decisionsFor(order, phase, direction, hold.code, conditions)[command.decision];
   return meaning.allowed ? undefined : meaning.text;
 }

@@ -17,8 +17,5 @@ export interface EvidenceOffer {
 
 /** The default policy: the strongest evidence that needs no change to the application. Every target can be read back. */
 export function bestWithoutChange(offers: readonly EvidenceOffer[]): Strength {
-  return (
-    strengths.find((strength) => offers.some((o) => !o.needsChange && o.strength === strength)) ??
-    "delivered"
-  );
+  return strengths.find((strength) => offers.some((o) => !o.needsChange && o.strength === strength)) ?? "delivered";
 }

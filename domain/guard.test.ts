@@ -48,12 +48,8 @@ describe("invariant 4: proof before revocation", () => {
   });
 
   test("a consumer whose evidence does not suffice is a gap that says why", () => {
-    expect(textOf({ deliveredAt: undefined })).toBe(
-      "Consumer shop: version 2 was never delivered to it.",
-    );
-    expect(textOf({ evidence: undefined })).toBe(
-      "Consumer shop: no evidence yet; its policy asks for observed.",
-    );
+    expect(textOf({ deliveredAt: undefined })).toBe("Consumer shop: version 2 was never delivered to it.");
+    expect(textOf({ evidence: undefined })).toBe("Consumer shop: no evidence yet; its policy asks for observed.");
     expect(textOf({ evidence: { ...evidence, handleVersion: 1 } })).toBe(
       "Consumer shop: the evidence shows version 1, not version 2.",
     );
@@ -67,9 +63,7 @@ describe("invariant 4: proof before revocation", () => {
     expect(textOf({ wanted: "attested" })).toBe(
       "Consumer shop: the evidence is observed; its policy asks for attested.",
     );
-    expect(textOf({ healthy: false })).toBe(
-      "Consumer shop is not healthy. Look at it before the version is ended.",
-    );
+    expect(textOf({ healthy: false })).toBe("Consumer shop is not healthy. Look at it before the version is ended.");
   });
 
   test("each consumer is judged for itself and named by its id", () => {
@@ -157,9 +151,7 @@ describe("strangers", () => {
   test("accepting one stranger does not accept another", () => {
     const acceptedGaps = keysOf({ strangers: [stranger] });
     const other = { ...stranger, applicationName: "pg_dump" };
-    expect(keysOf({ strangers: [stranger, other], acceptedGaps })).toEqual([
-      "stranger_seen:app_a/10.0.0.9/pg_dump",
-    ]);
+    expect(keysOf({ strangers: [stranger, other], acceptedGaps })).toEqual(["stranger_seen:app_a/10.0.0.9/pg_dump"]);
   });
 });
 
@@ -179,9 +171,7 @@ describe("windows and decisions", () => {
     expect(verdict.clear).toBe(true);
     expect(verdict.gaps).toEqual([]);
     expect(verdict.accepted.map((gap) => gap.key)).toEqual(["evidence_missing:con_a"]);
-    expect(
-      keysOf({ consumers, acceptedGaps: ["evidence_missing:con_b", "evidence_missing"] }),
-    ).toHaveLength(1);
+    expect(keysOf({ consumers, acceptedGaps: ["evidence_missing:con_b", "evidence_missing"] })).toHaveLength(1);
   });
 });
 
@@ -201,12 +191,7 @@ const anyConsumer: fc.Arbitrary<GuardConsumer> = fc.record({
   wanted: fc.constantFrom(...strengths),
   healthy: fc.boolean(),
 });
-const gapKeys = [
-  "no_consumers",
-  "evidence_missing:con_a",
-  "consumer_unhealthy:con_b",
-  "still_in_use:sessions",
-];
+const gapKeys = ["no_consumers", "evidence_missing:con_a", "consumer_unhealthy:con_b", "still_in_use:sessions"];
 const anyInput: fc.Arbitrary<GuardInput> = fc.record({
   purpose: fc.constantFrom("revoke", "abandon"),
   consumers: fc.array(anyConsumer, { maxLength: 3 }),
@@ -277,9 +262,7 @@ describe("whatever the input", () => {
   test("accepting more never opens a gap, and accepting every gap leaves only the window", () => {
     fc.assert(
       fc.property(anyInput, (input) => {
-        const acceptedGaps = guardVerdict({ ...input, acceptedGaps: [] }).gaps.map(
-          (gap) => gap.key,
-        );
+        const acceptedGaps = guardVerdict({ ...input, acceptedGaps: [] }).gaps.map((gap) => gap.key);
         expect(guardVerdict({ ...input, acceptedGaps }).gaps).toEqual([]);
         expect(guardVerdict(input).gaps.length).toBeLessThanOrEqual(acceptedGaps.length);
       }),

@@ -74,9 +74,7 @@ export function guardVerdict(input: GuardInput): GuardVerdict {
     ...input.strangers.map(strangerGap),
     ...usageGaps(input),
   ];
-  const unique = found.filter(
-    (gap, at) => found.findIndex((other) => other.key === gap.key) === at,
-  );
+  const unique = found.filter((gap, at) => found.findIndex((other) => other.key === gap.key) === at);
   const gaps = unique.filter((gap) => !input.acceptedGaps.includes(gap.key));
   const accepted = unique.filter((gap) => input.acceptedGaps.includes(gap.key));
   return {
@@ -124,15 +122,12 @@ function evidenceLack(consumer: GuardConsumer, expectedVersion: number): string 
   // The same number would mean evidence that was read before the delivery was recorded.
   if (evidence.sequence <= deliveredAt) return "the evidence is older than its last delivery.";
   if (!evidence.complete) return "not every instance has shown the version, or one showed another.";
-  if (!meets(evidence.strength, wanted))
-    return `the evidence is ${evidence.strength}; its policy asks for ${wanted}.`;
+  if (!meets(evidence.strength, wanted)) return `the evidence is ${evidence.strength}; its policy asks for ${wanted}.`;
   return undefined;
 }
 
 function strangerGap({ principal, address, applicationName }: Stranger): Gap {
-  const key = [principal, address, applicationName]
-    .map((part) => encodeURIComponent(part.toWellFormed()))
-    .join("/");
+  const key = [principal, address, applicationName].map((part) => encodeURIComponent(part.toWellFormed())).join("/");
   return {
     code: "stranger_seen",
     key: `stranger_seen:${key}`,

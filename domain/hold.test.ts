@@ -81,9 +81,7 @@ describe("accept", () => {
           expect(accept(order, "closed", direction, code)).toMatchObject({ allowed: false });
         }
       }
-      expect(accept(order, "reserved", "forward", "no_consumers").text).toContain(
-        "nothing to accept",
-      );
+      expect(accept(order, "reserved", "forward", "no_consumers").text).toContain("nothing to accept");
     }
   });
 
@@ -102,22 +100,14 @@ describe("accept", () => {
   test("invariant 5: a death accepted without proof closes as closed-unproven, and only where something was ended", () => {
     const where = [
       ...["overlap/forward/revoking", "overlap/forward/revoked", "overlap/undo/issued"],
-      ...[
-        "contain-first/forward/revoking",
-        "contain-first/forward/revoked",
-        "contain-first/undo/issued",
-      ],
+      ...["contain-first/forward/revoking", "contain-first/forward/revoked", "contain-first/undo/issued"],
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
       ...["single-slot/undo/staged", "single-slot/undo/cut"],
     ];
     expect(places("death_unproven", unproven)).toEqual(where);
     expect(places("death_unproven", (meaning) => meaning.allowed)).toEqual(where);
-    expect(accept("overlap", "revoked", "forward", "death_unproven").text).toContain(
-      "never as proven",
-    );
-    expect(accept("overlap", "issued", "forward", "death_unproven").text).toContain(
-      "no death to accept",
-    );
+    expect(accept("overlap", "revoked", "forward", "death_unproven").text).toContain("never as proven");
+    expect(accept("overlap", "issued", "forward", "death_unproven").text).toContain("no death to accept");
   });
 
   test("sessions that do not end after the revocation count as a death without proof", () => {
@@ -129,11 +119,7 @@ describe("accept", () => {
   });
 
   test("an issuer that can no longer be asked lets only the proof be given up", () => {
-    const where = [
-      "overlap/forward/revoked",
-      "contain-first/forward/revoked",
-      "single-slot/forward/ended",
-    ];
+    const where = ["overlap/forward/revoked", "contain-first/forward/revoked", "single-slot/forward/ended"];
     for (const code of [
       "issuer_unreachable",
       "issuer_auth_failed",
@@ -160,9 +146,7 @@ describe("accept", () => {
     ] as const) {
       const forward = accept("overlap", "drained", "forward", code);
       expect(forward.allowed, code).toBe(true);
-      expect(forward.text).toContain(
-        "may break the consumers named in the gaps; the decision is recorded",
-      );
+      expect(forward.text).toContain("may break the consumers named in the gaps; the decision is recorded");
       expect(forward.outcome).toBeUndefined();
       const undo = accept("overlap", "issued", "undo", code);
       expect(undo.allowed, code).toBe(true);
@@ -174,9 +158,7 @@ describe("accept", () => {
     expect(accept("overlap", "delivered", "undo", "restore_failed")).toMatchObject({
       allowed: true,
     });
-    expect(accept("overlap", "delivered", "undo", "restore_failed").text).toContain(
-      "the guard still asks",
-    );
+    expect(accept("overlap", "delivered", "undo", "restore_failed").text).toContain("the guard still asks");
     expect(accept("overlap", "delivered", "forward", "restore_failed").allowed).toBe(false);
   });
 
@@ -184,19 +166,11 @@ describe("accept", () => {
     expect(accept("overlap", "issued", "forward", "reload_failed")).toMatchObject({
       allowed: true,
     });
-    expect(accept("overlap", "issued", "forward", "reload_failed").text).toContain(
-      "restart it yourself",
-    );
+    expect(accept("overlap", "issued", "forward", "reload_failed").text).toContain("restart it yourself");
   });
 
   test("invariant 12: what somebody else changed is never accepted away, nor is anything unnamed", () => {
-    for (const code of [
-      "target_drift",
-      "value_unfit",
-      "claim_outdated",
-      "connection_changed",
-      "internal",
-    ] as const) {
+    for (const code of ["target_drift", "value_unfit", "claim_outdated", "connection_changed", "internal"] as const) {
       expect(
         places(code, (meaning) => meaning.allowed),
         code,

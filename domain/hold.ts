@@ -41,16 +41,8 @@ export function decisionsFor(
   };
 }
 
-function retryMeaning(
-  order: Order,
-  phase: Phase,
-  direction: Direction,
-  code: Code,
-): DecisionMeaning {
-  const what =
-    direction === "undo"
-      ? `the undo from ${phase}`
-      : `the step ${stepFor(order, phase) ?? "close"}`;
+function retryMeaning(order: Order, phase: Phase, direction: Direction, code: Code): DecisionMeaning {
+  const what = direction === "undo" ? `the undo from ${phase}` : `the step ${stepFor(order, phase) ?? "close"}`;
   return yes(`Tries ${what} again; do it once this is no longer so: ${codes[code]}.`);
 }
 
@@ -100,12 +92,7 @@ const unproven: DecisionMeaning = {
   outcome: "closed-unproven",
 };
 
-function acceptMeaning(
-  order: Order,
-  phase: Phase,
-  direction: Direction,
-  code: Code,
-): DecisionMeaning {
+function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: Code): DecisionMeaning {
   if (phase === "reserved")
     return no("Nothing has been done yet, so there is nothing to accept: correct it and retry.");
   if (code === "death_unproven") {
@@ -114,18 +101,12 @@ function acceptMeaning(
       ? unproven
       : no("Nothing has been ended yet, so there is no death to accept.");
   }
-  if (direction === "forward" && code === "still_in_use" && asksForDeath(order, phase, direction))
-    return unproven;
-  if (direction === "forward" && unreachable.has(code) && stepFor(order, phase) === "prove")
-    return unproven;
+  if (direction === "forward" && code === "still_in_use" && asksForDeath(order, phase, direction)) return unproven;
+  if (direction === "forward" && unreachable.has(code) && stepFor(order, phase) === "prove") return unproven;
   if (guardGaps.has(code)) {
     return direction === "undo"
-      ? yes(
-          "Goes on with the undo although ending the candidate may break the consumers named in the gaps.",
-        )
-      : yes(
-          "Goes on although it may break the consumers named in the gaps; the decision is recorded with your name.",
-        );
+      ? yes("Goes on with the undo although ending the candidate may break the consumers named in the gaps.")
+      : yes("Goes on although it may break the consumers named in the gaps; the decision is recorded with your name.");
   }
   if (code === "restore_failed" && direction === "undo") {
     return yes(
@@ -133,9 +114,7 @@ function acceptMeaning(
     );
   }
   if (code === "reload_failed") {
-    return yes(
-      "Goes on without telling the consumer to reload; restart it yourself, its evidence is still asked for.",
-    );
+    return yes("Goes on without telling the consumer to reload; restart it yourself, its evidence is still asked for.");
   }
   return no("This cannot be accepted: correct the cause and retry.");
 }

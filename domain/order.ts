@@ -114,11 +114,7 @@ export function pointOfNoReturn(order: Order): Phase {
  * Whether undo is refused. A single-slot's cut may be crossed back while the former value is in custody and known not
  * to be compromised, until that value is proven dead. A phase foreign to the order counts as past: undoing it is a guess.
  */
-export function isPastReturn(
-  order: Order,
-  phase: Phase,
-  conditions: ReturnConditions = {},
-): boolean {
+export function isPastReturn(order: Order, phase: Phase, conditions: ReturnConditions = {}): boolean {
   const place = placeOf(order, phase);
   if (place < 0) return true;
   if (place < placeOf(order, pointOfNoReturn(order))) return false;
@@ -127,21 +123,13 @@ export function isPastReturn(
 }
 
 /** What takes a phase back. Undefined when nothing was done that needs it, or it is past the point of no return. */
-export function undoStepFor(
-  order: Order,
-  phase: Phase,
-  conditions?: ReturnConditions,
-): UndoStep | undefined {
+export function undoStepFor(order: Order, phase: Phase, conditions?: ReturnConditions): UndoStep | undefined {
   if (isPastReturn(order, phase, conditions)) return undefined;
   return (undoOf as Partial<Record<Phase, UndoStep>>)[phase];
 }
 
 /** Where undo goes from a phase. Undefined at `reserved`, whose undo is to close, and past the point of no return. */
-export function previousPhase(
-  order: Order,
-  phase: Phase,
-  conditions?: ReturnConditions,
-): Phase | undefined {
+export function previousPhase(order: Order, phase: Phase, conditions?: ReturnConditions): Phase | undefined {
   if (isPastReturn(order, phase, conditions)) return undefined;
   return orders[order][placeOf(order, phase) - 1];
 }

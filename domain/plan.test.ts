@@ -29,15 +29,11 @@ const input: PlanInput = {
 };
 
 function minutesOf(change: Partial<PlanInput>): Record<string, number> {
-  return Object.fromEntries(
-    planRotation({ ...input, ...change }).steps.map(({ step, minutes }) => [step, minutes]),
-  );
+  return Object.fromEntries(planRotation({ ...input, ...change }).steps.map(({ step, minutes }) => [step, minutes]));
 }
 
 function callsOf(change: Partial<PlanInput>): Record<string, readonly string[]> {
-  return Object.fromEntries(
-    planRotation({ ...input, ...change }).steps.map(({ step, calls }) => [step, calls]),
-  );
+  return Object.fromEntries(planRotation({ ...input, ...change }).steps.map(({ step, calls }) => [step, calls]));
 }
 
 describe("what a plan says", () => {
@@ -52,17 +48,7 @@ describe("what a plan says", () => {
   test("contain-first waits for no evidence before it ends the old version", () => {
     const minutes = minutesOf({ order: "contain-first" });
     expect(Object.entries(minutes).map(([step, took]) => `${step} ${took}`)).toEqual([
-      ...[
-        "preflight 0",
-        "issue 1",
-        "guard 0",
-        "revoke 3",
-        "prove 7",
-        "deliver 4",
-        "adopt 5",
-        "promote 0",
-        "close 0",
-      ],
+      ...["preflight 0", "issue 1", "guard 0", "revoke 3", "prove 7", "deliver 4", "adopt 5", "promote 0", "close 0"],
     ]);
   });
 
@@ -106,27 +92,18 @@ describe("what a plan says", () => {
         "file: write the new version for shop and read it back",
         "file: write the new version for stock and read it back",
       ],
-      adopt: [
-        "shop: collect evidence, observed or stronger",
-        "stock: collect evidence, observed or stronger",
-      ],
+      adopt: ["shop: collect evidence, observed or stronger", "stock: collect evidence, observed or stronger"],
       promote: [],
       drain: evidenceAgain,
       disable: ["postgres-role: disable the old version, restorable"],
       guard: evidenceAgain,
-      revoke: [
-        "postgres-role: end the old version",
-        "postgres-role: end its sessions until none is seen",
-      ],
+      revoke: ["postgres-role: end the old version", "postgres-role: end its sessions until none is seen"],
       prove: ["postgres-role: log in with the old version and see it refused, under controls"],
       close: [],
     });
     expect(callsOf({ order: "single-slot" })).toMatchObject({
       stage: ["custody: store the new value"],
-      cut: [
-        "postgres-role: set the new value in place of the former one",
-        "postgres-role: log in with it",
-      ],
+      cut: ["postgres-role: set the new value in place of the former one", "postgres-role: log in with it"],
       end: ["postgres-role: end the sessions begun before the cut"],
     });
   });
@@ -142,9 +119,7 @@ describe("what a plan says", () => {
     expect(warn([{ ...shop, canGive: [] }])).toEqual([
       "Consumer shop can give no evidence; its policy asks for observed.",
     ]);
-    expect(warn([])).toEqual([
-      "No consumer is registered: a person will have to accept that nobody can be asked.",
-    ]);
+    expect(warn([])).toEqual(["No consumer is registered: a person will have to accept that nobody can be asked."]);
   });
 });
 
@@ -186,13 +161,9 @@ test("whatever the input, the plan follows the order and crosses the point of no
       expect(plan.steps.map(({ reaches }) => reaches)).toEqual(
         orders[any.order].filter((phase) => any.canDisable || phase !== "disabled"),
       );
-      const crossing = plan.steps
-        .filter(({ crossesReturn }) => crossesReturn)
-        .map(({ reaches }) => reaches);
+      const crossing = plan.steps.filter(({ crossesReturn }) => crossesReturn).map(({ reaches }) => reaches);
       expect(crossing).toEqual([plan.pointOfNoReturn]);
-      expect(plan.minutes).toBeLessThanOrEqual(
-        plan.steps.reduce((sum, { minutes }) => sum + minutes, 0),
-      );
+      expect(plan.minutes).toBeLessThanOrEqual(plan.steps.reduce((sum, { minutes }) => sum + minutes, 0));
     }),
   );
 });

@@ -56,11 +56,7 @@ export interface Plan {
 export function planRotation(input: PlanInput): Plan {
   const steps: PlanStep[] = [planStep(input, "preflight", "reserved")];
   let phase: Phase = "reserved";
-  for (
-    let step = stepFor(input.order, phase);
-    step !== undefined;
-    step = stepFor(input.order, phase)
-  ) {
+  for (let step = stepFor(input.order, phase); step !== undefined; step = stepFor(input.order, phase)) {
     phase = nextPhase(input.order, phase) ?? phase;
     if (step !== "disable" || input.canDisable) steps.push(planStep(input, step, phase));
   }
@@ -100,20 +96,14 @@ function callsOf({ issuer, consumers }: PlanInput, step: Step): readonly string[
     case "stage":
       return ["custody: store the new value"];
     case "cut":
-      return [
-        `${issuer}: set the new value in place of the former one`,
-        `${issuer}: log in with it`,
-      ];
+      return [`${issuer}: set the new value in place of the former one`, `${issuer}: log in with it`];
     case "deliver":
       return each((c) => `${c.target}: write the new version for ${c.name} and read it back`);
     case "adopt":
       return each((c) => `${c.name}: collect evidence, ${c.wanted} or stronger`);
     case "drain":
     case "guard":
-      return [
-        ...each((c) => `${c.name}: collect evidence again`),
-        `${issuer}: look for use of the old version`,
-      ];
+      return [...each((c) => `${c.name}: collect evidence again`), `${issuer}: look for use of the old version`];
     case "disable":
       return [`${issuer}: disable the old version, restorable`];
     case "revoke":

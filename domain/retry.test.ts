@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { afterFailure, backOffMs, nextRoutineMs, routineFailures, stepRetry, undoRetry, type Failure } from "./retry.ts";
+import {
+  afterFailure,
+  backOffMs,
+  nextRoutineMs,
+  routineFailures,
+  stepRetry,
+  undoRetry,
+  type Failure,
+} from "./retry.ts";
 
 const failure: Failure = {
   failureClass: "transient",

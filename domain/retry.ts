@@ -49,9 +49,7 @@ export function afterFailure(
     return { action: "retry", afterMs: backOffMs(failure.attempt, limits) };
   }
   if (failure.direction === "undo" || failure.isPastReturn) return { action: "hold" };
-  return failure.hasEffect
-    ? { action: "undo" }
-    : { action: "close", outcome: "failed-before-effect" };
+  return failure.hasEffect ? { action: "undo" } : { action: "close", outcome: "failed-before-effect" };
 }
 
 /** After so many failed rotations in a row for one reason the sweep leaves the credential to a person. */

@@ -31,9 +31,7 @@ describe("the undo of an overlap", () => {
   });
 
   test("from reserved there is nothing to do but to close", () => {
-    expect(saysOf({ order: "overlap", phase: "reserved", touched: [] })).toEqual([
-      "reserved: close",
-    ]);
+    expect(saysOf({ order: "overlap", phase: "reserved", touched: [] })).toEqual(["reserved: close"]);
   });
 
   test("from issued, consumers that a delivery has already touched are restored first", () => {
@@ -45,24 +43,14 @@ describe("the undo of an overlap", () => {
   });
 
   test("invariant 2: a step that had begun is undone as if it were done", () => {
-    expect(saysOf({ order: "overlap", phase: "reserved", touched: [], begunNext: true })).toEqual(
-      ending,
-    );
-    expect(saysOf({ order: "overlap", phase: "drained", touched: [], begunNext: true })?.[0]).toBe(
-      "disabled: enable",
-    );
-    expect(saysOf({ order: "overlap", phase: "drained", touched: [], begunNext: false })?.[0]).toBe(
-      "promoted: demote",
-    );
+    expect(saysOf({ order: "overlap", phase: "reserved", touched: [], begunNext: true })).toEqual(ending);
+    expect(saysOf({ order: "overlap", phase: "drained", touched: [], begunNext: true })?.[0]).toBe("disabled: enable");
+    expect(saysOf({ order: "overlap", phase: "drained", touched: [], begunNext: false })?.[0]).toBe("promoted: demote");
   });
 
   test("a guard that was asked and not passed leaves the undo open", () => {
-    expect(saysOf({ order: "overlap", phase: "disabled", touched: [], begunNext: true })?.[0]).toBe(
-      "disabled: enable",
-    );
-    expect(
-      saysOf({ order: "contain-first", phase: "issued", touched: [], begunNext: true }),
-    ).toEqual(ending);
+    expect(saysOf({ order: "overlap", phase: "disabled", touched: [], begunNext: true })?.[0]).toBe("disabled: enable");
+    expect(saysOf({ order: "contain-first", phase: "issued", touched: [], begunNext: true })).toEqual(ending);
   });
 });
 
@@ -98,9 +86,7 @@ describe("the undo of a single slot", () => {
   test("a cut that had begun counts as done, and is refused with a former value that is compromised or gone", () => {
     const staged = { order: "single-slot", phase: "staged", touched: [], begunNext: true } as const;
     expect(saysOf({ ...staged, conditions: returnable })?.[0]).toBe("cut: cut-back");
-    expect(
-      saysOf({ ...staged, conditions: { formerInCustody: true, compromised: true } }),
-    ).toBeUndefined();
+    expect(saysOf({ ...staged, conditions: { formerInCustody: true, compromised: true } })).toBeUndefined();
     expect(saysOf(staged)).toBeUndefined();
     expect(saysOf({ ...staged, begunNext: false })).toEqual(["staged: forget", "reserved: close"]);
   });
@@ -123,8 +109,7 @@ describe("invariant 10: whatever the input", () => {
         const { order, phase, conditions } = input;
         const done = undoActions(input) !== undefined;
         if (isPastReturn(order, phase, conditions)) expect(done).toBe(false);
-        else if (input.begunNext !== true || stepFor(order, phase) === "guard")
-          expect(done).toBe(true);
+        else if (input.begunNext !== true || stepFor(order, phase) === "guard") expect(done).toBe(true);
         else expect(done).toBe(!isPastReturn(order, nextPhase(order, phase) ?? phase, conditions));
       }),
     );
@@ -151,13 +136,10 @@ describe("invariant 10: whatever the input", () => {
         fc.pre(does !== undefined);
         expect(does.at(-1)).toBe("close");
         fc.pre(does.includes("abandon") || does.includes("cut-back"));
-        const order = ["guard-candidate", "prove-refused", "forget"].map((what) =>
-          does.indexOf(what as "forget"),
-        );
+        const order = ["guard-candidate", "prove-refused", "forget"].map((what) => does.indexOf(what as "forget"));
         expect(order).toEqual(order.toSorted((a, b) => a - b));
         expect(order[0]).toBeGreaterThanOrEqual(0);
-        if (does.includes("abandon"))
-          expect(does.indexOf("abandon")).toBeGreaterThan(order[0] as number);
+        if (does.includes("abandon")) expect(does.indexOf("abandon")).toBeGreaterThan(order[0] as number);
       }),
     );
   });

@@ -37,11 +37,7 @@ export function undoActions(input: UndoInput): readonly UndoAction[] | undefined
   if (isPastReturn(order, from, conditions)) return undefined;
   const actions: UndoAction[] = [];
   let restored = touched.length === 0;
-  for (
-    let phase: Phase | undefined = from;
-    phase !== undefined;
-    phase = previousPhase(order, phase, conditions)
-  ) {
+  for (let phase: Phase | undefined = from; phase !== undefined; phase = previousPhase(order, phase, conditions)) {
     const step = undoStepFor(order, phase, conditions);
     // Deliveries begin while the phase is still the one before, so the touched consumers count, not the phase.
     if (!restored && (step === "restore" || step === "abandon" || step === "cut-back")) {

@@ -29,12 +29,16 @@ export async function findTemporal(search: TemporalSearch = {}): Promise<string>
   if (isProgram(cached)) return cached;
   await runSetup(setup, cacheFolder, search.log ?? (() => undefined));
   if (isProgram(cached)) return cached;
-  throw new Error("The Temporal dev server could not be had. Install the Temporal CLI (https://docs.temporal.io/cli) or set REKEY_TEMPORAL_BIN.");
+  throw new Error(
+    "The Temporal dev server could not be had. Install the Temporal CLI (https://docs.temporal.io/cli) or set REKEY_TEMPORAL_BIN.",
+  );
 }
 
 /** The one place that pins the version is the module that builds it. */
 function temporalCacheKey(scripts: string): string {
-  const version = /github\.com\/temporalio\/cli v([\w.+-]+)/.exec(readFileSync(join(scripts, "temporal", "go.mod"), "utf8"))?.[1];
+  const version = /github\.com\/temporalio\/cli v([\w.+-]+)/.exec(
+    readFileSync(join(scripts, "temporal", "go.mod"), "utf8"),
+  )?.[1];
   if (version === undefined) throw new Error("scripts/temporal/go.mod names no version of github.com/temporalio/cli.");
   return `temporal-${version}-${process.platform}-${process.arch}`;
 }
@@ -50,7 +54,9 @@ function setupScript(): string {
 
 function runSetup(script: string, cacheFolder: string, log: (line: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, "--only=temporal", `--cache=${cacheFolder}`], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [script, "--only=temporal", `--cache=${cacheFolder}`], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let said = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -59,7 +65,9 @@ function runSetup(script: string, cacheFolder: string, log: (line: string) => vo
       });
     }
     child.once("error", reject);
-    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(said.trim().split("\n").at(-1) ?? "The set-up failed."))));
+    child.once("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(said.trim().split("\n").at(-1) ?? "The set-up failed.")),
+    );
   });
 }
 

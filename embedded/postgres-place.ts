@@ -56,7 +56,8 @@ async function sweep(base: string): Promise<void> {
 export async function socketFolder(place: string, port: number, account: Account | undefined): Promise<string> {
   const near = join(place, "socket");
   // Ports have at most five digits; the lock file is a plain file and does not count.
-  if (Buffer.byteLength(join(near, `.s.PGSQL.${Math.max(port, 10_000)}`)) <= longestSocketPath) return prepared(near, account);
+  if (Buffer.byteLength(join(near, `.s.PGSQL.${Math.max(port, 10_000)}`)) <= longestSocketPath)
+    return prepared(near, account);
   const record = join(place, "socket-folder");
   const recorded = await readFile(record, "utf8").catch(() => undefined);
   const owner = account?.uid ?? process.getuid?.();

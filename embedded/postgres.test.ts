@@ -40,7 +40,10 @@ test("a socket-only server listens on no port and keeps its socket to itself", a
   const server = await start();
   expect(server.port).toBeUndefined();
   expect((await stat(server.socketDir)).mode & 0o777).toBe(0o700);
-  const rows = await ask(server.url, "select current_user as who, current_setting('listen_addresses') as at, inet_server_addr() as tcp");
+  const rows = await ask(
+    server.url,
+    "select current_user as who, current_setting('listen_addresses') as at, inet_server_addr() as tcp",
+  );
   expect(rows).toEqual([{ who: "rekey", at: "", tcp: null }]);
 });
 
@@ -48,7 +51,10 @@ test("a server with a port wants the password, by SCRAM, on loopback only", asyn
   const password = "it's a \\ 'word'/%";
   const server = await start({ port: 0, superuser: "boss", password });
   expect(new URL(server.url).hostname).toBe("127.0.0.1");
-  const rows = await ask(server.url, "select rolpassword like 'SCRAM-SHA-256$%' as scram, current_setting('listen_addresses') as at from pg_authid where rolname = 'boss'");
+  const rows = await ask(
+    server.url,
+    "select rolpassword like 'SCRAM-SHA-256$%' as scram, current_setting('listen_addresses') as at from pg_authid where rolname = 'boss'",
+  );
   expect(rows).toEqual([{ scram: true, at: "127.0.0.1" }]);
   await expect(ask(server.url.replace(/:[^:@]*@/, ":wrong@"), "select 1")).rejects.toMatchObject({ code: "28P01" });
   const socket = `postgresql://boss:wrong@/postgres?host=${encodeURIComponent(server.socketDir)}&port=${server.port}`;
@@ -87,8 +93,12 @@ test("the server of a process of ours that was killed is adopted", async () => {
     const server = await startPostgres({ folder: ${JSON.stringify(join(root, "pg"))} });
     process.stdout.write(server.pid + "\\n");
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-  const pid = await new Promise<number>((resolve) => child.stdout.once("data", (line: Buffer) => resolve(Number(line.toString()))));
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const pid = await new Promise<number>((resolve) =>
+    child.stdout.once("data", (line: Buffer) => resolve(Number(line.toString()))),
+  );
   child.kill("SIGKILL");
   const server = await start();
   expect(server.pid).toBe(pid);
@@ -131,7 +141,11 @@ test("changed settings restart a server that would be adopted", async () => {
 });
 
 test("given access lines replace all others", async () => {
-  const server = await start({ port: 0, password: "p", hba: ["local all all scram-sha-256", "host all all 127.0.0.1/32 reject"] });
+  const server = await start({
+    port: 0,
+    password: "p",
+    hba: ["local all all scram-sha-256", "host all all 127.0.0.1/32 reject"],
+  });
   await expect(ask(server.url, "select 1")).rejects.toMatchObject({ code: "28000" });
 });
 

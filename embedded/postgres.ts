@@ -55,7 +55,11 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 
   const live = await liveServer(data);
   if (live !== undefined) {
-    const wanted = configuration({ port: port === "socket-only" || port !== 0 ? port : (live.tcp ?? 0), socketDir, settings: options.settings });
+    const wanted = configuration({
+      port: port === "socket-only" || port !== 0 ? port : (live.tcp ?? 0),
+      socketDir,
+      settings: options.settings,
+    });
     const current = await readFile(join(data, "rekey.conf"), "utf8").catch(() => "");
     if (current === wanted && (await sameHba(data, options.hba))) {
       log(`adopted the PostgreSQL that was still running (pid ${live.pid})`);
@@ -70,7 +74,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   await initialise({ binaries, place, data, superuser, password: options.password, account, log });
   await clearReusedPid(data, socketDir);
   for (let attempt = 1; ; attempt++) {
-    const tcp = port === "socket-only" ? undefined : port !== 0 ? port : ((attempt === 1 ? await formerPort(data) : undefined) ?? (await freePort()));
+    const tcp =
+      port === "socket-only"
+        ? undefined
+        : port !== 0
+          ? port
+          : ((attempt === 1 ? await formerPort(data) : undefined) ?? (await freePort()));
     await configure({ data, socketDir, tcp, account, options });
     await boundLog(logFile);
     const out = await open(logFile, "a", 0o600);
@@ -182,7 +191,8 @@ function run(program: string, args: string[], account: Account | undefined): Pro
       ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
     });
     let said = "";
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (said += text));
     child.once("error", reject);
     child.once("close", (code) => {
       if (code === 0) resolve(said);
@@ -193,7 +203,11 @@ function run(program: string, args: string[], account: Account | undefined): Pro
 
 const quoted = (value: string): string => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 
-function configuration(of: { port: number | "socket-only"; socketDir: string; settings: PostgresOptions["settings"] }): string {
+function configuration(of: {
+  port: number | "socket-only";
+  socketDir: string;
+  settings: PostgresOptions["settings"];
+}): string {
   const settings: Record<string, string> = {
     listen_addresses: of.port === "socket-only" ? "" : "127.0.0.1",
     port: String(of.port === "socket-only" ? socketPort : of.port),
@@ -216,7 +230,13 @@ async function formerPort(data: string): Promise<number | undefined> {
   return port > 0 ? port : undefined;
 }
 
-async function configure(of: { data: string; socketDir: string; tcp: number | undefined; account: Account | undefined; options: PostgresOptions }): Promise<void> {
+async function configure(of: {
+  data: string;
+  socketDir: string;
+  tcp: number | undefined;
+  account: Account | undefined;
+  options: PostgresOptions;
+}): Promise<void> {
   const { data, account } = of;
   const write = async (name: string, text: string): Promise<void> => {
     const side = join(data, `.${name}-${randomBytes(4).toString("hex")}`);
@@ -224,7 +244,10 @@ async function configure(of: { data: string; socketDir: string; tcp: number | un
     if (account !== undefined) await chown(side, account.uid, account.gid);
     await rename(side, join(data, name));
   };
-  await write("rekey.conf", configuration({ port: of.tcp ?? "socket-only", socketDir: of.socketDir, settings: of.options.settings }));
+  await write(
+    "rekey.conf",
+    configuration({ port: of.tcp ?? "socket-only", socketDir: of.socketDir, settings: of.options.settings }),
+  );
   if (of.options.hba !== undefined) await write("pg_hba.conf", hbaText(of.options.hba));
   await mkdir(of.socketDir, { recursive: true, mode: 0o700 });
   await chmod(of.socketDir, 0o700);
@@ -241,15 +264,20 @@ async function untilReady(data: string, pid: number, logFile: string): Promise<v
   for (;;) {
     const lock = await lockFile(data);
     if (lock?.pid === pid && lock.isReady) return;
-    if (!(await isAlive(pid))) throw new Error(`PostgreSQL did not start. Its log ${logFile} ends with:\n${await tailOf(logFile)}`);
-    if (performance.now() > end) throw new Error(`PostgreSQL (pid ${pid}) is not ready after ${startLimitMs / 1000} s. See ${logFile}.`);
+    if (!(await isAlive(pid)))
+      throw new Error(`PostgreSQL did not start. Its log ${logFile} ends with:\n${await tailOf(logFile)}`);
+    if (performance.now() > end)
+      throw new Error(`PostgreSQL (pid ${pid}) is not ready after ${startLimitMs / 1000} s. See ${logFile}.`);
     await sleep(20);
   }
 }
 
 async function stopServer(pid: number, data: string): Promise<void> {
   // SIGINT ends the sessions and writes everything out; SIGQUIT leaves the rest to recovery at the next start.
-  for (const [signal, limitMs] of [["SIGINT", 30_000], ["SIGQUIT", 10_000]] as const) {
+  for (const [signal, limitMs] of [
+    ["SIGINT", 30_000],
+    ["SIGQUIT", 10_000],
+  ] as const) {
     if (!(await isProcessOf(pid, "postgres", data))) return;
     process.kill(pid, signal);
     if (await isGoneWithin(pid, limitMs)) return;
@@ -268,7 +296,8 @@ async function running(of: {
 }): Promise<RunningPostgres> {
   const unwatch = watchLog(of.logFile);
   const data = await realpath(of.data);
-  const login = encodeURIComponent(of.superuser) + (of.password === undefined ? "" : `:${encodeURIComponent(of.password)}`);
+  const login =
+    encodeURIComponent(of.superuser) + (of.password === undefined ? "" : `:${encodeURIComponent(of.password)}`);
   const url =
     of.tcp === undefined
       ? `postgresql://${login}@/postgres?host=${encodeURIComponent(of.socketDir)}&port=${socketPort}`

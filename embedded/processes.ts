@@ -34,7 +34,9 @@ export async function isGoneWithin(pid: number, limitMs: number): Promise<boolea
 export async function isProcessOf(pid: number, program: string, mark: string): Promise<boolean> {
   if (!(await isAlive(pid))) return false;
   if (process.platform !== "linux") {
-    const { stdout } = await promisify(execFile)("ps", ["-ww", "-o", "command=", "-p", String(pid)]).catch(() => ({ stdout: "" }));
+    const { stdout } = await promisify(execFile)("ps", ["-ww", "-o", "command=", "-p", String(pid)]).catch(() => ({
+      stdout: "",
+    }));
     return stdout.includes(program) && stdout.includes(mark);
   }
   const executable = await readlink(`/proc/${pid}/exe`).catch(() => "");

@@ -112,7 +112,11 @@ async function writeRecord(path: string, record: ServerRecord): Promise<void> {
  * The server that has this database open. A crash between its start and the record would hide it, and two servers on
  * one file destroy it: so on Linux every process is looked at, elsewhere the recorded one.
  */
-async function findServer(database: string, record: ServerRecord | undefined, program: string): Promise<ServerRecord | undefined> {
+async function findServer(
+  database: string,
+  record: ServerRecord | undefined,
+  program: string,
+): Promise<ServerRecord | undefined> {
   if (process.platform !== "linux") {
     return record !== undefined && (await isProcessOf(record.pid, program, database)) ? record : undefined;
   }
@@ -120,7 +124,8 @@ async function findServer(database: string, record: ServerRecord | undefined, pr
     if (!/^\d+$/.test(name)) continue;
     const args = (await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "")).split("\0");
     if (!args.includes(database) || !args.includes("start-dev") || !(await isAlive(Number(name)))) continue;
-    const numberAfter = (flag: string): number | undefined => (args.includes(flag) ? Number(args[args.indexOf(flag) + 1]) : undefined);
+    const numberAfter = (flag: string): number | undefined =>
+      args.includes(flag) ? Number(args[args.indexOf(flag) + 1]) : undefined;
     const port = numberAfter("--port");
     if (port !== undefined) return { pid: Number(name), port, uiPort: numberAfter("--ui-port") };
   }
@@ -138,15 +143,20 @@ async function untilReady(binary: string, port: number, pid: number, logFile: st
       () => false,
     );
     // Somebody else's server on this port would answer too, while ours has given up.
-    if (!(await isAlive(pid))) throw new Error(`Temporal did not start. Its log ${logFile} ends with:\n${await tailOf(logFile)}`);
+    if (!(await isAlive(pid)))
+      throw new Error(`Temporal did not start. Its log ${logFile} ends with:\n${await tailOf(logFile)}`);
     if (answered) return;
-    if (performance.now() > end) throw new Error(`Temporal (pid ${pid}) is not ready after ${startLimitMs / 1000} s. See ${logFile}.`);
+    if (performance.now() > end)
+      throw new Error(`Temporal (pid ${pid}) is not ready after ${startLimitMs / 1000} s. See ${logFile}.`);
     await sleep(100);
   }
 }
 
 async function stopServer(pid: number): Promise<void> {
-  for (const [signal, limitMs] of [["SIGINT", 15_000], ["SIGKILL", 5000]] as const) {
+  for (const [signal, limitMs] of [
+    ["SIGINT", 15_000],
+    ["SIGKILL", 5000],
+  ] as const) {
     if (!(await isAlive(pid))) return;
     process.kill(pid, signal);
     if (await isGoneWithin(pid, limitMs)) return;

@@ -19,7 +19,9 @@ export function unprivilegedAccount(): Account | undefined {
     const gid = Number(fields?.[3]);
     if (uid > 0 && Number.isInteger(gid)) return { name: wanted, uid, gid };
   }
-  throw new Error("PostgreSQL refuses to run as root and there is no account 'postgres' or 'nobody'. Create one, or run rekey as another user.");
+  throw new Error(
+    "PostgreSQL refuses to run as root and there is no account 'postgres' or 'nobody'. Create one, or run rekey as another user.",
+  );
 }
 
 /** Whether the account may pass every folder down to `path` and enter `path` itself. */

@@ -12,7 +12,9 @@ beforeAll(async () => {
 });
 
 async function phaseOf(rotationId: string): Promise<string | undefined> {
-  const { rows } = await sql<{ phase: string }>`SELECT phase FROM rotations WHERE id = ${rotationId}`.execute(test.ledger.db);
+  const { rows } = await sql<{ phase: string }>`SELECT phase FROM rotations WHERE id = ${rotationId}`.execute(
+    test.ledger.db,
+  );
   return rows[0]?.phase;
 }
 
@@ -34,7 +36,9 @@ describe("advancing rotations", () => {
     await Promise.all([1, 2, 3].map(() => advanceRotations(test.ledger, [fromReserved(rotationId)])));
     expect(await phaseOf(rotationId)).toBe("issued");
     const { rows } = await sql<{ n: number }>`
-      SELECT count(*) AS n FROM audit WHERE rotation_id = ${rotationId} AND action = 'rotation.issued'`.execute(test.ledger.db);
+      SELECT count(*) AS n FROM audit WHERE rotation_id = ${rotationId} AND action = 'rotation.issued'`.execute(
+      test.ledger.db,
+    );
     expect(rows[0]?.n).toBe(1);
   });
 
@@ -51,7 +55,9 @@ describe("advancing rotations", () => {
   it("refuses to move forward what is being undone", async () => {
     const [rotationId = ""] = await makeRotations(test.ledger, 1);
     await sql`UPDATE rotations SET direction = 'undo' WHERE id = ${rotationId}`.execute(test.ledger.db);
-    await expect(advanceRotations(test.ledger, [fromReserved(rotationId)])).rejects.toMatchObject({ code: "claim_outdated" });
+    await expect(advanceRotations(test.ledger, [fromReserved(rotationId)])).rejects.toMatchObject({
+      code: "claim_outdated",
+    });
     expect(await phaseOf(rotationId)).toBe("reserved");
   });
 

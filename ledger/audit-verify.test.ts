@@ -11,7 +11,12 @@ import { createSealer, type Sealer } from "./sealer.ts";
 const key = signingKeyFrom("sig_1", randomBytes(32));
 let test: TestLedger;
 let sealer: Sealer;
-const event = (n: number) => ({ credentialId: `cred_${n}`, actor: "system:test", action: "rotation.reserved", details: { n } });
+const event = (n: number) => ({
+  credentialId: `cred_${n}`,
+  actor: "system:test",
+  action: "rotation.reserved",
+  details: { n },
+});
 const verify = (anchor?: AuditHead) => verifyAudit(test.ledger, key.publicKey, anchor);
 
 /** What somebody who owns the tables can do: the triggers that keep rows do not bind them. */
@@ -46,12 +51,17 @@ describe("the sealer", () => {
     const seen = await readOutbox(test.ledger.db, 0, 100);
     await late.query("COMMIT").finally(() => late.end());
     expect((await sealer.runOnce()).sealed).toBe(1);
-    expect((await readOutbox(test.ledger.db, seen.at(-1)?.position ?? 0, 100)).map((row) => row.event)).toEqual(["late"]);
+    expect((await readOutbox(test.ledger.db, seen.at(-1)?.position ?? 0, 100)).map((row) => row.event)).toEqual([
+      "late",
+    ]);
     expect(await verify()).toMatchObject({ ok: true, count: 7 });
   });
 
   it("works in batches, and two sealers never fork the chain", async () => {
-    await recordEvents(test.ledger.db, Array.from({ length: 200 }, (_, n) => event(n)));
+    await recordEvents(
+      test.ledger.db,
+      Array.from({ length: 200 }, (_, n) => event(n)),
+    );
     const small = [1, 2].map(() => createSealer({ ledger: test.ledger, signingKey: key, batch: 17, headEveryMs: 0 }));
     for (let round = 0; round < 15; round += 1) await Promise.all(small.map((each) => each.runOnce()));
     expect(await verify()).toMatchObject({ ok: true, count: 205, unsealed: 0 });
@@ -106,18 +116,50 @@ describe("invariant 15: audit verify names the row", () => {
   });
 
   const cases: readonly (readonly [string, string, object])[] = [
-    ["one flipped byte of the actor", "UPDATE audit SET actor = 'systen:test' WHERE id = 3", { fault: "changed", rowId: 3 }],
+    [
+      "one flipped byte of the actor",
+      "UPDATE audit SET actor = 'systen:test' WHERE id = 3",
+      { fault: "changed", rowId: 3 },
+    ],
     ["changed details", `UPDATE audit SET details = '{"n":4}' WHERE id = 3`, { fault: "changed", rowId: 3 }],
-    ["one microsecond", "UPDATE audit SET at = at + interval '1 microsecond' WHERE id = 2", { fault: "changed", rowId: 2 }],
+    [
+      "one microsecond",
+      "UPDATE audit SET at = at + interval '1 microsecond' WHERE id = 2",
+      { fault: "changed", rowId: 2 },
+    ],
     ["a deleted row", "DELETE FROM audit WHERE id = 4", { fault: "missing", rowId: 4 }],
-    ["a deleted row with its seal", "DELETE FROM audit WHERE id = 4; DELETE FROM audit_seals WHERE audit_id = 4", { fault: "chain broken", rowId: 5 }],
-    ["the last row deleted with its seal", "DELETE FROM audit WHERE id = 5; DELETE FROM audit_seals WHERE audit_id = 5", { fault: "missing", rowId: 5 }],
+    [
+      "a deleted row with its seal",
+      "DELETE FROM audit WHERE id = 4; DELETE FROM audit_seals WHERE audit_id = 4",
+      { fault: "chain broken", rowId: 5 },
+    ],
+    [
+      "the last row deleted with its seal",
+      "DELETE FROM audit WHERE id = 5; DELETE FROM audit_seals WHERE audit_id = 5",
+      { fault: "missing", rowId: 5 },
+    ],
     ["a deleted seal", "DELETE FROM audit_seals WHERE audit_id = 2", { fault: "seal missing", rowId: 2 }],
     ["the last seal deleted", "DELETE FROM audit_seals WHERE audit_id = 5", { fault: "seal missing", rowId: 5 }],
-    ["a changed hash", "UPDATE audit_seals SET hash = set_bit(hash, 0, 1 - get_bit(hash, 0)) WHERE audit_id = 1", { fault: "changed", rowId: 1 }],
-    ["a changed previous hash", "UPDATE audit_seals SET previous_hash = set_bit(previous_hash, 0, 1 - get_bit(previous_hash, 0)) WHERE audit_id = 3", { fault: "chain broken", rowId: 3 }],
-    ["a changed signature", "UPDATE audit_heads SET signature = set_bit(signature, 0, 1 - get_bit(signature, 0))", { fault: "head signature bad", rowId: 5 }],
-    ["a head with another time", "UPDATE audit_heads SET sealed_at = sealed_at - interval '1 day'", { fault: "head signature bad", rowId: 5 }],
+    [
+      "a changed hash",
+      "UPDATE audit_seals SET hash = set_bit(hash, 0, 1 - get_bit(hash, 0)) WHERE audit_id = 1",
+      { fault: "changed", rowId: 1 },
+    ],
+    [
+      "a changed previous hash",
+      "UPDATE audit_seals SET previous_hash = set_bit(previous_hash, 0, 1 - get_bit(previous_hash, 0)) WHERE audit_id = 3",
+      { fault: "chain broken", rowId: 3 },
+    ],
+    [
+      "a changed signature",
+      "UPDATE audit_heads SET signature = set_bit(signature, 0, 1 - get_bit(signature, 0))",
+      { fault: "head signature bad", rowId: 5 },
+    ],
+    [
+      "a head with another time",
+      "UPDATE audit_heads SET sealed_at = sealed_at - interval '1 day'",
+      { fault: "head signature bad", rowId: 5 },
+    ],
   ];
   for (const [name, statement, verdict] of cases)
     it(name, async () => {

@@ -1,5 +1,13 @@
 import { sql, type Transaction } from "kysely";
-import { chainHash, exactTime, genesisHash, isHeadGenuine, type AuditHead, type ChainRow, type PublicKeys } from "./audit-chain.ts";
+import {
+  chainHash,
+  exactTime,
+  genesisHash,
+  isHeadGenuine,
+  type AuditHead,
+  type ChainRow,
+  type PublicKeys,
+} from "./audit-chain.ts";
 import type { Ledger } from "./database.ts";
 import type { Tables } from "./tables.ts";
 
@@ -42,7 +50,14 @@ async function readSealed(trx: Transaction<Tables>, after: number): Promise<read
     .orderBy("s.position")
     .limit(page)
     .select(["s.position", "s.audit_id", "s.previous_hash", "s.hash"])
-    .select(["a.id", "a.credential_id as credentialId", "a.rotation_id as rotationId", "a.actor", "a.action", "a.details"])
+    .select([
+      "a.id",
+      "a.credential_id as credentialId",
+      "a.rotation_id as rotationId",
+      "a.actor",
+      "a.action",
+      "a.details",
+    ])
     .select(exactTime("a.at").as("at"))
     .execute();
   return rows.map(({ position, audit_id: auditId, previous_hash: previous, hash, ...rest }) => {
@@ -77,7 +92,12 @@ async function readUnsealed(trx: Transaction<Tables>): Promise<{ count: number; 
   return { count: rows[0]?.count ?? 0, first: rows[0]?.first ?? undefined };
 }
 
-function checkLink(sealed: SealedRow, previous: Buffer, expected: number, unsealed: number | undefined): Bad | undefined {
+function checkLink(
+  sealed: SealedRow,
+  previous: Buffer,
+  expected: number,
+  unsealed: number | undefined,
+): Bad | undefined {
   if (sealed.position !== expected)
     // A row with a higher id is merely new: then the row went together with its seal, and only the place is known.
     return unsealed === undefined || unsealed > sealed.auditId
@@ -91,8 +111,10 @@ function checkLink(sealed: SealedRow, previous: Buffer, expected: number, unseal
 
 async function walk(trx: Transaction<Tables>, keys: PublicKeys, anchor: AuditHead | undefined): Promise<AuditVerdict> {
   const { id: instance } = await trx.selectFrom("instance").select("id").executeTakeFirstOrThrow();
-  if (anchor !== undefined && !isHeadGenuine(anchor, keys)) return bad("head signature bad", anchor.lastAuditId, anchor.position);
-  if (anchor !== undefined && anchor.instance !== instance) return bad("differs from anchor", anchor.lastAuditId, anchor.position);
+  if (anchor !== undefined && !isHeadGenuine(anchor, keys))
+    return bad("head signature bad", anchor.lastAuditId, anchor.position);
+  if (anchor !== undefined && anchor.instance !== instance)
+    return bad("differs from anchor", anchor.lastAuditId, anchor.position);
   const unsealed = await readUnsealed(trx);
   const heads = await readHeads(trx, instance);
   const waiting = [...heads];
@@ -125,7 +147,8 @@ async function walk(trx: Transaction<Tables>, keys: PublicKeys, anchor: AuditHea
       ? bad("missing", left.lastAuditId, left.position)
       : bad("seal missing", unsealed.first, count + 1);
   }
-  if (anchor !== undefined && anchor.position > count) return bad("shorter than anchor", anchor.lastAuditId, anchor.position);
+  if (anchor !== undefined && anchor.position > count)
+    return bad("shorter than anchor", anchor.lastAuditId, anchor.position);
   return { ok: true, count, heads: heads.length, unsealed: unsealed.count };
 }
 

@@ -2,7 +2,13 @@ import { sql, type Kysely } from "kysely";
 import type { Tables } from "./tables.ts";
 
 /** What may stand in an audit row's details. A `Secret` is none of these, and refuses to become JSON besides. */
-export type Plain = string | number | boolean | null | readonly Plain[] | { readonly [name: string]: Plain | undefined };
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Plain[]
+  | { readonly [name: string]: Plain | undefined };
 
 export interface AuditEvent {
   readonly credentialId?: string | undefined;
@@ -46,7 +52,11 @@ export interface SealedEvent {
 }
 
 /** The outbox after a position, sealed events only, so that a reader who remembers a position never skips one. */
-export async function readOutbox(db: Kysely<Tables>, afterPosition: number, limit: number): Promise<readonly SealedEvent[]> {
+export async function readOutbox(
+  db: Kysely<Tables>,
+  afterPosition: number,
+  limit: number,
+): Promise<readonly SealedEvent[]> {
   return db
     .selectFrom("audit_seals as s")
     .innerJoin("outbox as o", "o.audit_id", "s.audit_id")

@@ -33,7 +33,10 @@ async function openOne(rotationId: string, ...keys: string[]) {
 describe("holds", () => {
   it("are numbered from 1 within their rotation, on many at once", async () => {
     const rotations = await makeRotations(test.ledger, 20);
-    const holds = await openHolds(test.ledger, rotations.map((rotationId) => asked(rotationId, "stranger_seen:a")));
+    const holds = await openHolds(
+      test.ledger,
+      rotations.map((rotationId) => asked(rotationId, "stranger_seen:a")),
+    );
     expect(holds.map(({ number }) => number)).toEqual(rotations.map(() => 1));
     expect((await readOpenHolds(test.ledger, rotations)).size).toBe(20);
   });
@@ -60,7 +63,9 @@ describe("holds", () => {
     );
     expect(stood.toSorted()).toEqual([false, true]);
     const { rows } = await sql<{ n: number }>`
-      SELECT count(*) AS n FROM audit WHERE action = 'hold.answered' AND rotation_id = ${rotationId}`.execute(test.ledger.db);
+      SELECT count(*) AS n FROM audit WHERE action = 'hold.answered' AND rotation_id = ${rotationId}`.execute(
+      test.ledger.db,
+    );
     expect(rows[0]?.n).toBe(1);
   });
 

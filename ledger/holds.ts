@@ -73,7 +73,10 @@ export function openHolds(ledger: Ledger, requests: readonly HoldRequest[]): Pro
 }
 
 /** The open holds of these rotations, keyed by rotation. */
-export async function readOpenHolds(ledger: Ledger, rotationIds: readonly string[]): Promise<ReadonlyMap<string, Hold>> {
+export async function readOpenHolds(
+  ledger: Ledger,
+  rotationIds: readonly string[],
+): Promise<ReadonlyMap<string, Hold>> {
   const { rows } = await sql<HoldRow>`
     SELECT h.*, r.credential_id FROM holds h JOIN rotations r ON r.id = h.rotation_id
     WHERE h.rotation_id = ANY(${[...rotationIds]}) AND h.decided_at IS NULL`.execute(ledger.db);
@@ -103,7 +106,12 @@ export function answerHold(ledger: Ledger, answer: HoldAnswer): Promise<boolean>
         rotationId: row.rotation_id,
         actor: answer.decidedBy,
         action: "hold.answered",
-        details: { number: row.number, decision: answer.decision, gaps: row.gaps.map(({ key }) => key), reason: answer.reason },
+        details: {
+          number: row.number,
+          decision: answer.decision,
+          gaps: row.gaps.map(({ key }) => key),
+          reason: answer.reason,
+        },
       })),
     );
     return rows.length === 1;

@@ -31,7 +31,10 @@ it("applies each migration once when several run at the same time", async () => 
 it("says what is pending, and refuses to serve meanwhile", async () => {
   const url = await withDatabase();
   expect(await schemaState(url, folder)).toEqual({ state: "older", pending: ["0001-base.sql"] });
-  await expect(assertSchemaCurrent(url, folder)).rejects.toMatchObject({ code: "ledger_schema", detail: expect.stringContaining("rekey migrate") });
+  await expect(assertSchemaCurrent(url, folder)).rejects.toMatchObject({
+    code: "ledger_schema",
+    detail: expect.stringContaining("rekey migrate"),
+  });
 });
 
 it("refuses a ledger that is newer than the program", async () => {
@@ -39,7 +42,11 @@ it("refuses a ledger that is newer than the program", async () => {
   await writeFile(join(folder, "0002-more.sql"), "CREATE TABLE more (a int)");
   await migrate(url, folder);
   await rm(join(folder, "0002-more.sql"));
-  await expect(migrate(url, folder)).rejects.toMatchObject({ name: "OperatorNeededError", code: "ledger_schema", detail: expect.stringContaining("0002-more.sql") });
+  await expect(migrate(url, folder)).rejects.toMatchObject({
+    name: "OperatorNeededError",
+    code: "ledger_schema",
+    detail: expect.stringContaining("0002-more.sql"),
+  });
 });
 
 it("refuses when an applied file was edited", async () => {
@@ -53,12 +60,17 @@ it("refuses when an applied file was edited", async () => {
 it("undoes a migration that fails half way, and can go on once it is mended", async () => {
   const url = await withDatabase();
   await writeFile(join(folder, "0002-more.sql"), "CREATE TABLE more (a int); SELECT 1/0;");
-  await expect(migrate(url, folder)).rejects.toMatchObject({ code: "ledger_schema", detail: expect.stringContaining("22012") });
+  await expect(migrate(url, folder)).rejects.toMatchObject({
+    code: "ledger_schema",
+    detail: expect.stringContaining("22012"),
+  });
   expect(await schemaState(url, folder)).toEqual({ state: "older", pending: ["0002-more.sql"] });
   await writeFile(join(folder, "0002-more.sql"), "CREATE TABLE more (a int)");
   expect(await migrate(url, folder)).toEqual(["0002-more.sql"]);
 });
 
 it("says that the ledger cannot be reached", async () => {
-  await expect(migrate("postgres://nobody@127.0.0.1:1/none", folder)).rejects.toMatchObject({ code: "ledger_unreachable" });
+  await expect(migrate("postgres://nobody@127.0.0.1:1/none", folder)).rejects.toMatchObject({
+    code: "ledger_unreachable",
+  });
 });

@@ -31,7 +31,9 @@ async function readMigrations(folder: string): Promise<readonly Migration[]> {
 }
 
 async function readApplied(client: pg.Client): Promise<ReadonlyMap<string, string>> {
-  const { rows } = await client.query<{ present: boolean }>("SELECT to_regclass('schema_migrations') IS NOT NULL AS present");
+  const { rows } = await client.query<{ present: boolean }>(
+    "SELECT to_regclass('schema_migrations') IS NOT NULL AS present",
+  );
   if (rows[0]?.present !== true) return new Map();
   const applied = await client.query<{ name: string; sha256: string }>("SELECT name, sha256 FROM schema_migrations");
   return new Map(applied.rows.map((row) => [row.name, row.sha256]));
@@ -41,7 +43,9 @@ function compare(migrations: readonly Migration[], applied: ReadonlyMap<string, 
   const own = new Set(migrations.map(({ name }) => name));
   const unknown = [...applied.keys()].filter((name) => !own.has(name)).toSorted();
   if (unknown.length > 0) return { state: "newer", unknown };
-  const names = migrations.filter(({ name, sha256 }) => (applied.get(name) ?? sha256) !== sha256).map(({ name }) => name);
+  const names = migrations
+    .filter(({ name, sha256 }) => (applied.get(name) ?? sha256) !== sha256)
+    .map(({ name }) => name);
   if (names.length > 0) return { state: "changed", names };
   const pending = migrations.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
   return pending.length > 0 ? { state: "older", pending } : { state: "current" };
@@ -61,7 +65,11 @@ function refuseUnfit(state: SchemaState): void {
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: "rekey migrate", connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: "rekey migrate",
+    connectionTimeoutMillis: 10_000,
+  });
   client.on("error", () => undefined);
   try {
     await client.connect();
@@ -131,5 +139,8 @@ export async function assertSchemaCurrent(url: string, folder: string = ownFolde
   const state = await schemaState(url, folder);
   refuseUnfit(state);
   if (state.state === "older")
-    throw new OperatorNeededError("ledger_schema", `The ledger lacks ${state.pending.join(", ")}. Run \`rekey migrate\`.`);
+    throw new OperatorNeededError(
+      "ledger_schema",
+      `The ledger lacks ${state.pending.join(", ")}. Run \`rekey migrate\`.`,
+    );
 }

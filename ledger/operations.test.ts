@@ -33,9 +33,13 @@ describe("reserving rotations", () => {
     const rotations = await newRotations(50);
     expect(new Set(rotations).size).toBe(50);
     expect(await count("starts")).toBe(before + 50);
-    expect(await count(`audit WHERE action = 'rotation.reserved' AND rotation_id IN ('${rotations.join("','")}')`)).toBe(50);
-    expect(await count(`versions v JOIN rotations r ON r.credential_id = v.credential_id AND r.to_version = v.number
-      WHERE v.state = 'intended' AND r.id IN ('${rotations.join("','")}')`)).toBe(50);
+    expect(
+      await count(`audit WHERE action = 'rotation.reserved' AND rotation_id IN ('${rotations.join("','")}')`),
+    ).toBe(50);
+    expect(
+      await count(`versions v JOIN rotations r ON r.credential_id = v.credential_id AND r.to_version = v.number
+      WHERE v.state = 'intended' AND r.id IN ('${rotations.join("','")}')`),
+    ).toBe(50);
   });
 
   it("invariant 7: gives two operators who ask at once the same rotation", async () => {
@@ -60,8 +64,12 @@ describe("reserving rotations", () => {
     test = own;
     try {
       const credentials = await newCredentials(1);
-      await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no audit'; END$$`.execute(own.ledger.db);
-      await sql`CREATE TRIGGER refuse BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION refuse()`.execute(own.ledger.db);
+      await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no audit'; END$$`.execute(
+        own.ledger.db,
+      );
+      await sql`CREATE TRIGGER refuse BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION refuse()`.execute(
+        own.ledger.db,
+      );
       await expect(reserveRotations(own.ledger, credentials.map(asked))).rejects.toThrow("no audit");
       expect(await count("rotations")).toBe(0);
       expect(await count("versions")).toBe(0);
@@ -81,7 +89,9 @@ describe("the audit row and the state it tells of", () => {
     try {
       const credentials = await newCredentials(1);
       const { db } = own.ledger;
-      await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no commit'; END$$`.execute(db);
+      await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no commit'; END$$`.execute(
+        db,
+      );
       await sql`
         CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON starts DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION refuse()`.execute(db);
@@ -131,7 +141,10 @@ describe("turns", () => {
 
   it("records none of many when one of them is outdated", async () => {
     const rotations = await newRotations(3);
-    const turns = await takeTurns(test.ledger, rotations.map((rotationId) => ({ rotationId, step: "issue" as const })));
+    const turns = await takeTurns(
+      test.ledger,
+      rotations.map((rotationId) => ({ rotationId, step: "issue" as const })),
+    );
     await takeTurns(test.ledger, [{ rotationId: rotations[1] ?? "", step: "issue" }]);
     await expect(completeOperations(test.ledger, turns)).rejects.toMatchObject({ code: "claim_outdated" });
     expect(await count(`operations WHERE rotation_id IN ('${rotations.join("','")}') AND state = 'done'`)).toBe(0);

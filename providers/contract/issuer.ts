@@ -119,7 +119,9 @@ export interface IssuerSession {
   choose?(request: ChooseRequest): Promise<{ handle: string; value: Value }>;
   issue(request: IssueRequest): Promise<Issued>;
   /** Ends a candidate that nobody needs. Succeeds when it is gone already. */
-  abandon(request: EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } }): Promise<void>;
+  abandon(
+    request: EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } },
+  ): Promise<void>;
   probe(request: ProbeRequest): Promise<ProbeAnswer>;
   list(): Promise<readonly ListedVersion[]>;
   revoke(request: EffectRequest): Promise<void>;

@@ -30,7 +30,10 @@ export function assertFit(value: Value, fields: FieldDeclarations): void {
     const part = value[name];
     if (part === undefined) throw new PermanentError("value_unfit", `The field "${name}" is missing.`);
     if (declaration.secret !== part instanceof Secret)
-      throw new PermanentError("value_unfit", `The field "${name}" must be ${declaration.secret ? "secret" : "plain"}.`);
+      throw new PermanentError(
+        "value_unfit",
+        `The field "${name}" must be ${declaration.secret ? "secret" : "plain"}.`,
+      );
     const text = revealField(value, name);
     if (text.length === 0 || text.length > longestField)
       throw new PermanentError("value_unfit", `The field "${name}" has an impossible length.`);
@@ -38,5 +41,6 @@ export function assertFit(value: Value, fields: FieldDeclarations): void {
       throw new PermanentError("value_unfit", `The field "${name}" holds a line end or control character.`);
   }
   for (const name of Object.keys(value))
-    if (!(name in fields)) throw new PermanentError("value_unfit", `The field "${name}" is not declared by the issuer.`);
+    if (!(name in fields))
+      throw new PermanentError("value_unfit", `The field "${name}" is not declared by the issuer.`);
 }

@@ -31,8 +31,12 @@ function foldersDownTo(folder: string): readonly string[] {
 async function checkFolder(folder: string, root: string, fs: FileSystem): Promise<void> {
   const found = await fs.status(folder);
   if (found === undefined)
-    throw new OperatorNeededError("target_unreachable", `The folder ${folder} does not exist. Create it, for the worker's user only.`);
-  if (found.kind === "link") refuse(`${folder} is a link. Register the real path, and name the real root in the settings.`);
+    throw new OperatorNeededError(
+      "target_unreachable",
+      `The folder ${folder} does not exist. Create it, for the worker's user only.`,
+    );
+  if (found.kind === "link")
+    refuse(`${folder} is a link. Register the real path, and name the real root in the settings.`);
   if (found.kind !== "folder") refuse(`${folder} is not a folder.`);
   const below = folder === root || isInside(root, folder);
   if (!below) {
@@ -50,14 +54,23 @@ async function checkFolder(folder: string, root: string, fs: FileSystem): Promis
  * Decides whether a file may be written. Because nobody else can write the folders, what was checked here cannot be
  * swapped between the check and the write.
  */
-export async function allowedPlace(path: string, mode: number, roots: readonly string[], fs: FileSystem): Promise<Place> {
-  if (!isAbsolute(path) || resolve(path) !== path) refuse("The path must be absolute, without '..', '.' or double slashes.");
+export async function allowedPlace(
+  path: string,
+  mode: number,
+  roots: readonly string[],
+  fs: FileSystem,
+): Promise<Place> {
+  if (!isAbsolute(path) || resolve(path) !== path)
+    refuse("The path must be absolute, without '..', '.' or double slashes.");
   // The outermost root decides: the strict rules then hold for the most folders.
   const root = roots
     .filter((each) => isAbsolute(each) && isInside(each, path))
     .map((each) => resolve(each))
     .sort((a, b) => a.length - b.length)[0];
-  if (root === undefined) refuse("The path is below none of the roots that the worker's settings name. Add its root there, or move the file.");
+  if (root === undefined)
+    refuse(
+      "The path is below none of the roots that the worker's settings name. Add its root there, or move the file.",
+    );
   const folder = dirname(path);
   for (const each of foldersDownTo(folder)) await checkFolder(each, root, fs);
   const present = await fs.status(path);

@@ -54,7 +54,7 @@ function pieces(text: string): readonly Piece[] {
   const found: Piece[] = [];
   const mark = text.startsWith("\uFEFF") ? 1 : 0;
   if (mark === 1) found.push({ text: "\uFEFF", from: 0, to: 0 });
-  for (let at = mark; at < text.length; ) {
+  for (let at = mark; at < text.length;) {
     const piece = pieceAt(text.slice(at));
     found.push(piece);
     at += piece.text.length;
@@ -75,7 +75,10 @@ const breaking = /[\u0000-\u001f\u007f\u0085\u2028\u2029\\]/;
 
 /** Writes a value so that shells and dotenv readers of all languages read the same, or refuses. */
 function quoted(key: string, value: string): string {
-  if (breaking.test(value)) unfit(`The value for "${key}" has a line end, control character or backslash, which dotenv readers do not agree about.`);
+  if (breaking.test(value))
+    unfit(
+      `The value for "${key}" has a line end, control character or backslash, which dotenv readers do not agree about.`,
+    );
   if (plain.test(value)) return value;
   if (!value.includes("'")) return `'${value}'`;
   if (!/["$`]/.test(value)) return `"${value}"`;

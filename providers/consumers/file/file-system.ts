@@ -120,7 +120,10 @@ export function asTargetError(error: unknown): RekeyError {
       return new PermanentError("target_refused", "The path is a link. Register the file that it points to.");
     case "ENOENT":
     case "ENOTDIR":
-      return new OperatorNeededError("target_unreachable", "The file's folder does not exist. Create it, for the worker's user only.");
+      return new OperatorNeededError(
+        "target_unreachable",
+        "The file's folder does not exist. Create it, for the worker's user only.",
+      );
     default:
       return new TransientError("target_unreachable", "The file system refused the call.");
   }

@@ -13,7 +13,11 @@ const samples: Readonly<Record<string, { readonly format: Format; readonly text:
 };
 
 // What assertFit lets into custody: printable text, quotes and signs of every syntax included.
-const fitValue = fc.string({ unit: fc.integer({ min: 32, max: 126 }).map((code) => String.fromCodePoint(code)), minLength: 1, maxLength: 60 });
+const fitValue = fc.string({
+  unit: fc.integer({ min: 32, max: 126 }).map((code) => String.fromCodePoint(code)),
+  minLength: 1,
+  maxLength: 60,
+});
 
 describe.each(Object.entries(samples))("%s", (_name, { format, text }) => {
   const key = "DB_PASSWORD";

@@ -116,7 +116,8 @@ export const json: Format = {
       const { span, missing } = walk(root, key);
       if (missing.length > 0) return [key, undefined];
       const value: unknown = JSON.parse(source.slice(span.from, span.to));
-      if (typeof value === "object" && value !== null) return malformed(`"${key}" holds an object or a list, not a text.`);
+      if (typeof value === "object" && value !== null)
+        return malformed(`"${key}" holds an object or a list, not a text.`);
       return [key, value === null ? undefined : String(value)];
     });
     return Object.fromEntries(held) as Record<string, string | undefined>;

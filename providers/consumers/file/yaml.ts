@@ -7,7 +7,11 @@ function parse(source: string): Parsed {
   const document = parseDocument(source, { intAsBigInt: true, uniqueKeys: true });
   // A second document makes an error too, so a file with several is refused here.
   if (document.errors.length > 0) malformed("The file is not one YAML document.");
-  if (document.contents !== null && !isMap(document.contents) && !(isScalar(document.contents) && document.contents.value === null))
+  if (
+    document.contents !== null &&
+    !isMap(document.contents) &&
+    !(isScalar(document.contents) && document.contents.value === null)
+  )
     malformed("The file's outermost value is not a mapping.");
   return document;
 }
@@ -29,7 +33,10 @@ function scalarAt(document: Parsed, key: string): Scalar.Parsed | undefined {
 
 /** A JSON text with everything beyond printable ASCII escaped is a double-quoted YAML scalar on one line. */
 function literal(value: string): string {
-  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function replaced(source: string, found: Scalar.Parsed, value: string): string {
@@ -79,7 +86,8 @@ export const yaml: Format = {
       scalar.type = Scalar.QUOTE_DOUBLE;
       const names = key.split(".");
       for (let depth = 1; depth < names.length; depth++)
-        if (document.getIn(names.slice(0, depth)) === null) document.setIn(names.slice(0, depth), document.createNode({}));
+        if (document.getIn(names.slice(0, depth)) === null)
+          document.setIn(names.slice(0, depth), document.createNode({}));
       document.setIn(names, scalar);
       result = document.toString({ lineWidth: 0 });
     }
@@ -94,7 +102,10 @@ export const yaml: Format = {
       malformed("The file's aliases cannot be resolved.");
     }
     const rest = withoutOurs(data, [], new Set(keys.map((key) => JSON.stringify(key.split(".")))));
-    const comments = source.split("\n").filter((line) => /^\s*#/.test(line)).map((line) => line.trim());
+    const comments = source
+      .split("\n")
+      .filter((line) => /^\s*#/.test(line))
+      .map((line) => line.trim());
     return { data: rest instanceof Map && rest.size === 0 ? null : rest, comments };
   },
 };
