@@ -13,9 +13,12 @@ CREATE TABLE connections (
   settings jsonb NOT NULL,
   -- digest of the settings that the secret in custody is bound to; null: the secret has to be given (again)
   secret_binding text,
+  -- id of the row in custody that holds the secret
   secret_row text,
-  admin_principal text,
+  admin_principal text NOT NULL,
+  -- what the issuer called itself when a check last looked; null until then
   identity text,
+  pool text NOT NULL DEFAULT 'default',
   revision integer NOT NULL DEFAULT 1,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (team_id, name)
@@ -30,7 +33,10 @@ CREATE TABLE credentials (
   kind text NOT NULL,
   rotation_order text NOT NULL CHECK (rotation_order IN ('overlap', 'single-slot')),
   config jsonb NOT NULL,
+  -- every login that the credential may use at its issuer
+  principals text[] NOT NULL,
   policy jsonb NOT NULL,
+  -- null until a check has adopted today's value as version 1
   current_version integer,
   claim_number bigint NOT NULL DEFAULT 0,
   next_version integer NOT NULL DEFAULT 1,
@@ -70,8 +76,10 @@ CREATE TABLE consumers (
   kind text NOT NULL,
   target text NOT NULL REFERENCES targets,
   config jsonb NOT NULL,
+  -- { "wanted"?: strength, "collectors": { "<kind>": config } }
   evidence jsonb NOT NULL,
   revision integer NOT NULL DEFAULT 1,
+  -- what the last delivery put there, and the keyed digest it was read back with: anything else is drift
   held_version integer,
   held_digest text,
   retired_at timestamptz,
@@ -93,6 +101,9 @@ CREATE TABLE rotations (
   requested_by text NOT NULL,
   reason text NOT NULL DEFAULT '',
   paused boolean NOT NULL DEFAULT false,
+  urgent boolean NOT NULL DEFAULT false,
+  -- how much longer than the policy's the grace is, by `extend`
+  extended_ms bigint NOT NULL DEFAULT 0,
   attempts integer NOT NULL DEFAULT 0,
   last_code text,
   phase_since timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -207,8 +218,11 @@ CREATE INDEX pending_commands ON commands (rotation_id, at) WHERE state = 'pendi
 
 CREATE TABLE checks (
   id text PRIMARY KEY,
-  kind text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('adopt')),
+  -- the credential
   subject_id text NOT NULL,
+  arguments jsonb NOT NULL DEFAULT '{}',
+  requested_by text NOT NULL,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'failed')),
   findings jsonb NOT NULL DEFAULT '[]',
   at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Code } from "../../domain/errors.ts";
 import type { ProviderContext } from "./context.ts";
 import type { Value } from "./value.ts";
 
@@ -22,13 +23,11 @@ export interface Observation {
 }
 
 export interface ConsumerFinding {
-  readonly code: import("../../domain/errors.ts").Code;
+  readonly code: Code;
   readonly detail: string;
 }
 
 export interface ConsumerSession {
-  /** The address a delivery writes, canonical: two registrations with one target are serialised by it. */
-  target(): string;
   /** No effect. Says what would stop a delivery. */
   preflight(): Promise<readonly ConsumerFinding[]>;
   observe(): Promise<Observation>;
@@ -54,5 +53,9 @@ export interface ConsumerDefinition<Config = unknown> {
   readonly kind: string;
   readonly title: string;
   readonly configSchema: z.ZodType<Config>;
+  /** The address a delivery writes, canonical: two registrations with one target take turns by it. No access. */
+  targetOf(config: Config): string;
+  /** Which fields of the issuer's value it needs. */
+  fieldsOf(config: Config): readonly string[];
   open(opening: ConsumerOpening<Config>, context: ProviderContext): Promise<ConsumerSession>;
 }

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Code } from "../../domain/errors.ts";
 import type { Claim } from "../../domain/claim.ts";
 import type { FieldDeclarations, Value } from "./value.ts";
 import type { ProviderContext } from "./context.ts";
@@ -52,7 +53,7 @@ export interface Issued {
 
 /** One thing preflight found wrong. `mend` is what to run at the issuer, ready to paste, without secrets. */
 export interface Finding {
-  readonly code: import("../../domain/errors.ts").Code;
+  readonly code: Code;
   readonly detail: string;
   readonly mend?: string;
 }
@@ -100,7 +101,10 @@ export interface SeenSession {
 export interface Usage {
   /** Issuer's clock, ISO 8601. */
   readonly at: string;
-  /** Keyed by handle. rekey's own sessions are left out. */
+  /**
+   * Keyed by handle. rekey's own sessions are left out. In a single slot all versions share one login, so that each
+   * handle gets the same sessions and the reader tells them apart by `startedAt`.
+   */
   readonly sessions: Readonly<Record<string, readonly SeenSession[]>>;
 }
 
@@ -113,8 +117,6 @@ export interface IssuerSession {
   /** A stable name of the very server reached, compared before every effect. */
   identify(): Promise<string>;
   preflight(request: PreflightRequest): Promise<readonly Finding[]>;
-  /** Every login name this credential may use at the issuer. */
-  principals(): readonly string[];
   /** Only where `facts.chooser` is `rekey`: makes a value and says which slot (handle) it is for. No effect. */
   choose?(request: ChooseRequest): Promise<{ handle: string; value: Value }>;
   issue(request: IssueRequest): Promise<Issued>;
@@ -155,5 +157,11 @@ export interface IssuerDefinition<Connection = unknown, Config = unknown> {
   readonly connectionSchema: z.ZodType<Connection>;
   readonly configSchema: z.ZodType<Config>;
   orderOf(config: Config): "overlap" | "single-slot";
+  /** Every login name that this credential may use at the issuer. */
+  principalsOf(config: Config): readonly string[];
+  /** The login that the connection itself uses, which can never be a managed credential. */
+  adminPrincipalOf(connection: Connection): string;
+  /** The handle of a version that a person made: the login that the value names. Refuses one that is none of ours. */
+  handleOf(config: Config, value: Value, version: number): string;
   open(opening: IssuerOpening<Connection, Config>, context: ProviderContext): Promise<IssuerSession>;
 }

@@ -11,13 +11,13 @@ export async function makeCredentials({ db }: Ledger, howMany: number): Promise<
   await sql`INSERT INTO teams (id, name) VALUES (${team}, ${team})`.execute(db);
   await sql`INSERT INTO environments (id, name) VALUES (${environment}, ${environment})`.execute(db);
   await sql`
-    INSERT INTO connections (id, team_id, environment_id, name, kind, settings)
-    VALUES (${connection}, ${team}, ${environment}, 'orders', 'postgres-role', '{}')`.execute(db);
+    INSERT INTO connections (id, team_id, environment_id, name, kind, settings, admin_principal)
+    VALUES (${connection}, ${team}, ${environment}, 'orders', 'postgres-role', '{}', 'admin')`.execute(db);
   const ids = Array.from({ length: howMany }, () => newId("credential"));
   await sql`
     INSERT INTO credentials
-      (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, policy)
-    SELECT id, ${team}, ${environment}, ${connection}, id, 'postgres-role', 'overlap', '{}', '{"graceMs": 0}'
+      (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, principals, policy)
+    SELECT id, ${team}, ${environment}, ${connection}, id, 'postgres-role', 'overlap', '{}', '{}', '{"graceMs": 0}'
     FROM unnest(${ids}::text[]) AS id`.execute(db);
   return ids;
 }
