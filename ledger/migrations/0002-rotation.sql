@@ -13,8 +13,9 @@ CREATE TABLE connections (
   settings jsonb NOT NULL,
   -- digest of the settings that the secret in custody is bound to; null: the secret has to be given (again)
   secret_binding text,
-  -- id of the row in custody that holds the secret
+  -- id of the row in custody that holds the secret, and the revision at which it was given
   secret_row text,
+  secret_revision integer,
   admin_principal text NOT NULL,
   -- what the issuer called itself when a check last looked; null until then
   identity text,
