@@ -93,7 +93,11 @@ async function read(path: string): Promise<readonly StoredKey[] | undefined> {
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(dirname(path), constants.O_RDONLY);
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 /** Writes a complete, synced file beside the path and puts it in place; never shows anybody half a key. */

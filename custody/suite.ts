@@ -8,7 +8,7 @@ export interface CustodyWorld {
   readonly custody: Custody;
   readonly other: Custody;
   /** A ref that nobody has used. */
-  freshRef(): CustodyRef;
+  readonly freshRef: () => CustodyRef;
 }
 
 export interface CustodyClause {

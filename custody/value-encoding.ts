@@ -15,7 +15,7 @@ export function encodeValue(value: Value): Buffer {
 
 function isField(candidate: unknown): candidate is Field {
   if (!Array.isArray(candidate) || candidate.length !== 3) return false;
-  const [name, kind, text]: unknown[] = candidate;
+  const [name, kind, text] = candidate as readonly unknown[];
   return typeof name === "string" && (kind === "secret" || kind === "plain") && typeof text === "string";
 }
 

@@ -7,10 +7,10 @@ import {
   placeOf,
   pointOfNoReturn,
   previousPhase,
+  type Phase,
   stepFor,
   undoStepFor,
   type Order,
-  type Phase,
 } from "./order.ts";
 
 const names = Object.keys(orders) as Order[];
@@ -136,7 +136,7 @@ describe("the way back", () => {
         ([order, phase], conditions) => {
           const next = nextPhase(order, phase);
           fc.pre(next !== undefined && isPastReturn(order, phase, conditions));
-          expect(isPastReturn(order, next as Phase, conditions)).toBe(true);
+          expect(isPastReturn(order, next, conditions)).toBe(true);
         },
       ),
     );

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, sign, verify, KeyObject } from "node:crypto";
 import canonicalize from "canonicalize";
 import { sql, type RawBuilder } from "kysely";
 
@@ -60,7 +60,7 @@ export function signHead(head: Omit<AuditHead, "signature" | "keyId">, key: Sign
 export type PublicKeys = KeyObject | ReadonlyMap<string, KeyObject>;
 
 export function isHeadGenuine(head: AuditHead, keys: PublicKeys): boolean {
-  const key = keys instanceof Map ? keys.get(head.keyId) : (keys as KeyObject);
+  const key = keys instanceof KeyObject ? keys : keys.get(head.keyId);
   return key !== undefined && verify(null, headBytes(head), key, Buffer.from(head.signature, "base64"));
 }
 

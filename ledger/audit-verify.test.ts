@@ -23,7 +23,11 @@ const verify = (anchor?: AuditHead) => verifyAudit(test.ledger, key.publicKey, a
 async function tamper(statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: test.url });
   await client.connect();
-  await client.query(`SET session_replication_role = replica; ${statement}`).finally(() => client.end());
+  try {
+    await client.query(`SET session_replication_role = replica; ${statement}`);
+  } finally {
+    await client.end();
+  }
 }
 
 beforeEach(async () => {
@@ -49,7 +53,8 @@ describe("the sealer", () => {
     await recordEvent(test.ledger.db, event(7));
     for (const sealed of [1, 0]) expect((await sealer.runOnce()).sealed).toBe(sealed);
     const seen = await readOutbox(test.ledger.db, 0, 100);
-    await late.query("COMMIT").finally(() => late.end());
+    await late.query("COMMIT");
+    await late.end();
     expect((await sealer.runOnce()).sealed).toBe(1);
     expect((await readOutbox(test.ledger.db, seen.at(-1)?.position ?? 0, 100)).map((row) => row.event)).toEqual([
       "late",

@@ -17,8 +17,6 @@ export interface LedgerOptions {
 /** Keys of the advisory locks, one list so that no two purposes share one. */
 export const locks = { migrate: 735_390_001, seal: 735_390_002 } as const;
 
-const int8 = 20;
-
 /** Counts and ids come as numbers; one too large to be exact is refused rather than rounded. */
 function exactNumber(text: string): number {
   const value = Number(text);
@@ -26,9 +24,11 @@ function exactNumber(text: string): number {
   return value;
 }
 
+const parserOf: (oid: number, format?: "text" | "binary") => (text: string) => unknown = pg.types.getTypeParser;
+
 const parsers: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) =>
-    Number(oid) === int8 && format !== "binary" ? exactNumber : pg.types.getTypeParser(oid, format as "text"),
+    oid === pg.types.builtins.INT8 && format !== "binary" ? exactNumber : parserOf(oid, format),
 };
 
 /**

@@ -61,7 +61,7 @@ describe("holds", () => {
     const stood = await Promise.all(
       (["retry", "accept"] as const).map((decision) => answerHold(test.ledger, answer(holdId, decision))),
     );
-    expect(stood.toSorted()).toEqual([false, true]);
+    expect(stood.filter(Boolean)).toHaveLength(1);
     const { rows } = await sql<{ n: number }>`
       SELECT count(*) AS n FROM audit WHERE action = 'hold.answered' AND rotation_id = ${rotationId}`.execute(
       test.ledger.db,

@@ -57,8 +57,8 @@ function takeUnsealed(trx: Transaction<Tables>, floor: string, limit: number): P
   return trx
     .selectFrom("audit as a")
     .where(sql<boolean>`a.tx >= ${floor}::xid8`)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom("audit_seals as s").whereRef("s.audit_id", "=", "a.id").select("s.audit_id"))),
+    .where((row) =>
+      row.not(row.exists(row.selectFrom("audit_seals as s").whereRef("s.audit_id", "=", "a.id").select("s.audit_id"))),
     )
     .orderBy("a.id")
     .limit(limit)

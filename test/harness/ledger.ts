@@ -44,7 +44,11 @@ async function administer(statement: string): Promise<void> {
   const { url } = await (cluster ??= startCluster());
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(statement).finally(() => client.end());
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 function onDatabase(url: string, database: string): string {
