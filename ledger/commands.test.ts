@@ -1,0 +1,115 @@
+import { sql } from "kysely";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Command } from "../domain/command.ts";
+import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
+import { makeRotations } from "../test/harness/rows.ts";
+import { asCommand, giveCommand, type CommandAnswer } from "./commands.ts";
+import { openHolds } from "./holds.ts";
+import { newId } from "./new-id.ts";
+import { takeTurns } from "./operations.ts";
+import { rotationState } from "./rotation-state.ts";
+
+let test: TestLedger;
+
+beforeAll(async () => {
+  test = await withLedger();
+});
+
+const give = (rotationId: string, command: Command, actor = "tok_one") =>
+  giveCommand(test.ledger, { rotationId, command, actor, reason: "asked" });
+
+async function newRotation(): Promise<string> {
+  const [rotationId = ""] = await makeRotations(test.ledger, 1);
+  return rotationId;
+}
+
+async function count(from: string): Promise<number> {
+  const { rows } = await sql<{ n: number }>`SELECT count(*) AS n FROM ${sql.raw(from)}`.execute(test.ledger.db);
+  return rows[0]?.n ?? -1;
+}
+
+async function openHold(rotationId: string): Promise<string> {
+  const gap = { code: "stranger_seen" as const, key: "stranger_seen:a", text: "a" };
+  const [hold] = await openHolds(test.ledger, [{ rotationId, code: "stranger_seen", detail: "a", gaps: [gap] }]);
+  return hold?.holdId ?? "";
+}
+
+const isNew = (answer: CommandAnswer | undefined) => answer?.ok === true && answer.isNew;
+
+describe("giving a command", () => {
+  it("stores one pending row and one audit row, and the row gives the command back", async () => {
+    const rotationId = await newRotation();
+    expect(await give(rotationId, { kind: "extend", byMs: 5_000 })).toMatchObject({ ok: true, isNew: true });
+    const { rows } = await sql<{ kind: "extend"; arguments: Record<string, unknown>; state: string }>`
+      SELECT kind, arguments, state FROM commands WHERE rotation_id = ${rotationId}`.execute(test.ledger.db);
+    expect(rows).toEqual([{ kind: "extend", arguments: { byMs: 5_000, reason: "asked" }, state: "pending" }]);
+    expect(asCommand("extend", rows[0]?.arguments ?? {})).toEqual({ kind: "extend", byMs: 5_000 });
+    expect(await count(`audit WHERE action = 'command.given' AND rotation_id = '${rotationId}'`)).toBe(1);
+  });
+
+  it("answers what does not fit with the sentence of the domain and stores nothing", async () => {
+    const rotationId = await newRotation();
+    expect(await give(rotationId, { kind: "resume" })).toEqual({ ok: false, reason: "The rotation is not paused." });
+    expect(await count(`commands WHERE rotation_id = '${rotationId}'`)).toBe(0);
+  });
+
+  it("hears two operators who say the same at once as one", async () => {
+    const rotationId = await newRotation();
+    const answers = await Promise.all(
+      ["tok_one", "tok_two"].map((actor) => give(rotationId, { kind: "pause" }, actor)),
+    );
+    expect(answers.filter(isNew)).toHaveLength(1);
+    expect(await count(`commands WHERE rotation_id = '${rotationId}'`)).toBe(1);
+  });
+
+  it("lets the first of two answers to one hold stand and says so to the second", async () => {
+    const rotationId = await newRotation();
+    const hold = { kind: "decide", holdId: await openHold(rotationId), gaps: ["stranger_seen:a"] } as const;
+    const answers = await Promise.all([
+      give(rotationId, { ...hold, decision: "retry" }, "tok_one"),
+      give(rotationId, { ...hold, decision: "roll-back" }, "tok_two"),
+    ]);
+    expect(answers.filter(isNew)).toHaveLength(1);
+    expect(answers.find((answer) => answer?.ok === false)).toMatchObject({
+      reason: expect.stringContaining("the first answer stands"),
+    });
+  });
+
+  it("keeps two extensions, since each is meant", async () => {
+    const rotationId = await newRotation();
+    await give(rotationId, { kind: "extend", byMs: 1 });
+    await give(rotationId, { kind: "extend", byMs: 1 });
+    expect(await count(`commands WHERE rotation_id = '${rotationId}'`)).toBe(2);
+  });
+
+  it("knows nothing of a rotation that does not exist", async () => {
+    expect(await give(newId("rotation"), { kind: "pause" })).toBeUndefined();
+  });
+
+  it("invariant 15: stores no command when its audit row cannot be written", async () => {
+    const own = await withLedger();
+    const { db } = own.ledger;
+    const [rotationId = ""] = await makeRotations(own.ledger, 1);
+    await sql`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no audit'; END$$`.execute(db);
+    await sql`CREATE TRIGGER refuse BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION refuse()`.execute(db);
+    const given = giveCommand(own.ledger, { rotationId, command: { kind: "pause" }, actor: "tok_one" });
+    await expect(given).rejects.toThrow("no audit");
+    const { rows } = await sql<{ n: number }>`SELECT count(*) AS n FROM commands`.execute(db);
+    expect(rows[0]?.n).toBe(0);
+  });
+});
+
+describe("the state of many rotations", () => {
+  it("tells intent, hold with gaps and candidate of each, and leaves out what does not exist", async () => {
+    const [one = "", two = ""] = await makeRotations(test.ledger, 2);
+    await takeTurns(test.ledger, [{ rotationId: one, step: "issue" }]);
+    const holdId = await openHold(two);
+    const states = await rotationState(test.ledger.db, [one, two, newId("rotation")]);
+    expect(states.size).toBe(2);
+    expect(states.get(one)).toMatchObject({ issueIntended: true, hold: undefined, candidateVersion: 1 });
+    expect(states.get(two)).toMatchObject({
+      issueIntended: false,
+      hold: { holdId, code: "stranger_seen", gaps: ["stranger_seen:a"] },
+    });
+  });
+});
