@@ -1,4 +1,4 @@
-import type { Strength } from "./evidence.ts";
+import { meets, type Strength } from "./evidence.ts";
 
 /** Durations and counts that rule one rotation. All of them are data, so that a test sets them and never sleeps. */
 export interface Policy {
@@ -34,3 +34,20 @@ export const defaultPolicy: Policy = {
   retryFirstMs: 500,
   retryLongestMs: 60_000,
 };
+
+const strongest = (a: Strength | undefined, b: Strength | undefined): Strength | undefined => {
+  if (a === undefined || b === undefined) return a ?? b;
+  return meets(a, b) ? a : b;
+};
+
+/** What rules a running rotation: a policy made stricter applies at once, one made weaker with the next rotation. */
+export function stricter(pinned: Policy, current: Policy): Policy {
+  return {
+    ...pinned,
+    graceMs: Math.max(pinned.graceMs, current.graceMs),
+    disabledForMs: Math.max(pinned.disabledForMs, current.disabledForMs),
+    observeForMs: Math.max(pinned.observeForMs, current.observeForMs),
+    answersInRow: Math.max(pinned.answersInRow, current.answersInRow),
+    evidence: strongest(pinned.evidence, current.evidence),
+  };
+}
