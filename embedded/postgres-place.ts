@@ -1,8 +1,20 @@
 import { createHash } from "node:crypto";
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  realpath,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { canEnter, type Account } from "./unprivileged.ts";
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included. */
@@ -64,10 +76,27 @@ export async function socketFolder(place: string, port: number, account: Account
   if (recorded !== undefined) {
     const found = await stat(recorded).catch(() => undefined);
     if (found?.isDirectory() === true && found.uid === owner && (found.mode & 0o077) === 0) return recorded;
+    if (found === undefined && (await madeAgain(recorded, account))) return recorded;
   }
   const fresh = await prepared(await mkdtemp(join(tmpdir(), "rk-")), account);
   await writeFile(record, fresh, { mode: 0o600 });
   return fresh;
+}
+
+/** A folder that another made in between is not ours: then it stays unused. */
+async function madeAgain(path: string, account: Account | undefined): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    if (account !== undefined) await chown(path, account.uid, account.gid);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes a short socket folder that a stopped server leaves empty; the record of its name stays for the next start. */
+export async function leaveSocketFolder(place: string, path: string): Promise<void> {
+  if (dirname(path) !== place) await rmdir(path).catch(() => undefined);
 }
 
 async function prepared(path: string, account: Account | undefined): Promise<string> {

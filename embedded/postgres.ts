@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { boundLog, tailOf, watchLog } from "./bounded-log.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
-import { placeFor, socketFolder } from "./postgres-place.ts";
+import { makeCluster } from "./postgres-cluster.ts";
+import { leaveSocketFolder, placeFor, socketFolder } from "./postgres-place.ts";
 import { freePort, isAlive, isGoneWithin, isProcessOf, processesIn } from "./processes.ts";
 import { unprivilegedAccount, type Account } from "./unprivileged.ts";
 
@@ -18,6 +19,8 @@ export interface PostgresOptions {
   readonly password?: string | undefined;
   /** `socket-only` (the default) listens nowhere else; a number, or 0 for a free one, listens on 127.0.0.1 with SCRAM. */
   readonly port?: number | "socket-only" | undefined;
+  /** A database to make when the folder is first made (a plain lower-case name), and to name in `url`. Default `postgres`. */
+  readonly database?: string | undefined;
   readonly log?: ((line: string) => void) | undefined;
   /** A folder with `postgres` and `initdb`, instead of the bundled ones or the system's. */
   readonly binaries?: string | undefined;
@@ -46,6 +49,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   if (port !== "socket-only" && options.password === undefined && options.hba === undefined) {
     throw new Error("A PostgreSQL that listens on a port needs a password for its superuser.");
   }
+  const database = options.database ?? "postgres";
+  if (!/^[a-z][a-z0-9_]{0,62}$/.test(database)) throw new Error(`'${database}' is no plain name for a database.`);
   const log = options.log ?? (() => undefined);
   const account = unprivilegedAccount();
   const place = await placeFor(options.folder, account);
@@ -53,6 +58,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const socketDir = await socketFolder(place, socketPort, account);
   const logFile = join(place, "postgres.log");
 
+  const ours = { place, data, socketDir, superuser, database, password: options.password, logFile };
   const live = await liveServer(data);
   if (live !== undefined) {
     const wanted = configuration({
@@ -64,14 +70,14 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     if (current === wanted && (await sameHba(data, options.hba))) {
       log(`adopted the PostgreSQL that was still running (pid ${live.pid})`);
       await untilReady(data, live.pid, logFile);
-      return running({ pid: live.pid, data, socketDir, superuser, tcp: live.tcp, password: options.password, logFile });
+      return running({ pid: live.pid, tcp: live.tcp, ...ours });
     }
     log("stopping the PostgreSQL that was still running: its settings have changed");
     await stopServer(live.pid, data);
   }
 
   const binaries = await findPostgresBinaries(account, options.binaries);
-  await initialise({ binaries, place, data, superuser, password: options.password, account, log });
+  await makeCluster({ binaries, place, data, superuser, password: options.password, database, account, log });
   await clearReusedPid(data, socketDir);
   for (let attempt = 1; ; attempt++) {
     const tcp =
@@ -96,7 +102,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       const pid = await Promise.race([pidOf(child), failed]);
       await Promise.race([untilReady(data, pid, logFile), failed]);
       log(`PostgreSQL runs (pid ${pid}, ${tcp === undefined ? "private socket" : `127.0.0.1:${tcp}`})`);
-      return running({ pid, data, socketDir, superuser, tcp, password: options.password, logFile });
+      return await running({ pid, tcp, ...ours });
     } catch (error) {
       // A lost race for the port, or processes of a killed server that are not gone yet: both pass.
       if (attempt === 5 || (port !== 0 && port !== "socket-only" && attempt === 3)) throw error;
@@ -145,60 +151,6 @@ async function clearReusedPid(data: string, socketDir: string): Promise<void> {
   if (survivors === undefined || survivors.length > 0) return;
   await unlink(join(data, "postmaster.pid"));
   await rm(join(socketDir, `.s.PGSQL.${lock.port}.lock`), { force: true });
-}
-
-async function initialise(to: {
-  binaries: string;
-  place: string;
-  data: string;
-  superuser: string;
-  password: string | undefined;
-  account: Account | undefined;
-  log: (line: string) => void;
-}): Promise<void> {
-  if (await readFile(join(to.data, "PG_VERSION"), "utf8").catch(() => undefined)) return;
-  const mark = randomBytes(6).toString("hex");
-  const side = join(to.place, `.data-${mark}`);
-  const passwordFile = join(to.place, `.password-${mark}`);
-  const started = performance.now();
-  try {
-    const builtin = Number(/ (\d+)/.exec(await run(join(to.binaries, "initdb"), ["--version"], to.account))?.[1]) >= 17;
-    const args = ["-D", side, "-U", to.superuser, "--encoding=UTF8", "--no-instructions", "--locale=C"];
-    if (builtin) args.push("--locale-provider=builtin", "--builtin-locale=C.UTF-8");
-    if (to.password === undefined) args.push("--auth-local=trust", "--auth-host=scram-sha-256");
-    else {
-      await writeFile(passwordFile, `${to.password}\n`, { mode: 0o600 });
-      if (to.account !== undefined) await chown(passwordFile, to.account.uid, to.account.gid);
-      args.push("--auth=scram-sha-256", `--pwfile=${passwordFile}`);
-    }
-    await run(join(to.binaries, "initdb"), args, to.account);
-    const conf = join(side, "postgresql.conf");
-    await writeFile(conf, `${await readFile(conf, "utf8")}\ninclude_if_exists = 'rekey.conf'\n`);
-    await rename(side, to.data);
-  } finally {
-    await rm(passwordFile, { force: true });
-    await rm(side, { recursive: true, force: true });
-  }
-  to.log(`made a new database folder in ${Math.round(performance.now() - started)} ms`);
-}
-
-function run(program: string, args: string[], account: Account | undefined): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      cwd: "/",
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
-      ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
-    });
-    let said = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-    child.once("error", reject);
-    child.once("close", (code) => {
-      if (code === 0) resolve(said);
-      else reject(new Error(`initdb failed: ${said.trim().slice(-1500)}`));
-    });
-  });
 }
 
 const quoted = (value: string): string => `'${value.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
@@ -287,9 +239,11 @@ async function stopServer(pid: number, data: string): Promise<void> {
 
 async function running(of: {
   pid: number;
+  place: string;
   data: string;
   socketDir: string;
   superuser: string;
+  database: string;
   tcp: number | undefined;
   password: string | undefined;
   logFile: string;
@@ -300,8 +254,8 @@ async function running(of: {
     encodeURIComponent(of.superuser) + (of.password === undefined ? "" : `:${encodeURIComponent(of.password)}`);
   const url =
     of.tcp === undefined
-      ? `postgresql://${login}@/postgres?host=${encodeURIComponent(of.socketDir)}&port=${socketPort}`
-      : `postgresql://${login}@127.0.0.1:${of.tcp}/postgres`;
+      ? `postgresql://${login}@/${of.database}?host=${encodeURIComponent(of.socketDir)}&port=${socketPort}`
+      : `postgresql://${login}@127.0.0.1:${of.tcp}/${of.database}`;
   return {
     socketDir: of.socketDir,
     port: of.tcp,
@@ -310,6 +264,7 @@ async function running(of: {
     async stop() {
       unwatch();
       await stopServer(of.pid, data);
+      await leaveSocketFolder(of.place, of.socketDir);
     },
   };
 }

@@ -58,6 +58,21 @@ export async function processesIn(folder: string): Promise<number[] | undefined>
   return found;
 }
 
+/** Whether this very process listens on the port of 127.0.0.1; Linux only, elsewhere unknown. */
+export async function listensOn(pid: number, port: number): Promise<boolean | undefined> {
+  if (process.platform !== "linux") return undefined;
+  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const inodes = new Set<string>();
+  for (const line of (await readFile("/proc/net/tcp", "utf8")).split("\n")) {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+    if (local === address && state === "0A" && inode !== undefined) inodes.add(`socket:[${inode}]`);
+  }
+  for (const file of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+    if (inodes.has(await readlink(`/proc/${pid}/fd/${file}`).catch(() => ""))) return true;
+  }
+  return false;
+}
+
 /** A port of 127.0.0.1 that was free a moment ago; whoever takes it must be ready to ask again. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
