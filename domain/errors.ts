@@ -40,6 +40,9 @@ export const codes = {
   consumer_unhealthy: "A consumer failed while the old version was disabled",
   death_unproven: "The ended version has not been seen refused under control",
   candidate_refused: "The issuer does not accept the candidate",
+  // asking for a rotation
+  not_adopted: "Nobody has given rekey the value that the credential has today",
+  principal_busy: "Another rotation uses one of the credential's logins",
   // people and books
   ledger_unreachable: "The ledger cannot be reached",
   ledger_schema: "The ledger's schema does not fit this program",

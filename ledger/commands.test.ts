@@ -4,9 +4,7 @@ import type { Command } from "../domain/command.ts";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeRotations } from "../test/harness/rows.ts";
 import { asCommand, giveCommand, type CommandAnswer } from "./commands.ts";
-import { openHolds } from "./holds.ts";
 import { newId } from "./new-id.ts";
-import { takeTurns } from "./operations.ts";
 import { rotationState } from "./rotation-state.ts";
 
 let test: TestLedger;
@@ -29,9 +27,12 @@ async function count(from: string): Promise<number> {
 }
 
 async function openHold(rotationId: string): Promise<string> {
-  const gap = { code: "stranger_seen" as const, key: "stranger_seen:a", text: "a" };
-  const [hold] = await openHolds(test.ledger, [{ rotationId, code: "stranger_seen", detail: "a", gaps: [gap] }]);
-  return hold?.holdId ?? "";
+  const holdId = newId("hold");
+  const gaps = JSON.stringify([{ code: "stranger_seen", key: "stranger_seen:a", text: "a" }]);
+  await sql`
+    INSERT INTO holds (id, rotation_id, number, phase, code, detail, gaps)
+    VALUES (${holdId}, ${rotationId}, 1, 'reserved', 'stranger_seen', 'a', ${gaps}::jsonb)`.execute(test.ledger.db);
+  return holdId;
 }
 
 const isNew = (answer: CommandAnswer | undefined) => answer?.ok === true && answer.isNew;
@@ -102,11 +103,13 @@ describe("giving a command", () => {
 describe("the state of many rotations", () => {
   it("tells intent, hold with gaps and candidate of each, and leaves out what does not exist", async () => {
     const [one = "", two = ""] = await makeRotations(test.ledger, 2);
-    await takeTurns(test.ledger, [{ rotationId: one, step: "issue" }]);
+    await sql`
+      INSERT INTO operations (id, rotation_id, step, claim_epoch, claim_number)
+      VALUES (${newId("operation")}, ${one}, 'issue', 1, 1)`.execute(test.ledger.db);
     const holdId = await openHold(two);
     const states = await rotationState(test.ledger.db, [one, two, newId("rotation")]);
     expect(states.size).toBe(2);
-    expect(states.get(one)).toMatchObject({ issueIntended: true, hold: undefined, candidateVersion: 1 });
+    expect(states.get(one)).toMatchObject({ issueIntended: true, hold: undefined, candidateVersion: 2 });
     expect(states.get(two)).toMatchObject({
       issueIntended: false,
       hold: { holdId, code: "stranger_seen", gaps: ["stranger_seen:a"] },

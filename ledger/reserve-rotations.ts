@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { sql } from "kysely";
+import { sql, type Transaction } from "kysely";
+import pg from "pg";
+import type { Code } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
 import type { Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
+import type { Tables } from "./tables.ts";
 
 export interface ReserveRequest {
   readonly credentialId: string;
@@ -17,6 +20,20 @@ export interface Reserved {
   readonly isNew: boolean;
 }
 
+export interface ReserveRefusal {
+  readonly credentialId: string;
+  readonly code: Code;
+  /** Why, and what to do first. */
+  readonly detail: string;
+}
+
+export interface ReserveAnswer {
+  readonly reserved: readonly Reserved[];
+  readonly refused: readonly ReserveRefusal[];
+}
+
+type Wanted = ReserveRequest & { readonly rotationId: string; readonly versionId: string };
+
 interface ReservedRow {
   readonly credential_id: string;
   readonly rotation_id: string;
@@ -24,67 +41,146 @@ interface ReservedRow {
 }
 
 /**
- * Reserves one rotation per credential: the rotation, the version it will make with its operation key, and the start
- * row for the dispatcher, with their audit rows, in one transaction. A credential that has an open rotation gets that
- * one back; one that does not exist is left out of the answer. Credentials are locked in id order, so that two calls
- * over the same ones cannot block each other for ever.
+ * Reserves one rotation per credential: the rotation, the version it will make with its operation key, its principals
+ * and the start row for the dispatcher, with their audit rows, in one transaction. A credential that has an open
+ * rotation gets that one back; one that does not exist is left out of the answer. Credentials are locked in id order,
+ * so that two calls over the same ones cannot block each other for ever.
  */
-export function reserveRotations(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<readonly Reserved[]> {
-  const wanted = [...new Map(requests.map((request) => [request.credentialId, request])).values()].map((request) => ({
-    ...request,
-    rotationId: newId("rotation"),
-    versionId: newId("version"),
-    operationKey: randomBytes(16).toString("hex"),
-  }));
-  return ledger.db.transaction().execute(async (trx) => {
-    const given = JSON.stringify(wanted);
-    const ids = wanted.map(({ credentialId }) => credentialId);
-    await sql`SELECT id FROM credentials WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE`.execute(trx);
-    const { rows: open } = await sql<ReservedRow>`
-      SELECT credential_id, id AS rotation_id, to_version FROM rotations
-      WHERE credential_id = ANY(${ids}) AND outcome IS NULL`.execute(trx);
-    const { rows: made } = await sql<ReservedRow>`
-      WITH given AS (
-        SELECT g.*, c.connection_id, c.rotation_order, c.current_version, c.next_version, c.policy, c.revision
-        FROM jsonb_to_recordset(${given}::jsonb) AS g (
-          "credentialId" text, "rotationId" text, "versionId" text, "operationKey" text, "requestedBy" text, reason text)
-        JOIN credentials c ON c.id = g."credentialId"
-        WHERE c.id <> ALL(${open.map((row) => row.credential_id)}::text[])
-      ), numbered AS (
-        UPDATE credentials c SET next_version = c.next_version + 1 FROM given WHERE c.id = given."credentialId"
-      ), version AS (
-        INSERT INTO versions (id, credential_id, connection_id, number, state, operation_key)
-        SELECT "versionId", "credentialId", connection_id, next_version, 'intended', "operationKey" FROM given
-      ), rotation AS (
-        INSERT INTO rotations
-          (id, credential_id, rotation_order, from_version, to_version, policy, pinned, requested_by, reason)
-        SELECT "rotationId", "credentialId", rotation_order, current_version, next_version, policy,
-          jsonb_build_object('credential', revision, 'consumers', coalesce((
-            SELECT jsonb_object_agg(n.id, n.revision) FROM consumers n
-            WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb)),
-          "requestedBy", reason
-        FROM given
-        RETURNING id, credential_id, to_version
-      ), start AS (
-        INSERT INTO starts (rotation_id) SELECT id FROM rotation
-      )
-      SELECT credential_id, id AS rotation_id, to_version FROM rotation`.execute(trx);
-    const byCredential = new Map(wanted.map((request) => [request.credentialId, request]));
-    await recordEvents(
-      trx,
-      made.map((row) => ({
-        credentialId: row.credential_id,
-        rotationId: row.rotation_id,
-        actor: byCredential.get(row.credential_id)?.requestedBy ?? "system:reserve",
-        action: "rotation.reserved",
-        details: { version: row.to_version, reason: byCredential.get(row.credential_id)?.reason },
-      })),
-    );
-    const answer = (isNew: boolean) => (row: ReservedRow) => ({
+export async function reserveRotations(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+  const unique = [...new Map(requests.map((request) => [request.credentialId, request])).values()];
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ledger.db.transaction().execute((trx) => reserve(trx, unique));
+    } catch (error) {
+      // Somebody took the same principal in this moment. The next look sees whose it is; one by one, if it was a fellow.
+      if (!isPrincipalTaken(error) || attempt === 3) throw error;
+      if (unique.length > 1) return reserveEach(ledger, unique);
+    }
+  }
+}
+
+function isPrincipalTaken(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.constraint === "one_rotation_per_principal";
+}
+
+async function reserveEach(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+  const answers: ReserveAnswer[] = [];
+  for (const request of requests) answers.push(await reserveRotations(ledger, [request]));
+  return {
+    reserved: answers.flatMap(({ reserved }) => reserved),
+    refused: answers.flatMap(({ refused }) => refused),
+  };
+}
+
+async function reserve(trx: Transaction<Tables>, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+  const ids = requests.map(({ credentialId }) => credentialId);
+  await sql`SELECT id FROM credentials WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE`.execute(trx);
+  const { rows: open } = await sql<ReservedRow>`
+    SELECT credential_id, id AS rotation_id, to_version FROM rotations
+    WHERE credential_id = ANY(${ids}) AND outcome IS NULL`.execute(trx);
+  const isOpen = new Set(open.map((row) => row.credential_id));
+  const refused = await findRefusals(
+    trx,
+    ids.filter((id) => !isOpen.has(id)),
+  );
+  const isRefused = new Set(refused.map(({ credentialId }) => credentialId));
+  const wanted = requests
+    .filter(({ credentialId }) => !isOpen.has(credentialId) && !isRefused.has(credentialId))
+    .map((request) => ({ ...request, rotationId: newId("rotation"), versionId: newId("version") }));
+  const made = await insertRotations(trx, wanted);
+  await recordReserved(trx, made, wanted);
+  const answer = (isNew: boolean) => (row: ReservedRow) => ({
+    credentialId: row.credential_id,
+    rotationId: row.rotation_id,
+    isNew,
+  });
+  return { reserved: [...made.map(answer(true)), ...open.map(answer(false))], refused };
+}
+
+interface RefusalRow {
+  readonly id: string;
+  readonly name: string;
+  readonly is_adopted: boolean;
+  readonly principal: string | null;
+  readonly rotation_id: string | null;
+}
+
+async function findRefusals(trx: Transaction<Tables>, ids: readonly string[]): Promise<readonly ReserveRefusal[]> {
+  const { rows } = await sql<RefusalRow>`
+    SELECT c.id, t.name || '/' || c.name AS name, busy.principal, busy.rotation_id,
+      (c.current_version IS NOT NULL AND n.identity IS NOT NULL) AS is_adopted
+    FROM credentials c JOIN connections n ON n.id = c.connection_id JOIN teams t ON t.id = c.team_id
+    LEFT JOIN LATERAL (
+      SELECT p.principal, p.rotation_id FROM rotation_principals p
+      WHERE p.open AND p.identity = n.identity AND p.principal = ANY(c.principals) LIMIT 1) busy ON true
+    WHERE c.id = ANY(${[...ids]}) AND (c.current_version IS NULL OR n.identity IS NULL OR busy.principal IS NOT NULL)
+    `.execute(trx);
+  return rows.map(asRefusal);
+}
+
+function asRefusal(row: RefusalRow): ReserveRefusal {
+  if (!row.is_adopted)
+    return {
+      credentialId: row.id,
+      code: "not_adopted",
+      detail: `Give rekey the value that ${row.name} has today: \`rekey credential adopt ${row.name}\`. Then rotate it.`,
+    };
+  return {
+    credentialId: row.id,
+    code: "principal_busy",
+    detail: `Rotation ${row.rotation_id ?? ""} uses the login ${row.principal ?? ""} of ${row.name}. Wait until it is closed.`,
+  };
+}
+
+async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted[]): Promise<readonly ReservedRow[]> {
+  if (wanted.length === 0) return [];
+  const given = wanted.map((request) => ({ ...request, operationKey: randomBytes(16).toString("hex") }));
+  const { rows } = await sql<ReservedRow>`
+    WITH given AS (
+      SELECT g.*, c.connection_id, c.rotation_order, c.current_version, c.next_version, c.policy, c.revision,
+        c.principals, n.identity, n.revision AS connection_revision
+      FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS g (
+        "credentialId" text, "rotationId" text, "versionId" text, "operationKey" text, "requestedBy" text, reason text)
+      JOIN credentials c ON c.id = g."credentialId" JOIN connections n ON n.id = c.connection_id
+    ), numbered AS (
+      UPDATE credentials c SET next_version = c.next_version + 1 FROM given WHERE c.id = given."credentialId"
+    ), version AS (
+      INSERT INTO versions (id, credential_id, connection_id, number, state, operation_key)
+      SELECT "versionId", "credentialId", connection_id, next_version, 'intended', "operationKey" FROM given
+    ), rotation AS (
+      INSERT INTO rotations
+        (id, credential_id, rotation_order, from_version, to_version, policy, pinned, requested_by, reason)
+      SELECT "rotationId", "credentialId", rotation_order, current_version, next_version, policy,
+        jsonb_build_object('credential', revision, 'connection', connection_revision, 'consumers', coalesce((
+          SELECT jsonb_object_agg(n.id, n.revision) FROM consumers n
+          WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb)),
+        "requestedBy", reason
+      FROM given
+      RETURNING id, credential_id, to_version
+    ), principal AS (
+      INSERT INTO rotation_principals (rotation_id, identity, principal)
+      SELECT "rotationId", identity, p FROM given, unnest(principals) AS p ORDER BY identity, p
+    ), start AS (
+      INSERT INTO starts (rotation_id) SELECT id FROM rotation
+    )
+    SELECT credential_id, id AS rotation_id, to_version FROM rotation`.execute(trx);
+  return rows;
+}
+
+async function recordReserved(
+  trx: Transaction<Tables>,
+  made: readonly ReservedRow[],
+  wanted: readonly Wanted[],
+): Promise<void> {
+  const byCredential = new Map(wanted.map((request) => [request.credentialId, request]));
+  await recordEvents(
+    trx,
+    made.map((row) => ({
       credentialId: row.credential_id,
       rotationId: row.rotation_id,
-      isNew,
-    });
-    return [...made.map(answer(true)), ...open.map(answer(false))];
-  });
+      actor: byCredential.get(row.credential_id)?.requestedBy ?? "system:reserve",
+      action: "rotation.reserved",
+      details: { version: row.to_version, reason: byCredential.get(row.credential_id)?.reason },
+    })),
+  );
 }

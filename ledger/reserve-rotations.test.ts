@@ -1,0 +1,88 @@
+import { sql } from "kysely";
+import { beforeAll, describe, expect, it } from "vitest";
+import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
+import { makeCredentials } from "../test/harness/rows.ts";
+import { newId } from "./new-id.ts";
+import { reserveRotations } from "./reserve-rotations.ts";
+
+let test: TestLedger;
+
+beforeAll(async () => {
+  test = await withLedger();
+});
+
+const reserve = (...credentials: readonly string[]) =>
+  reserveRotations(
+    test.ledger,
+    credentials.map((credentialId) => ({ credentialId, requestedBy: "tok_test", reason: "due" })),
+  );
+
+/** Two credentials over two connections that lead to one server and share one login. */
+async function sharedLogin(): Promise<readonly [string, string]> {
+  const shared = { identity: newId("connection"), principals: ["orders_a"] };
+  const [one = ""] = await makeCredentials(test.ledger, 1, shared);
+  const [two = ""] = await makeCredentials(test.ledger, 1, shared);
+  return [one, two];
+}
+
+describe("who may not rotate", () => {
+  it("a credential whose value of today nobody gave: it says how to give it", async () => {
+    const [id = ""] = await makeCredentials(test.ledger, 1);
+    await sql`UPDATE credentials SET current_version = NULL WHERE id = ${id}`.execute(test.ledger.db);
+    const { reserved, refused } = await reserve(id);
+    expect(reserved).toEqual([]);
+    expect(refused).toMatchObject([{ code: "not_adopted", detail: expect.stringContaining("rekey credential adopt") }]);
+  });
+
+  it("a credential on a server that no check has named", async () => {
+    const [id = ""] = await makeCredentials(test.ledger, 1);
+    await sql`
+      UPDATE connections SET identity = NULL
+      WHERE id = (SELECT connection_id FROM credentials WHERE id = ${id})`.execute(test.ledger.db);
+    expect((await reserve(id)).refused).toMatchObject([{ code: "not_adopted" }]);
+  });
+
+  it("invariant 7: a login that an open rotation has: the answer names that rotation", async () => {
+    const [one, two] = await sharedLogin();
+    const [first] = (await reserve(one)).reserved;
+    const { reserved, refused } = await reserve(two);
+    expect(reserved).toEqual([]);
+    expect(refused).toMatchObject([{ code: "principal_busy" }]);
+    expect(refused[0]?.detail).toContain(first?.rotationId);
+    expect(refused[0]?.detail).toContain("orders_a");
+  });
+
+  it("invariant 7: gives one login to one of many who ask at the same moment", async () => {
+    const [one, two] = await sharedLogin();
+    const answers = await Promise.all([reserve(one), reserve(two), reserve(one), reserve(two)]);
+    const rotations = new Set(answers.flatMap(({ reserved }) => reserved.map(({ rotationId }) => rotationId)));
+    expect(rotations.size).toBe(1);
+  });
+
+  it("invariant 7: gives one login to one of two in the same call, and its fellows theirs", async () => {
+    const [one, two] = await sharedLogin();
+    const [other = ""] = await makeCredentials(test.ledger, 1);
+    const { reserved, refused } = await reserve(one, two, other);
+    expect(reserved).toHaveLength(2);
+    expect(refused).toMatchObject([{ credentialId: two, code: "principal_busy" }]);
+  });
+});
+
+describe("what a reservation pins", () => {
+  it("policy, and the revisions of credential, connection and every registered consumer", async () => {
+    const [id = ""] = await makeCredentials(test.ledger, 1);
+    const consumer = newId("consumer");
+    const { db } = test.ledger;
+    await sql`UPDATE credentials SET revision = 4 WHERE id = ${id}`.execute(db);
+    await sql`INSERT INTO targets (target) VALUES (${consumer})`.execute(db);
+    await sql`
+      INSERT INTO consumers (id, credential_id, team_id, name, kind, target, config, evidence, revision)
+      SELECT ${consumer}, id, team_id, 'app', 'file', ${consumer}, '{}', '{}', 7 FROM credentials WHERE id = ${id}
+      `.execute(db);
+    await reserve(id);
+    const { rows } = await sql`SELECT pinned, policy FROM rotations WHERE credential_id = ${id}`.execute(db);
+    expect(rows).toEqual([
+      { pinned: { credential: 4, connection: 1, consumers: { [consumer]: 7 } }, policy: { graceMs: 0 } },
+    ]);
+  });
+});
