@@ -1,0 +1,127 @@
+/** What the files of one place may import. */
+export interface FolderRule {
+  /** A folder or file from the root; `<kind>` stands for one folder. The longest that fits a file rules it. */
+  readonly place: string;
+  readonly holds: string;
+  /** Places of the project it may import besides itself. */
+  readonly imports: readonly string[];
+  /** Places it may import types of, and nothing that runs. */
+  readonly typesOf?: readonly string[];
+  /** Packages of `ruledPackages` it may use, as prefixes; every other package is free, unless the place is closed. */
+  readonly packages: readonly string[];
+  /** Only the listed packages, none of Node's own modules either unless `node:` is listed. */
+  readonly isClosed?: true;
+}
+
+const temporal = "@temporalio/";
+
+/** Packages that belong somewhere. Those not named here are free. */
+export const ruledPackages = [temporal, "zod", "kysely", "pg", "yaml", "fastify", "@fastify/", "commander", "listr2"];
+
+/** ARCHITECTURE.md shows this table; it is generated from here. Tests and `test/` may import anything. */
+export const importTable: readonly FolderRule[] = [
+  { place: "domain/", holds: "vocabulary and every decision; pure", imports: [], packages: [], isClosed: true },
+  {
+    place: "workflows/",
+    holds: "what Temporal replays",
+    imports: ["domain/"],
+    typesOf: ["activities/"],
+    packages: ["@temporalio/workflow"],
+    isClosed: true,
+  },
+  {
+    place: "activities/",
+    holds: "one step per file, `createActivities(deps)`",
+    imports: ["domain/", "providers/", "custody/", "ledger/"],
+    packages: ["@temporalio/activity", "@temporalio/common"],
+  },
+  {
+    place: "providers/catalog.ts",
+    holds: "one line per kind",
+    imports: ["domain/", "providers/"],
+    packages: ["zod"],
+  },
+  {
+    place: "providers/contract/",
+    holds: "issuer, consumer, evidence, value, `Secret`, egress",
+    imports: ["domain/"],
+    packages: ["zod"],
+  },
+  ...["issuers", "consumers", "evidence"].map((family) => ({
+    place: `providers/${family}/<kind>/`,
+    holds: `one kind of ${family === "evidence" ? "evidence" : family.slice(0, -1)}, with its SDK`,
+    imports: ["domain/", "providers/contract/"],
+    packages: ["zod", "yaml", "pg"],
+  })),
+  {
+    place: "custody/",
+    holds: "the store of values",
+    imports: ["domain/", "providers/contract/secret.ts", "providers/contract/value.ts", "ledger/custody-rows.ts"],
+    packages: ["zod"],
+  },
+  {
+    place: "ledger/",
+    holds: "all SQL: migrations, one file per table group",
+    imports: ["domain/"],
+    packages: ["kysely", "pg"],
+  },
+  {
+    place: "manifests/",
+    holds: "YAML in, plan and apply",
+    imports: ["domain/", "ledger/", "providers/catalog.ts"],
+    packages: ["zod", "yaml"],
+  },
+  { place: "settings.ts", holds: "the only reader of the environment", imports: ["domain/"], packages: ["zod"] },
+  {
+    place: "worker/",
+    holds: "`main.ts`: the only `Worker.create`; dispatcher, sealer",
+    imports: [
+      "domain/",
+      "workflows/",
+      "activities/",
+      "providers/",
+      "custody/",
+      "ledger/",
+      "manifests/",
+      "settings.ts",
+      "embedded/",
+    ],
+    packages: [temporal, "zod"],
+  },
+  {
+    place: "api/",
+    holds: "one file per resource",
+    imports: [
+      "domain/",
+      "ledger/",
+      "manifests/",
+      "custody/",
+      "providers/catalog.ts",
+      "providers/contract/",
+      "settings.ts",
+    ],
+    packages: ["zod", "fastify", "@fastify/"],
+  },
+  {
+    place: "cli/",
+    holds: "one file per command",
+    imports: ["api/client.ts", "settings.ts"],
+    packages: ["commander", "listr2", "zod", "yaml"],
+  },
+  {
+    place: "embedded/",
+    holds: "starts PostgreSQL, Temporal, everything",
+    imports: [],
+    packages: ["node:"],
+    isClosed: true,
+  },
+  {
+    place: "demo/",
+    holds: "the demonstration: a cluster, an application, four scenes",
+    imports: ["embedded/", "api/client.ts"],
+    packages: ["pg", "yaml"],
+  },
+  { place: "examples/", holds: "what an application adds, in a few lines", imports: [], packages: ["pg"] },
+  { place: "scripts/", holds: "set-up, checks, generated pages, the package", imports: ["*"], packages: ["*"] },
+  { place: "bin/", holds: "the program `rekey`", imports: ["cli/"], packages: [] },
+];
