@@ -63,6 +63,18 @@ const stepInto = {
 /** `preflight` leads nowhere: it is repeated freely in `reserved`, before the first effect. */
 export type Step = "preflight" | (typeof stepInto)[keyof typeof stepInto];
 
+/** Steps that change something outside: each stores its intent under a claim before it acts. The others only look. */
+export const effectSteps: ReadonlySet<Step> = new Set<Step>([
+  "issue",
+  "stage",
+  "cut",
+  "deliver",
+  "disable",
+  "revoke",
+  "end",
+  "close",
+]);
+
 /** What takes back a phase. A phase that is absent needs nothing taken back. */
 const undoOf = {
   reserved: "close",

@@ -3,7 +3,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { orders } from "../domain/order.ts";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeRotations } from "../test/harness/rows.ts";
-import { advanceRotations } from "./advance-rotations.ts";
+import { advanceRotations as advanceRotationsIn } from "./advance-rotations.ts";
+import { transact, type Ledger } from "./database.ts";
+
+const advanceRotations = (ledger: Ledger, given: Parameters<typeof advanceRotationsIn>[1]) =>
+  transact(ledger, (trx) => advanceRotationsIn(trx, given));
 
 let test: TestLedger;
 

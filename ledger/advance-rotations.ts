@@ -1,8 +1,8 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import { PermanentError } from "../domain/errors.ts";
 import { nextPhase, type Order, type Phase } from "../domain/order.ts";
 import { recordEvents } from "./audit.ts";
-import type { Ledger } from "./database.ts";
+import type { Tables } from "./tables.ts";
 
 export interface Advance {
   readonly rotationId: string;
@@ -24,7 +24,7 @@ interface AdvancedRow {
  * `closed` is not reached here: closing carries an outcome.
  * @throws {PermanentError} `claim_outdated` when another attempt or a person has moved one of the rotations.
  */
-export async function advanceRotations(ledger: Ledger, advances: readonly Advance[]): Promise<void> {
+export async function advanceRotations(trx: Kysely<Tables>, advances: readonly Advance[]): Promise<void> {
   const moves = advances.map(({ rotationId, order, from }) => {
     const to = nextPhase(order, from);
     if (to === undefined || to === "closed")
@@ -32,31 +32,29 @@ export async function advanceRotations(ledger: Ledger, advances: readonly Advanc
     return { id: rotationId, from, to };
   });
   const given = JSON.stringify(moves);
-  return ledger.db.transaction().execute(async (trx) => {
-    const { rows } = await sql<AdvancedRow>`
-      SELECT id, credential_id, direction, phase FROM rotations
-      WHERE id = ANY(${moves.map(({ id }) => id)}) AND outcome IS NULL ORDER BY id FOR UPDATE`.execute(trx);
-    const standing = new Map(rows.map((row) => [row.id, row]));
-    const isMovable = ({ id, from, to }: (typeof moves)[number]) => {
-      const row = standing.get(id);
-      return row?.direction === "forward" && (row.phase === from || row.phase === to);
-    };
-    if (!moves.every(isMovable))
-      throw new PermanentError("claim_outdated", "The rotation has moved since this step began; it is left as it is.");
-    await sql`
-      UPDATE rotations r SET phase = g."to", phase_since = clock_timestamp(), attempts = 0, last_code = NULL, wait_until = NULL
-      FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "from" text, "to" text)
-      WHERE r.id = g.id AND r.phase = g."from"`.execute(trx);
-    await recordEvents(
-      trx,
-      moves
-        .filter(({ id, from }) => standing.get(id)?.phase === from)
-        .map(({ id, to }) => ({
-          credentialId: standing.get(id)?.credential_id,
-          rotationId: id,
-          actor: "system:worker",
-          action: `rotation.${to}`,
-        })),
-    );
-  });
+  const { rows } = await sql<AdvancedRow>`
+    SELECT id, credential_id, direction, phase FROM rotations
+    WHERE id = ANY(${moves.map(({ id }) => id)}) AND outcome IS NULL ORDER BY id FOR UPDATE`.execute(trx);
+  const standing = new Map(rows.map((row) => [row.id, row]));
+  const isMovable = ({ id, from, to }: (typeof moves)[number]) => {
+    const row = standing.get(id);
+    return row?.direction === "forward" && (row.phase === from || row.phase === to);
+  };
+  if (!moves.every(isMovable))
+    throw new PermanentError("claim_outdated", "The rotation has moved since this step began; it is left as it is.");
+  await sql`
+    UPDATE rotations r SET phase = g."to", phase_since = clock_timestamp(), asked_since = clock_timestamp(), attempts = 0, last_code = NULL, wait_until = NULL
+    FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "from" text, "to" text)
+    WHERE r.id = g.id AND r.phase = g."from"`.execute(trx);
+  await recordEvents(
+    trx,
+    moves
+      .filter(({ id, from }) => standing.get(id)?.phase === from)
+      .map(({ id, to }) => ({
+        credentialId: standing.get(id)?.credential_id,
+        rotationId: id,
+        actor: "system:worker",
+        action: `rotation.${to}`,
+      })),
+  );
 }

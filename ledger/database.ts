@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect } from "kysely";
+import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import { TransientError } from "../domain/errors.ts";
 import type { Tables } from "./tables.ts";
@@ -48,6 +48,15 @@ export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
   pool.on("error", () => undefined);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, close: () => db.destroy() };
+}
+
+/** One transaction. A ledger that did not answer is reported as that, whatever the driver calls it. */
+export async function transact<T>(ledger: Ledger, work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+  try {
+    return await ledger.db.transaction().execute(work);
+  } catch (error) {
+    throw asUnreachable(error) ?? error;
+  }
 }
 
 const networkCodes = /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)/;

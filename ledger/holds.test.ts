@@ -2,7 +2,13 @@ import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeRotations } from "../test/harness/rows.ts";
-import { answerHold, openHolds, readAcceptedGaps, readOpenHolds } from "./holds.ts";
+import { answerHold as answerHoldIn, openHolds as openHoldsIn, readAcceptedGaps, readOpenHolds } from "./holds.ts";
+import { transact, type Ledger } from "./database.ts";
+
+const openHolds = (ledger: Ledger, given: Parameters<typeof openHoldsIn>[1]) =>
+  transact(ledger, (trx) => openHoldsIn(trx, given));
+const answerHold = (ledger: Ledger, given: Parameters<typeof answerHoldIn>[1]) =>
+  transact(ledger, (trx) => answerHoldIn(trx, given));
 
 let test: TestLedger;
 
@@ -38,14 +44,14 @@ describe("holds", () => {
       rotations.map((rotationId) => asked(rotationId, "stranger_seen:a")),
     );
     expect(holds.map(({ number }) => number)).toEqual(rotations.map(() => 1));
-    expect((await readOpenHolds(test.ledger, rotations)).size).toBe(20);
+    expect((await readOpenHolds(test.ledger.db, rotations)).size).toBe(20);
   });
 
   it("stay as they are when opened again before an answer", async () => {
     const [rotationId = ""] = await makeRotations(test.ledger, 1);
     const first = await openOne(rotationId, "stranger_seen:a");
     expect(await openHolds(test.ledger, [asked(rotationId, "stranger_seen:b")])).toEqual([]);
-    expect((await readOpenHolds(test.ledger, [rotationId])).get(rotationId)).toEqual(first);
+    expect((await readOpenHolds(test.ledger.db, [rotationId])).get(rotationId)).toEqual(first);
   });
 
   it("take the next number after an answer", async () => {
@@ -75,7 +81,7 @@ describe("holds", () => {
     await answerHold(test.ledger, answer(first.holdId, "accept"));
     const second = await openOne(rotationId, "stranger_seen:b");
     await answerHold(test.ledger, answer(second.holdId, "retry"));
-    expect(await readAcceptedGaps(test.ledger, rotationId)).toEqual(["stranger_seen:a"]);
+    expect(await readAcceptedGaps(test.ledger.db, rotationId)).toEqual(["stranger_seen:a"]);
   });
 
   it("are not opened on a closed rotation", async () => {

@@ -1,9 +1,9 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Gap } from "../domain/guard.ts";
 import type { Code } from "../domain/errors.ts";
 import type { Decision } from "../domain/hold.ts";
 import { recordEvents } from "./audit.ts";
-import type { Ledger } from "./database.ts";
+import type { Tables } from "./tables.ts";
 import { newId } from "./new-id.ts";
 
 export interface HoldRequest {
@@ -42,44 +42,42 @@ interface HoldRow {
  * Opens a numbered hold on each rotation that has none open; one that has keeps it as it is, so that the decision a
  * person is about to give still names what they have read.
  */
-export function openHolds(ledger: Ledger, requests: readonly HoldRequest[]): Promise<readonly Hold[]> {
+export async function openHolds(trx: Kysely<Tables>, requests: readonly HoldRequest[]): Promise<readonly Hold[]> {
   const given = JSON.stringify(requests.map((request) => ({ ...request, id: newId("hold") })));
-  return ledger.db.transaction().execute(async (trx) => {
-    await sql`
-      SELECT r.id FROM rotations r
-      WHERE r.id = ANY(${requests.map(({ rotationId }) => rotationId)}) ORDER BY r.id FOR UPDATE`.execute(trx);
-    const { rows } = await sql<HoldRow>`
-      WITH stored AS (
-        INSERT INTO holds (id, rotation_id, number, phase, code, detail, gaps)
-        SELECT g.id, r.id, 1 + (SELECT count(*) FROM holds h WHERE h.rotation_id = r.id), r.phase, g.code, g.detail, g.gaps
-        FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "rotationId" text, code text, detail text, gaps jsonb)
-        JOIN rotations r ON r.id = g."rotationId" AND r.outcome IS NULL
-        ON CONFLICT (rotation_id) WHERE decided_at IS NULL DO NOTHING
-        RETURNING *
-      )
-      SELECT s.*, r.credential_id FROM stored s JOIN rotations r ON r.id = s.rotation_id`.execute(trx);
-    await recordEvents(
-      trx,
-      rows.map((row) => ({
-        credentialId: row.credential_id,
-        rotationId: row.rotation_id,
-        actor: "system:worker",
-        action: "hold.opened",
-        details: { number: row.number, phase: row.phase, code: row.code, gaps: row.gaps.map(({ key }) => key) },
-      })),
-    );
-    return rows.map(asHold);
-  });
+  await sql`
+    SELECT r.id FROM rotations r
+    WHERE r.id = ANY(${requests.map(({ rotationId }) => rotationId)}) ORDER BY r.id FOR UPDATE`.execute(trx);
+  const { rows } = await sql<HoldRow>`
+    WITH stored AS (
+      INSERT INTO holds (id, rotation_id, number, phase, code, detail, gaps)
+      SELECT g.id, r.id, 1 + (SELECT count(*) FROM holds h WHERE h.rotation_id = r.id), r.phase, g.code, g.detail, g.gaps
+      FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "rotationId" text, code text, detail text, gaps jsonb)
+      JOIN rotations r ON r.id = g."rotationId" AND r.outcome IS NULL
+      ON CONFLICT (rotation_id) WHERE decided_at IS NULL DO NOTHING
+      RETURNING *
+    )
+    SELECT s.*, r.credential_id FROM stored s JOIN rotations r ON r.id = s.rotation_id`.execute(trx);
+  await recordEvents(
+    trx,
+    rows.map((row) => ({
+      credentialId: row.credential_id,
+      rotationId: row.rotation_id,
+      actor: "system:worker",
+      action: "hold.opened",
+      details: { number: row.number, phase: row.phase, code: row.code, gaps: row.gaps.map(({ key }) => key) },
+    })),
+  );
+  return rows.map(asHold);
 }
 
 /** The open holds of these rotations, keyed by rotation. */
 export async function readOpenHolds(
-  ledger: Ledger,
+  db: Kysely<Tables>,
   rotationIds: readonly string[],
 ): Promise<ReadonlyMap<string, Hold>> {
   const { rows } = await sql<HoldRow>`
     SELECT h.*, r.credential_id FROM holds h JOIN rotations r ON r.id = h.rotation_id
-    WHERE h.rotation_id = ANY(${[...rotationIds]}) AND h.decided_at IS NULL`.execute(ledger.db);
+    WHERE h.rotation_id = ANY(${[...rotationIds]}) AND h.decided_at IS NULL`.execute(db);
   return new Map(rows.map((row) => [row.rotation_id, asHold(row)]));
 }
 
@@ -91,38 +89,36 @@ export interface HoldAnswer {
 }
 
 /** Stores a person's answer. False when the hold was answered before: the first answer stands. */
-export function answerHold(ledger: Ledger, answer: HoldAnswer): Promise<boolean> {
-  return ledger.db.transaction().execute(async (trx) => {
-    const { rows } = await sql<HoldRow>`
-      UPDATE holds h SET decision = ${answer.decision}, decided_by = ${answer.decidedBy}, reason = ${answer.reason},
-        decided_at = clock_timestamp()
-      FROM rotations r
-      WHERE r.id = h.rotation_id AND h.id = ${answer.holdId} AND h.decided_at IS NULL
-      RETURNING h.*, r.credential_id`.execute(trx);
-    await recordEvents(
-      trx,
-      rows.map((row) => ({
-        credentialId: row.credential_id,
-        rotationId: row.rotation_id,
-        actor: answer.decidedBy,
-        action: "hold.answered",
-        details: {
-          number: row.number,
-          decision: answer.decision,
-          gaps: row.gaps.map(({ key }) => key),
-          reason: answer.reason,
-        },
-      })),
-    );
-    return rows.length === 1;
-  });
+export async function answerHold(trx: Kysely<Tables>, answer: HoldAnswer): Promise<boolean> {
+  const { rows } = await sql<HoldRow>`
+    UPDATE holds h SET decision = ${answer.decision}, decided_by = ${answer.decidedBy}, reason = ${answer.reason},
+      decided_at = clock_timestamp()
+    FROM rotations r
+    WHERE r.id = h.rotation_id AND h.id = ${answer.holdId} AND h.decided_at IS NULL
+    RETURNING h.*, r.credential_id`.execute(trx);
+  await recordEvents(
+    trx,
+    rows.map((row) => ({
+      credentialId: row.credential_id,
+      rotationId: row.rotation_id,
+      actor: answer.decidedBy,
+      action: "hold.answered",
+      details: {
+        number: row.number,
+        decision: answer.decision,
+        gaps: row.gaps.map(({ key }) => key),
+        reason: answer.reason,
+      },
+    })),
+  );
+  return rows.length === 1;
 }
 
 /** Keys of all gaps that a person has accepted in this rotation. A gap that is not among them opens a new hold. */
-export async function readAcceptedGaps(ledger: Ledger, rotationId: string): Promise<readonly string[]> {
+export async function readAcceptedGaps(db: Kysely<Tables>, rotationId: string): Promise<readonly string[]> {
   const { rows } = await sql<{ key: string }>`
     SELECT DISTINCT g ->> 'key' AS key FROM holds h, jsonb_array_elements(h.gaps) g
-    WHERE h.rotation_id = ${rotationId} AND h.decision = 'accept' ORDER BY key`.execute(ledger.db);
+    WHERE h.rotation_id = ${rotationId} AND h.decision = 'accept' ORDER BY key`.execute(db);
   return rows.map(({ key }) => key);
 }
 

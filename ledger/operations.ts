@@ -1,9 +1,9 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Claim } from "../domain/claim.ts";
 import { PermanentError } from "../domain/errors.ts";
 import type { Step, UndoStep } from "../domain/order.ts";
 import { recordEvents } from "./audit.ts";
-import type { Ledger } from "./database.ts";
+import type { Tables } from "./tables.ts";
 import { newId } from "./new-id.ts";
 
 export interface OperationIntent {
@@ -16,6 +16,7 @@ export interface OperationIntent {
 export interface Turn {
   readonly operationId: string;
   readonly rotationId: string;
+  readonly target: string;
   readonly claim: Claim;
 }
 
@@ -29,57 +30,63 @@ interface TurnRow {
   readonly claim_number: number;
 }
 
+interface TakenRow extends TurnRow {
+  /** False when the intent was there already: its audit row was written then. */
+  readonly is_new: boolean;
+}
+
 /**
  * Stores the intents, before anything is done outside, and takes a new claim for each. An intent that is there already
  * keeps its row and its id: the new claim outdates the older attempts of that operation and of no other. Rotations that
  * are closed are left out of the answer.
  */
-export function takeTurns(ledger: Ledger, intents: readonly OperationIntent[]): Promise<readonly Turn[]> {
+export async function takeTurns(trx: Kysely<Tables>, intents: readonly OperationIntent[]): Promise<readonly Turn[]> {
   const wanted = JSON.stringify(intents.map((intent) => ({ target: "", ...intent, id: newId("operation") })));
-  return ledger.db.transaction().execute(async (trx) => {
-    await sql`
-      SELECT c.id FROM credentials c
-      WHERE c.id IN (
-        SELECT r.credential_id FROM rotations r
-        JOIN jsonb_to_recordset(${wanted}::jsonb) AS g ("rotationId" text) ON g."rotationId" = r.id)
-      ORDER BY c.id FOR UPDATE`.execute(trx);
-    const { rows } = await sql<TurnRow>`
-      WITH given AS (
-        SELECT g.*, r.credential_id,
-          row_number() OVER (PARTITION BY r.credential_id ORDER BY g.id) AS place
-        FROM jsonb_to_recordset(${wanted}::jsonb) AS g (id text, "rotationId" text, step text, target text)
-        JOIN rotations r ON r.id = g."rotationId" AND r.outcome IS NULL
-      ), counted AS (
-        UPDATE credentials c SET claim_number = c.claim_number + n.taken
-        FROM (SELECT credential_id, count(*) AS taken FROM given GROUP BY credential_id) n
-        WHERE c.id = n.credential_id
-        RETURNING c.id, c.claim_number - n.taken AS base
-      ), stored AS (
-        INSERT INTO operations AS o (id, rotation_id, step, target, claim_epoch, claim_number)
-        SELECT g.id, g."rotationId", g.step, g.target, (SELECT epoch FROM instance), k.base + g.place
-        FROM given g JOIN counted k ON k.id = g.credential_id
-        ON CONFLICT (rotation_id, step, target)
-        DO UPDATE SET claim_epoch = excluded.claim_epoch, claim_number = excluded.claim_number
-        RETURNING o.*
-      )
-      SELECT s.id, s.rotation_id, r.credential_id, s.step, s.target, s.claim_epoch, s.claim_number
-      FROM stored s JOIN rotations r ON r.id = s.rotation_id`.execute(trx);
-    await recordEvents(
-      trx,
-      rows.map((row) => ({
+  await sql`
+    SELECT c.id FROM credentials c
+    WHERE c.id IN (
+      SELECT r.credential_id FROM rotations r
+      JOIN jsonb_to_recordset(${wanted}::jsonb) AS g ("rotationId" text) ON g."rotationId" = r.id)
+    ORDER BY c.id FOR UPDATE`.execute(trx);
+  const { rows } = await sql<TakenRow>`
+    WITH given AS (
+      SELECT g.*, r.credential_id,
+        row_number() OVER (PARTITION BY r.credential_id ORDER BY g.id) AS place
+      FROM jsonb_to_recordset(${wanted}::jsonb) AS g (id text, "rotationId" text, step text, target text)
+      JOIN rotations r ON r.id = g."rotationId" AND r.outcome IS NULL
+    ), counted AS (
+      UPDATE credentials c SET claim_number = c.claim_number + n.taken
+      FROM (SELECT credential_id, count(*) AS taken FROM given GROUP BY credential_id) n
+      WHERE c.id = n.credential_id
+      RETURNING c.id, c.claim_number - n.taken AS base
+    ), stored AS (
+      INSERT INTO operations AS o (id, rotation_id, step, target, claim_epoch, claim_number)
+      SELECT g.id, g."rotationId", g.step, g.target, (SELECT epoch FROM instance), k.base + g.place
+      FROM given g JOIN counted k ON k.id = g.credential_id
+      ON CONFLICT (rotation_id, step, target)
+      DO UPDATE SET claim_epoch = excluded.claim_epoch, claim_number = excluded.claim_number
+      RETURNING o.*, (xmax = 0) AS is_new
+    )
+    SELECT s.id, s.rotation_id, r.credential_id, s.step, s.target, s.claim_epoch, s.claim_number, s.is_new
+    FROM stored s JOIN rotations r ON r.id = s.rotation_id`.execute(trx);
+  await recordEvents(
+    trx,
+    rows
+      .filter((row) => row.is_new)
+      .map((row) => ({
         credentialId: row.credential_id,
         rotationId: row.rotation_id,
         actor: "system:worker",
         action: "operation.intended",
         details: { step: row.step, target: row.target, claim: row.claim_number },
       })),
-    );
-    return rows.map((row) => ({
-      operationId: row.id,
-      rotationId: row.rotation_id,
-      claim: { epoch: row.claim_epoch, number: row.claim_number },
-    }));
-  });
+  );
+  return rows.map((row) => ({
+    operationId: row.id,
+    rotationId: row.rotation_id,
+    target: row.target,
+    claim: { epoch: row.claim_epoch, number: row.claim_number },
+  }));
 }
 
 /**
@@ -87,36 +94,44 @@ export function takeTurns(ledger: Ledger, intents: readonly OperationIntent[]): 
  * again under the same claim is harmless and leaves no second audit row.
  * @throws {PermanentError} `claim_outdated` when a newer attempt has taken over.
  */
-export function completeOperations(ledger: Ledger, turns: readonly Turn[]): Promise<void> {
+export async function completeOperations(trx: Kysely<Tables>, turns: readonly Turn[]): Promise<void> {
   const given = JSON.stringify(
     turns.map(({ operationId, claim }) => ({ id: operationId, epoch: claim.epoch, number: claim.number })),
   );
-  return ledger.db.transaction().execute(async (trx) => {
-    const { rows } = await sql<TurnRow & { readonly state: string }>`
-      SELECT o.id, o.rotation_id, r.credential_id, o.step, o.target, o.claim_epoch, o.claim_number, o.state
-      FROM operations o
-      JOIN jsonb_to_recordset(${given}::jsonb) AS g (id text, epoch integer, number bigint)
-        ON g.id = o.id AND g.epoch = o.claim_epoch AND g.number = o.claim_number
-      JOIN rotations r ON r.id = o.rotation_id
-      ORDER BY o.id FOR UPDATE OF o`.execute(trx);
-    if (rows.length !== turns.length)
-      throw new PermanentError(
-        "claim_outdated",
-        "A newer attempt of this step has taken over; this one's result is not recorded.",
-      );
-    const fresh = rows.filter((row) => row.state === "open");
-    await sql`
-      UPDATE operations SET state = 'done', done_at = clock_timestamp()
-      WHERE id = ANY(${fresh.map((row) => row.id)})`.execute(trx);
-    await recordEvents(
-      trx,
-      fresh.map((row) => ({
-        credentialId: row.credential_id,
-        rotationId: row.rotation_id,
-        actor: "system:worker",
-        action: "operation.done",
-        details: { step: row.step, target: row.target, claim: row.claim_number },
-      })),
+  const { rows } = await sql<TurnRow & { readonly state: string }>`
+    SELECT o.id, o.rotation_id, r.credential_id, o.step, o.target, o.claim_epoch, o.claim_number, o.state
+    FROM operations o
+    JOIN jsonb_to_recordset(${given}::jsonb) AS g (id text, epoch integer, number bigint)
+      ON g.id = o.id AND g.epoch = o.claim_epoch AND g.number = o.claim_number
+    JOIN rotations r ON r.id = o.rotation_id
+    ORDER BY o.id FOR UPDATE OF o`.execute(trx);
+  if (rows.length !== turns.length)
+    throw new PermanentError(
+      "claim_outdated",
+      "A newer attempt of this step has taken over; this one's result is not recorded.",
     );
-  });
+  const fresh = rows.filter((row) => row.state === "open");
+  await sql`
+    UPDATE operations SET state = 'done', done_at = clock_timestamp()
+    WHERE id = ANY(${fresh.map((row) => row.id)})`.execute(trx);
+  await recordEvents(
+    trx,
+    fresh.map((row) => ({
+      credentialId: row.credential_id,
+      rotationId: row.rotation_id,
+      actor: "system:worker",
+      action: "operation.done",
+      details: { step: row.step, target: row.target, claim: row.claim_number },
+    })),
+  );
+}
+
+/** Those of these turns that a newer attempt has outdated, by their operation. */
+export async function readOutdated(trx: Kysely<Tables>, turns: readonly Turn[]): Promise<ReadonlySet<string>> {
+  const given = turns.map(({ operationId, claim }) => ({ id: operationId, epoch: claim.epoch, number: claim.number }));
+  const { rows } = await sql<{ id: string }>`
+    SELECT o.id FROM operations o
+    JOIN jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS g (id text, epoch integer, number bigint) ON g.id = o.id
+    WHERE (o.claim_epoch, o.claim_number) > (g.epoch, g.number)`.execute(trx);
+  return new Set(rows.map(({ id }) => id));
 }

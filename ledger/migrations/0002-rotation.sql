@@ -55,7 +55,8 @@ CREATE TABLE versions (
   state text NOT NULL CHECK (state IN ('intended', 'live', 'disabled', 'ended', 'proven-dead', 'accepted-unproven')),
   operation_key text NOT NULL UNIQUE,
   handle text,
-  effective_at timestamptz,
+  -- the issuer's own words, so that no digit of its clock is lost
+  effective_at text,
   fingerprint text,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at timestamptz,
@@ -108,7 +109,13 @@ CREATE TABLE rotations (
   attempts integer NOT NULL DEFAULT 0,
   last_code text,
   phase_since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- since when the step of this phase has been asking: set anew when a hold is answered
+  asked_since timestamptz NOT NULL DEFAULT clock_timestamp(),
   wait_until timestamptz,
+  -- a person let it end although a death was not proven
+  accepted_unproven boolean NOT NULL DEFAULT false,
+  -- when a step last read the row: silence makes the dispatcher look for its carrier
+  looked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   carrier_workflow text,
   carrier_run text,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -116,6 +123,7 @@ CREATE TABLE rotations (
   CHECK ((outcome IS NULL) = (closed_at IS NULL))
 );
 CREATE UNIQUE INDEX one_open_rotation ON rotations (credential_id) WHERE outcome IS NULL;
+CREATE INDEX open_rotations ON rotations (looked_at) WHERE outcome IS NULL;
 CREATE INDEX rotations_by_credential ON rotations (credential_id, created_at DESC);
 
 CREATE TABLE rotation_principals (
@@ -164,7 +172,9 @@ CREATE TABLE evidence (
   version integer NOT NULL,
   strength text NOT NULL,
   complete boolean NOT NULL,
-  gaps jsonb NOT NULL DEFAULT '[]',
+  instances integer NOT NULL,
+  -- what was missing, a sentence each
+  lacks jsonb NOT NULL DEFAULT '[]',
   at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX evidence_by_consumer ON evidence (rotation_id, consumer_id, sequence DESC);

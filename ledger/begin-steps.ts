@@ -1,0 +1,80 @@
+import { sql, type Kysely } from "kysely";
+import { effectSteps, type Order, type Step } from "../domain/order.ts";
+import { mayAct, type StepAnswer } from "../domain/standing.ts";
+import { transact, type Ledger } from "./database.ts";
+import { hearCommands } from "./hear-commands.ts";
+import { takeTurns, type Turn } from "./operations.ts";
+import { rotationState } from "./rotation-state.ts";
+import type { Tables } from "./tables.ts";
+
+/** The workflow run that carries a rotation through its steps. */
+export interface Carrier {
+  readonly workflow: string;
+  readonly run: string;
+}
+
+/** Either the step acts now, under its turn where it has an effect outside, or it answers without acting. */
+export type Begun =
+  | { readonly acts: true; readonly turn: Turn | undefined }
+  | { readonly acts: false; readonly answer: StepAnswer };
+
+export interface BeginCall {
+  readonly rotationIds: readonly string[];
+  readonly step: Step | "undo";
+  readonly carrier: Carrier;
+}
+
+/**
+ * Opens a step on many rotations in one transaction: hears the commands that people have given, decides whether the
+ * step may act, and stores the intent of what has an effect outside under a new claim. A rotation that does not exist
+ * is left out of the answer.
+ */
+export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: BeginCall): Promise<Map<string, Begun>> {
+  return transact(ledger, async (trx) => {
+    await lockRotations(trx, rotationIds);
+    await hearCommands(trx, rotationIds);
+    await markCarried(trx, rotationIds, carrier);
+    const states = await rotationState(trx, rotationIds);
+    const waits = await readWaits(trx, rotationIds);
+    const begun = new Map<string, Begun>();
+    for (const [rotationId, state] of states) {
+      const answer = mayAct(step, { ...state, isOnHold: state.hold !== undefined, waitMs: waits.get(rotationId) ?? 0 });
+      begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
+    }
+    if (step === "undo" || !effectSteps.has(step)) return begun;
+    const acting = [...begun].filter(([, { acts }]) => acts).map(([rotationId]) => ({ rotationId, step }));
+    for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
+    return begun;
+  });
+}
+
+/** Credentials first and in the order of their ids, as everywhere, so that nobody waits in a circle. */
+export async function lockRotations(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  const ids = [...rotationIds];
+  await sql`
+    SELECT c.id FROM credentials c
+    WHERE c.id IN (SELECT credential_id FROM rotations WHERE id = ANY(${ids})) ORDER BY c.id FOR UPDATE`.execute(trx);
+  await sql`SELECT id FROM rotations WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE`.execute(trx);
+}
+
+/** The rotation has a carrier from now on, so that nobody needs to start it any more. */
+async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], carrier: Carrier): Promise<void> {
+  await sql`
+    WITH carried AS (
+      UPDATE rotations SET carrier_workflow = ${carrier.workflow}, carrier_run = ${carrier.run},
+        looked_at = clock_timestamp()
+      WHERE id = ANY(${[...rotationIds]}) RETURNING id)
+    DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id`.execute(trx);
+}
+
+async function readWaits(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await sql<{ id: string; wait_ms: number }>`
+    SELECT id, ceil(extract(epoch FROM wait_until - clock_timestamp()) * 1000)::float8 AS wait_ms FROM rotations
+    WHERE id = ANY(${[...rotationIds]}) AND wait_until > clock_timestamp()`.execute(trx);
+  return new Map(rows.map((row) => [row.id, row.wait_ms]));
+}
+
+/** The order of a rotation, which never changes; undefined when there is none. */
+export async function readOrder(ledger: Ledger, rotationId: string): Promise<Order | undefined> {
+  return (await rotationState(ledger.db, [rotationId])).get(rotationId)?.order;
+}

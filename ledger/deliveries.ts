@@ -1,0 +1,115 @@
+import { sql } from "kysely";
+import { recordEvents } from "./audit.ts";
+import { lockRotations } from "./begin-steps.ts";
+import { transact, type Ledger } from "./database.ts";
+import { newId } from "./new-id.ts";
+import { completeOperations, takeTurns, type Turn } from "./operations.ts";
+
+export interface DeliveryIntent {
+  readonly rotationId: string;
+  readonly consumerId: string;
+  readonly target: string;
+  /** The number of the version that is put there. */
+  readonly version: number;
+  /** `restore` puts the previous version back. */
+  readonly step: "deliver" | "restore";
+}
+
+export interface IntendedDelivery extends DeliveryIntent {
+  readonly deliveryId: string;
+  readonly turn: Turn;
+  /** Rises per target with each attempt, so that a late writer is known by it. */
+  readonly number: { readonly epoch: number; readonly number: number };
+}
+
+/**
+ * Stores the intents of many deliveries, each with its claim and the next number of its target. Deliveries of closed
+ * rotations are left out of the answer.
+ */
+export function intendDeliveries(
+  ledger: Ledger,
+  intents: readonly DeliveryIntent[],
+): Promise<readonly IntendedDelivery[]> {
+  return transact(ledger, async (trx) => {
+    await lockRotations(
+      trx,
+      intents.map(({ rotationId }) => rotationId),
+    );
+    const turns = await takeTurns(
+      trx,
+      intents.map(({ rotationId, step, consumerId }) => ({ rotationId, step, target: consumerId })),
+    );
+    const taken = intents.flatMap((intent) => {
+      const turn = turns.find((each) => each.rotationId === intent.rotationId && each.target === intent.consumerId);
+      return turn === undefined ? [] : [{ ...intent, turn, deliveryId: newId("delivery") }];
+    });
+    const { rows } = await sql<{ id: string; epoch: number; number: number }>`
+      WITH given AS (
+        SELECT g.*, row_number() OVER (PARTITION BY g.target ORDER BY g."deliveryId") AS place
+        FROM jsonb_to_recordset(${JSON.stringify(taken)}::jsonb)
+          AS g ("deliveryId" text, "rotationId" text, "consumerId" text, target text, version integer)
+      ), counted AS (
+        UPDATE targets t SET last_number = t.last_number + n.taken
+        FROM (SELECT target, count(*) AS taken FROM given GROUP BY target) n WHERE t.target = n.target
+        RETURNING t.target, t.last_number - n.taken AS base
+      )
+      INSERT INTO deliveries (id, rotation_id, consumer_id, target, version, epoch, number)
+      SELECT g."deliveryId", g."rotationId", g."consumerId", g.target, g.version, i.epoch, c.base + g.place
+      FROM given g JOIN counted c ON c.target = g.target CROSS JOIN instance i
+      RETURNING id, epoch, number`.execute(trx);
+    const numbers = new Map(rows.map(({ id, epoch, number }) => [id, { epoch, number }]));
+    return taken.flatMap((each) => {
+      const number = numbers.get(each.deliveryId);
+      return number === undefined ? [] : [{ ...each, number }];
+    });
+  });
+}
+
+export interface RecordedDelivery {
+  readonly delivery: IntendedDelivery;
+  /** With which the target was read back. */
+  readonly digest: string;
+}
+
+/**
+ * Records that the deliveries lie where they belong. From here on evidence of their consumers counts.
+ * @throws {PermanentError} `claim_outdated` when a newer attempt has taken over.
+ */
+export function recordDeliveries(ledger: Ledger, recorded: readonly RecordedDelivery[]): Promise<void> {
+  return transact(ledger, async (trx) => {
+    await lockRotations(
+      trx,
+      recorded.map(({ delivery }) => delivery.rotationId),
+    );
+    await completeOperations(
+      trx,
+      recorded.map(({ delivery }) => delivery.turn),
+    );
+    const given = recorded.map(({ delivery, digest }) => ({
+      id: delivery.deliveryId,
+      consumerId: delivery.consumerId,
+      version: delivery.version,
+      digest,
+    }));
+    const { rows } = await sql<{ rotation_id: string; credential_id: string; consumer_id: string; version: number }>`
+      WITH given AS (
+        SELECT * FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb)
+          AS g (id text, "consumerId" text, version integer, digest text)
+      ), held AS (
+        UPDATE consumers c SET held_version = g.version, held_digest = g.digest FROM given g WHERE c.id = g."consumerId"
+      )
+      UPDATE deliveries d SET sequence = nextval('ledger_sequence')
+      FROM given g, rotations r WHERE d.id = g.id AND r.id = d.rotation_id
+      RETURNING d.rotation_id, r.credential_id, d.consumer_id, d.version`.execute(trx);
+    await recordEvents(
+      trx,
+      rows.map((row) => ({
+        credentialId: row.credential_id,
+        rotationId: row.rotation_id,
+        actor: "system:worker",
+        action: "consumer.delivered",
+        details: { consumer: row.consumer_id, version: row.version },
+      })),
+    );
+  });
+}

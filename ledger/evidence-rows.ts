@@ -1,0 +1,118 @@
+import { sql, type Kysely } from "kysely";
+import type { GuardEvidence, GuardPurpose, GuardVerdict } from "../domain/guard.ts";
+import type { Strength } from "../domain/evidence.ts";
+import type { Ledger } from "./database.ts";
+import { newId } from "./new-id.ts";
+import type { Tables } from "./tables.ts";
+
+export interface EvidenceRecord {
+  readonly rotationId: string;
+  readonly consumerId: string;
+  /** The number of the version that was looked for. */
+  readonly version: number;
+  readonly strength: Strength;
+  readonly complete: boolean;
+  readonly instances: number;
+  readonly lacks: readonly string[];
+}
+
+/** Stores what was seen; the ledger's sequence orders it after every delivery recorded before. */
+export async function recordEvidence(ledger: Ledger, records: readonly EvidenceRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  await sql`
+    INSERT INTO evidence (rotation_id, consumer_id, version, strength, complete, instances, lacks)
+    SELECT "rotationId", "consumerId", version, strength, complete, instances, lacks
+    FROM jsonb_to_recordset(${JSON.stringify(records)}::jsonb) AS g ("rotationId" text, "consumerId" text,
+      version integer, strength text, complete boolean, instances integer, lacks jsonb)`.execute(ledger.db);
+}
+
+export interface LatestEvidence extends GuardEvidence {
+  readonly instances: number;
+  readonly lacks: readonly string[];
+}
+
+interface LatestRow {
+  readonly consumer_id: string;
+  readonly version: number;
+  readonly strength: Strength;
+  readonly complete: boolean;
+  readonly instances: number;
+  readonly lacks: readonly string[];
+  readonly sequence: number;
+}
+
+/**
+ * The latest evidence of each consumer of a rotation that was recorded after a sequence and shows a version, keyed by
+ * consumer. What a person acknowledged stands beside what was collected: the stronger complete one counts.
+ */
+export async function readEvidence(
+  db: Kysely<Tables>,
+  query: { readonly rotationId: string; readonly version: number; readonly afterSequence: number },
+): Promise<ReadonlyMap<string, readonly LatestEvidence[]>> {
+  const { rows } = await sql<LatestRow>`
+    SELECT DISTINCT ON (consumer_id, strength) consumer_id, version, strength, complete, instances, lacks, sequence
+    FROM evidence
+    WHERE rotation_id = ${query.rotationId} AND version = ${query.version} AND sequence > ${query.afterSequence}
+    ORDER BY consumer_id, strength, sequence DESC`.execute(db);
+  const asEvidence = (row: LatestRow): LatestEvidence => ({
+    strength: row.strength,
+    sequence: row.sequence,
+    complete: row.complete,
+    handleVersion: row.version,
+    instances: row.instances,
+    lacks: row.lacks,
+  });
+  const grouped = Map.groupBy(rows, (row) => row.consumer_id);
+  return new Map([...grouped].map(([consumerId, found]) => [consumerId, found.map(asEvidence)]));
+}
+
+/** The ledger's sequence as it is now: whatever is recorded later has a higher one. */
+export async function readSequence(db: Kysely<Tables>): Promise<number> {
+  const { rows } = await sql<{ last: number }>`SELECT nextval('ledger_sequence') AS last`.execute(db);
+  return rows[0]?.last ?? 0;
+}
+
+/** Keeps a sample of who uses which version; `usage` is what the issuer answered. */
+export async function recordUsage(ledger: Ledger, rotationId: string, usage: unknown): Promise<void> {
+  await sql`
+    INSERT INTO usage_samples (rotation_id, usage) VALUES (${rotationId}, ${JSON.stringify(usage)}::jsonb)`.execute(
+    ledger.db,
+  );
+}
+
+export interface UsageSample<U> {
+  readonly sequence: number;
+  readonly usage: U;
+}
+
+/**
+ * The samples of a rotation since its step began to ask, or since a number of milliseconds ago when that is shorter,
+ * oldest first.
+ */
+export async function readUsage<U>(
+  db: Kysely<Tables>,
+  query: { readonly rotationId: string; readonly afterSequence: number },
+): Promise<readonly UsageSample<U>[]> {
+  const { rows } = await sql<UsageSample<U>>`
+    SELECT s.sequence, s.usage FROM usage_samples s JOIN rotations r ON r.id = s.rotation_id
+    WHERE s.rotation_id = ${query.rotationId} AND s.sequence > ${query.afterSequence} AND s.at >= r.asked_since
+    ORDER BY s.sequence`.execute(db);
+  return rows;
+}
+
+/** Keeps a verdict with everything that stood in its way or was accepted. */
+export async function recordVerdict(
+  trx: Kysely<Tables>,
+  verdict: {
+    readonly rotationId: string;
+    readonly purpose: GuardPurpose | "drain";
+    readonly verdict: GuardVerdict;
+  },
+): Promise<void> {
+  const { rotationId, purpose } = verdict;
+  const { clear, gaps, accepted } = verdict.verdict;
+  await sql`
+    INSERT INTO verdicts (id, rotation_id, purpose, clear, gaps)
+    VALUES (${newId("verdict")}, ${rotationId}, ${purpose}, ${clear},
+      ${JSON.stringify({ standing: gaps, accepted })}::jsonb)`.execute(trx);
+}

@@ -1,0 +1,199 @@
+import { sql, type Kysely } from "kysely";
+import { codes, OperatorNeededError, TransientError, type RekeyError } from "../domain/errors.ts";
+import type { Gap } from "../domain/guard.ts";
+import { isPastReturn, type Direction, type Order, type Phase } from "../domain/order.ts";
+import { afterFailure, type AfterFailure } from "../domain/retry.ts";
+import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
+import { advanceRotations } from "./advance-rotations.ts";
+import { recordEvents } from "./audit.ts";
+import { lockRotations } from "./begin-steps.ts";
+import { closeRotations } from "./close-rotations.ts";
+import { transact, type Ledger } from "./database.ts";
+import { outdateOpenOperations } from "./hear-commands.ts";
+import { openHolds } from "./holds.ts";
+import { completeOperations, readOutdated, type Turn } from "./operations.ts";
+import { rotationState } from "./rotation-state.ts";
+import type { Tables } from "./tables.ts";
+import { changeVersions, type VersionChange } from "./versions.ts";
+
+/** A step that did what it had to do. */
+export interface Finish {
+  readonly rotationId: string;
+  readonly order: Order;
+  /** The phase it began in. */
+  readonly from: Phase;
+  /** Under which it acted; absent for a step that only looked. */
+  readonly turn?: Turn | undefined;
+  readonly versions?: readonly VersionChange[];
+  /** Stays in its phase: preflight. */
+  readonly stays?: boolean;
+}
+
+/**
+ * Records that the steps are done, each with its audit rows, in one transaction.
+ * @throws {PermanentError} `claim_outdated` when another attempt or a person has taken over; then nothing is recorded.
+ */
+export function finishSteps(ledger: Ledger, finishes: readonly Finish[]): Promise<void> {
+  return transact(ledger, (trx) => finishStepsIn(trx, finishes));
+}
+
+/** The same in the caller's transaction. */
+export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Finish[]): Promise<void> {
+  await lockRotations(
+    trx,
+    finishes.map(({ rotationId }) => rotationId),
+  );
+  await completeOperations(
+    trx,
+    finishes.flatMap(({ turn }) => turn ?? []),
+  );
+  await changeVersions(
+    trx,
+    finishes.flatMap(({ versions }) => versions ?? []),
+  );
+  const moving = finishes.filter(({ stays }) => stays !== true);
+  if (moving.length > 0) await advanceRotations(trx, moving);
+}
+
+/** Sets when each rotation is looked at again, by the ledger's clock. */
+export async function waitSteps(
+  ledger: Ledger,
+  waits: readonly { readonly rotationId: string; readonly waitMs: number }[],
+): Promise<void> {
+  if (waits.length === 0) return;
+  await transact(ledger, (trx) => setWaits(trx, waits));
+}
+
+async function setWaits(
+  trx: Kysely<Tables>,
+  waits: readonly { readonly rotationId: string; readonly waitMs: number }[],
+): Promise<void> {
+  await sql`
+    UPDATE rotations r SET wait_until = clock_timestamp() + g."waitMs" * interval '1 millisecond'
+    FROM jsonb_to_recordset(${JSON.stringify(waits)}::jsonb) AS g ("rotationId" text, "waitMs" float8)
+    WHERE r.id = g."rotationId"`.execute(trx);
+}
+
+export interface StepFailure {
+  readonly rotationId: string;
+  readonly step: string;
+  readonly turn?: Turn | undefined;
+  readonly error: RekeyError;
+  /** What a decision on the hold has to name. */
+  readonly gaps?: readonly Gap[];
+}
+
+interface FailingRow {
+  readonly id: string;
+  readonly credential_id: string;
+  readonly attempts: number;
+  readonly direction: Direction;
+  readonly has_effect: boolean;
+  readonly attempts_limit: number | null;
+  readonly first_ms: number | null;
+  readonly longest_ms: number | null;
+}
+
+/** Decides for each failed step what follows, and records it: a later try, a hold, the undo, or the end. */
+export function failSteps(ledger: Ledger, failures: readonly StepFailure[]): Promise<Map<string, StepAnswer>> {
+  return transact(ledger, async (trx) => {
+    const ids = failures.map(({ rotationId }) => rotationId);
+    await lockRotations(trx, ids);
+    const { rows } = await sql<FailingRow>`
+      UPDATE rotations r SET attempts = r.attempts + 1
+      WHERE r.id = ANY(${ids}) AND r.outcome IS NULL
+      RETURNING r.id, r.credential_id, r.attempts, r.direction,
+        EXISTS (SELECT FROM operations o WHERE o.rotation_id = r.id AND o.step <> 'close') AS has_effect,
+        (r.policy ->> 'attempts')::int AS attempts_limit, (r.policy ->> 'retryFirstMs')::float8 AS first_ms,
+        (r.policy ->> 'retryLongestMs')::float8 AS longest_ms`.execute(trx);
+    const outdated = await readOutdated(
+      trx,
+      failures.flatMap(({ turn }) => turn ?? []),
+    );
+    const states = await rotationState(trx, ids);
+    const answers = new Map<string, StepAnswer>();
+    for (const failure of failures) {
+      const row = rows.find(({ id }) => id === failure.rotationId);
+      const state = states.get(failure.rotationId);
+      if (row === undefined || state === undefined) {
+        answers.set(failure.rotationId, { now: "over" });
+        continue;
+      }
+      // The failure of an attempt that lost its turn says nothing about the one that has it.
+      const isOutdated = failure.turn !== undefined && outdated.has(failure.turn.operationId);
+      const next: AfterFailure = isOutdated
+        ? { action: "stand-down" }
+        : afterFailure(
+            {
+              failureClass: classOf(failure.error),
+              code: failure.error.code,
+              attempt: row.attempts,
+              direction: row.direction,
+              hasEffect: row.has_effect,
+              isPastReturn: isPastReturn(state.order, state.phase, state.conditions),
+            },
+            {
+              attempts: row.attempts_limit ?? 8,
+              firstMs: row.first_ms ?? 500,
+              longestMs: row.longest_ms ?? 60_000,
+            },
+          );
+      answers.set(failure.rotationId, await follow(trx, row, failure, next));
+    }
+    return answers;
+  });
+}
+
+function classOf(error: RekeyError): "transient" | "operator-needed" | "permanent" {
+  if (error instanceof TransientError) return "transient";
+  return error instanceof OperatorNeededError ? "operator-needed" : "permanent";
+}
+
+async function follow(
+  trx: Kysely<Tables>,
+  row: FailingRow,
+  failure: StepFailure,
+  next: AfterFailure,
+): Promise<StepAnswer> {
+  const { rotationId, error } = failure;
+  // A newer attempt has the turn: this one leaves no trace and asks again.
+  if (next.action === "stand-down") {
+    await sql`UPDATE rotations SET attempts = attempts - 1 WHERE id = ${rotationId}`.execute(trx);
+    return { now: "wait", waitMs: 1_000 };
+  }
+  await recordEvents(trx, [
+    {
+      credentialId: row.credential_id,
+      rotationId,
+      actor: "system:worker",
+      action: "step.failed",
+      details: { step: failure.step, code: error.code, attempt: row.attempts, follows: next.action },
+    },
+  ]);
+  await sql`UPDATE rotations SET last_code = ${error.code} WHERE id = ${rotationId}`.execute(trx);
+  switch (next.action) {
+    case "retry":
+      await setWaits(trx, [{ rotationId, waitMs: next.afterMs }]);
+      return { now: "wait", waitMs: Math.min(next.afterMs, longestWaitMs) };
+    case "hold":
+      await openHolds(trx, [{ rotationId, code: error.code, detail: error.detail, gaps: failure.gaps ?? [] }]);
+      return { now: "wait", waitMs: longestWaitMs };
+    case "undo":
+      await turnToUndo(trx, rotationId, row.credential_id, `${codes[error.code]}.`);
+      return { now: "undo" };
+    case "close":
+      await closeRotations(trx, [{ rotationId, outcome: next.outcome }]);
+      return { now: "over" };
+  }
+}
+
+/** From here the rotation only goes back. Whatever an attempt is still doing can no longer be recorded. */
+async function turnToUndo(trx: Kysely<Tables>, rotationId: string, credentialId: string, why: string): Promise<void> {
+  await sql`
+    UPDATE rotations SET direction = 'undo', attempts = 0, wait_until = NULL, asked_since = clock_timestamp()
+    WHERE id = ${rotationId}`.execute(trx);
+  await outdateOpenOperations(trx, [rotationId]);
+  await recordEvents(trx, [
+    { credentialId, rotationId, actor: "system:worker", action: "rotation.undo-begun", details: { why } },
+  ]);
+}

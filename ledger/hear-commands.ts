@@ -1,0 +1,104 @@
+import { sql, type Kysely } from "kysely";
+import { admit, type CommandKind, type RotationState } from "../domain/command.ts";
+import { changed, hear, type Change } from "../domain/hear.ts";
+import { recordEvents, type AuditEvent } from "./audit.ts";
+import { asCommand } from "./commands.ts";
+import { answerHold } from "./holds.ts";
+import { takeTurns } from "./operations.ts";
+import { rotationState } from "./rotation-state.ts";
+import type { Tables } from "./tables.ts";
+
+interface PendingRow {
+  readonly id: string;
+  readonly rotation_id: string;
+  readonly credential_id: string;
+  readonly kind: CommandKind;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly actor: string;
+}
+
+interface Heard {
+  readonly row: PendingRow;
+  readonly change: Change;
+}
+
+/**
+ * Consumes the pending commands of these rotations in the order in which they were given. Each is admitted once more,
+ * since the rotation may have moved since; one that no longer fits is refused with its sentence, never dropped.
+ */
+export async function hearCommands(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  const { rows } = await sql<PendingRow>`
+    SELECT m.id, m.rotation_id, r.credential_id, m.kind, m.arguments, m.actor
+    FROM commands m JOIN rotations r ON r.id = m.rotation_id
+    WHERE m.rotation_id = ANY(${[...rotationIds]}) AND m.state = 'pending' ORDER BY m.at, m.id FOR UPDATE OF m`.execute(
+    trx,
+  );
+  if (rows.length === 0) return;
+  const states = new Map(await rotationState(trx, [...new Set(rows.map((row) => row.rotation_id))]));
+  const events: AuditEvent[] = [];
+  for (const row of rows) {
+    const refusal = await hearOne(trx, row, states);
+    await sql`
+      UPDATE commands SET state = ${refusal === undefined ? "consumed" : "refused"}, refusal = ${refusal ?? null}
+      WHERE id = ${row.id}`.execute(trx);
+    events.push({
+      credentialId: row.credential_id,
+      rotationId: row.rotation_id,
+      actor: row.actor,
+      action: refusal === undefined ? "command.heard" : "command.refused",
+      details: { command: row.id, kind: row.kind, refusal },
+    });
+  }
+  await recordEvents(trx, events);
+}
+
+/** Undefined when it was heard; else why it was not. */
+async function hearOne(
+  trx: Kysely<Tables>,
+  row: PendingRow,
+  states: Map<string, RotationState>,
+): Promise<string | undefined> {
+  const state = states.get(row.rotation_id);
+  if (state === undefined) return "The rotation does not exist.";
+  const command = asCommand(row.kind, row.arguments);
+  const admission = admit(command, state);
+  if (!admission.ok) return admission.reason;
+  const change = hear(command, state);
+  if (command.kind === "decide" || (change.answersHold === true && state.hold !== undefined)) {
+    const decision = command.kind === "decide" ? command.decision : "roll-back";
+    const reason = typeof row.arguments["reason"] === "string" ? row.arguments["reason"] : "";
+    await answerHold(trx, { holdId: state.hold?.holdId ?? "", decision, decidedBy: row.actor, reason });
+  }
+  await applyChange(trx, { row, change });
+  states.set(row.rotation_id, changed(state, change));
+  return undefined;
+}
+
+async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise<void> {
+  await sql`
+    UPDATE rotations SET
+      paused = coalesce(${change.paused ?? null}, paused),
+      urgent = coalesce(${change.urgent ?? null}, urgent),
+      extended_ms = extended_ms + ${change.extendMs ?? 0},
+      direction = CASE WHEN ${change.turnsToUndo === true} THEN 'undo' ELSE direction END,
+      accepted_unproven = accepted_unproven OR ${change.acceptsUnproven === true},
+      wait_until = CASE WHEN ${change.looksNow === true} THEN NULL ELSE wait_until END,
+      attempts = CASE WHEN ${change.answersHold === true} THEN 0 ELSE attempts END,
+      asked_since = CASE WHEN ${change.answersHold === true} THEN clock_timestamp() ELSE asked_since END
+    WHERE id = ${row.rotation_id}`.execute(trx);
+  if (change.turnsToUndo === true) await outdateOpenOperations(trx, [row.rotation_id]);
+  if (change.acknowledged !== undefined) {
+    await sql`
+      INSERT INTO evidence (rotation_id, consumer_id, version, strength, complete, instances)
+      VALUES (${row.rotation_id}, ${change.acknowledged.consumerId}, ${change.acknowledged.version},
+        'acknowledged', true, 1)`.execute(trx);
+  }
+}
+
+/** A change of control: whatever any attempt of these rotations is still doing can no longer be recorded. */
+export async function outdateOpenOperations(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  const { rows } = await sql<{ rotationId: string; step: "issue"; target: string }>`
+    SELECT rotation_id AS "rotationId", step, target FROM operations
+    WHERE rotation_id = ANY(${[...rotationIds]}) AND state = 'open'`.execute(trx);
+  if (rows.length > 0) await takeTurns(trx, rows);
+}

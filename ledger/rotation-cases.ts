@@ -1,0 +1,248 @@
+import { sql, type Kysely } from "kysely";
+import type { Strength } from "../domain/evidence.ts";
+import type { Direction, Order, Phase } from "../domain/order.ts";
+import { defaultPolicy, stricter, type Policy } from "../domain/policy.ts";
+import type { Tables } from "./tables.ts";
+
+/** A version as the ledger knows it. */
+export interface VersionCase {
+  readonly versionId: string;
+  readonly number: number;
+  readonly state: string;
+  readonly operationKey: string;
+  readonly handle: string | undefined;
+  /** The issuer's own words: ISO 8601. */
+  readonly effectiveAt: string | undefined;
+}
+
+export interface ConsumerCase {
+  readonly consumerId: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly config: unknown;
+  readonly wanted: Strength | undefined;
+  /** Config of each evidence collector, keyed by its kind. */
+  readonly collectors: Readonly<Record<string, unknown>>;
+  readonly revision: number;
+  readonly heldVersion: number | undefined;
+  /** Digest with which the last delivery was read back; undefined before the first. */
+  readonly heldDigest: string | undefined;
+  /** Of this rotation: its last recorded delivery. */
+  readonly delivery: { readonly version: number; readonly sequence: number } | undefined;
+  /** A delivery of the candidate was at least intended: the target may hold it. */
+  readonly isTouched: boolean;
+}
+
+export interface ConnectionCase {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly settings: unknown;
+  readonly pool: string;
+  readonly secret_row: string | null;
+  readonly secret_revision: number | null;
+  readonly identity: string | undefined;
+  readonly revision: number;
+}
+
+/** Everything that a step derives from the ledger about one rotation. */
+export interface RotationCase {
+  readonly rotationId: string;
+  readonly credentialId: string;
+  readonly credentialName: string;
+  readonly instance: string;
+  readonly epoch: number;
+  readonly order: Order;
+  readonly phase: Phase;
+  readonly direction: Direction;
+  readonly urgent: boolean;
+  readonly policy: Policy;
+  readonly extendedMs: number;
+  readonly acceptedUnproven: boolean;
+  /** Elapsed by the ledger's clock. */
+  readonly inPhaseMs: number;
+  readonly askedForMs: number;
+  readonly attempts: number;
+  readonly config: unknown;
+  readonly connection: ConnectionCase;
+  /** Undefined when the credential has no version before. */
+  readonly from: VersionCase | undefined;
+  readonly to: VersionCase;
+  /** Handles of all other versions that live at the issuer. */
+  readonly keep: readonly string[];
+  readonly consumers: readonly ConsumerCase[];
+  /** Revisions of the consumers and of the connection when the rotation was reserved. */
+  readonly pinned: { readonly consumers: Readonly<Record<string, number>>; readonly connection?: number };
+}
+
+interface CaseRow {
+  readonly id: string;
+  readonly credential_id: string;
+  readonly credential_name: string;
+  readonly instance: string;
+  readonly epoch: number;
+  readonly rotation_order: Order;
+  readonly phase: Phase;
+  readonly direction: Direction;
+  readonly urgent: boolean;
+  readonly policy: Partial<Policy>;
+  readonly current_policy: Partial<Policy>;
+  readonly extended_ms: number;
+  readonly accepted_unproven: boolean;
+  readonly in_phase_ms: number;
+  readonly asked_for_ms: number;
+  readonly attempts: number;
+  readonly from_version: number | null;
+  readonly to_version: number;
+  readonly pinned: RotationCase["pinned"];
+  readonly config: unknown;
+  readonly connection: ConnectionCase & { readonly identity: string | null };
+}
+
+interface VersionRow {
+  readonly credential_id: string;
+  readonly id: string;
+  readonly number: number;
+  readonly state: string;
+  readonly operation_key: string;
+  readonly handle: string | null;
+  readonly effective_at: string | null;
+}
+
+/** What the steps need to know, for many rotations in three statements, keyed by rotation. */
+export async function readCases(
+  db: Kysely<Tables>,
+  rotationIds: readonly string[],
+): Promise<ReadonlyMap<string, RotationCase>> {
+  const { rows } = await sql<CaseRow>`
+    SELECT r.id, r.credential_id, t.name || '/' || c.name AS credential_name, i.id AS instance, i.epoch, r.rotation_order,
+      r.phase, r.direction, r.urgent, r.policy, c.policy AS current_policy, r.extended_ms, r.accepted_unproven,
+      (extract(epoch FROM clock_timestamp() - r.phase_since) * 1000)::float8 AS in_phase_ms,
+      (extract(epoch FROM clock_timestamp() - r.asked_since) * 1000)::float8 AS asked_for_ms,
+      r.attempts, r.from_version, r.to_version, r.pinned, c.config,
+      jsonb_build_object('id', n.id, 'name', t.name || '/' || n.name, 'kind', n.kind, 'settings', n.settings,
+        'pool', n.pool, 'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
+        'revision', n.revision) AS connection
+    FROM rotations r
+    JOIN credentials c ON c.id = r.credential_id
+    JOIN teams t ON t.id = c.team_id
+    JOIN connections n ON n.id = c.connection_id
+    CROSS JOIN instance i
+    WHERE r.id = ANY(${[...rotationIds]})`.execute(db);
+  const versions = await readVersions(db, [...new Set(rows.map((row) => row.credential_id))]);
+  const consumers = await readConsumers(db, rotationIds);
+  return new Map(
+    rows.map((row) => [row.id, asCase(row, versions.get(row.credential_id) ?? [], consumers.get(row.id) ?? [])]),
+  );
+}
+
+function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readonly ConsumerCase[]): RotationCase {
+  const numbered = (number: number | null): VersionCase | undefined => {
+    const found = versions.find((version) => version.number === number);
+    return found === undefined ? undefined : asVersion(found);
+  };
+  const to = numbered(row.to_version);
+  if (to === undefined) throw new Error("A rotation without the version it is to make.");
+  return {
+    rotationId: row.id,
+    credentialId: row.credential_id,
+    credentialName: row.credential_name,
+    instance: row.instance,
+    epoch: row.epoch,
+    order: row.rotation_order,
+    phase: row.phase,
+    direction: row.direction,
+    urgent: row.urgent,
+    policy: stricter({ ...defaultPolicy, ...row.policy }, { ...defaultPolicy, ...row.current_policy }),
+    extendedMs: row.extended_ms,
+    acceptedUnproven: row.accepted_unproven,
+    inPhaseMs: row.in_phase_ms,
+    askedForMs: row.asked_for_ms,
+    attempts: row.attempts,
+    config: row.config,
+    connection: { ...row.connection, identity: row.connection.identity ?? undefined },
+    from: numbered(row.from_version),
+    to,
+    keep: versions
+      .filter(({ number, state }) => number !== row.to_version && (state === "live" || state === "disabled"))
+      .flatMap(({ handle }) => handle ?? []),
+    consumers,
+    pinned: row.pinned,
+  };
+}
+
+const asVersion = (row: VersionRow): VersionCase => ({
+  versionId: row.id,
+  number: row.number,
+  state: row.state,
+  operationKey: row.operation_key,
+  handle: row.handle ?? undefined,
+  effectiveAt: row.effective_at ?? undefined,
+});
+
+async function readVersions(
+  db: Kysely<Tables>,
+  credentialIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly VersionRow[]>> {
+  const { rows } = await sql<VersionRow>`
+    SELECT credential_id, id, number, state, operation_key, handle, effective_at FROM versions
+    WHERE credential_id = ANY(${[...credentialIds]}) ORDER BY number`.execute(db);
+  return Map.groupBy(rows, (row) => row.credential_id);
+}
+
+interface ConsumerRow {
+  readonly rotation_id: string;
+  readonly id: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly config: unknown;
+  readonly evidence: { readonly wanted?: Strength; readonly collectors?: Readonly<Record<string, unknown>> };
+  readonly revision: number;
+  readonly held_version: number | null;
+  readonly held_digest: string | null;
+  readonly delivered_version: number | null;
+  readonly delivered_sequence: number | null;
+  readonly is_touched: boolean;
+}
+
+/** Those pinned and those registered since, but not those retired: the guard asks about them. */
+async function readConsumers(
+  db: Kysely<Tables>,
+  rotationIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly ConsumerCase[]>> {
+  const { rows } = await sql<ConsumerRow>`
+    SELECT r.id AS rotation_id, n.id, n.name, n.kind, n.target, n.config, n.evidence, n.revision, n.held_version,
+      n.held_digest, d.version AS delivered_version, d.sequence AS delivered_sequence,
+      EXISTS (
+        SELECT FROM deliveries x WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.version = r.to_version
+      ) AS is_touched
+    FROM rotations r
+    JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
+    LEFT JOIN LATERAL (
+      SELECT version, sequence FROM deliveries
+      WHERE rotation_id = r.id AND consumer_id = n.id AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1
+    ) d ON true
+    WHERE r.id = ANY(${[...rotationIds]}) ORDER BY n.name, n.id`.execute(db);
+  const grouped = Map.groupBy(rows, (row) => row.rotation_id);
+  return new Map([...grouped].map(([rotationId, found]) => [rotationId, found.map(asConsumer)]));
+}
+
+const asConsumer = (row: ConsumerRow): ConsumerCase => ({
+  consumerId: row.id,
+  name: row.name,
+  kind: row.kind,
+  target: row.target,
+  config: row.config,
+  wanted: row.evidence.wanted,
+  collectors: row.evidence.collectors ?? {},
+  revision: row.revision,
+  heldVersion: row.held_version ?? undefined,
+  heldDigest: row.held_digest ?? undefined,
+  delivery:
+    row.delivered_version === null || row.delivered_sequence === null
+      ? undefined
+      : { version: row.delivered_version, sequence: row.delivered_sequence },
+  isTouched: row.is_touched,
+});

@@ -1,0 +1,43 @@
+import { sql, type Kysely } from "kysely";
+import { PermanentError } from "../domain/errors.ts";
+import type { Tables } from "./tables.ts";
+
+export type VersionStateName = "intended" | "live" | "disabled" | "ended" | "proven-dead" | "accepted-unproven";
+
+/** What becomes of a version. Absent means unchanged. */
+export interface VersionChange {
+  readonly versionId: string;
+  readonly state?: VersionStateName;
+  readonly handle?: string;
+  /** The issuer's own words. */
+  readonly effectiveAt?: string;
+  readonly fingerprint?: string;
+}
+
+/**
+ * Changes many versions in one statement.
+ * @throws {PermanentError} `handle_taken` when another version of the connection has the handle already.
+ */
+export async function changeVersions(trx: Kysely<Tables>, changes: readonly VersionChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  try {
+    await sql`
+      UPDATE versions v SET
+        state = coalesce(g.state, v.state),
+        handle = coalesce(g.handle, v.handle),
+        effective_at = coalesce(g."effectiveAt", v.effective_at),
+        fingerprint = coalesce(g.fingerprint, v.fingerprint),
+        ended_at = CASE WHEN g.state IN ('ended', 'proven-dead', 'accepted-unproven')
+          THEN coalesce(v.ended_at, clock_timestamp()) ELSE v.ended_at END
+      FROM jsonb_to_recordset(${JSON.stringify(changes)}::jsonb)
+        AS g ("versionId" text, state text, handle text, "effectiveAt" text, fingerprint text)
+      WHERE v.id = g."versionId"`.execute(trx);
+  } catch (error) {
+    if (error instanceof Error && "constraint" in error && error.constraint === "versions_connection_id_handle_key")
+      throw new PermanentError(
+        "handle_taken",
+        "The issuer named a version that another credential of this connection has already. Nothing was ended; find out which of the two is right.",
+      );
+    throw error;
+  }
+}
