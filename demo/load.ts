@@ -1,0 +1,67 @@
+/** Counts of the whole demonstration. */
+export interface LoadCounts {
+  readonly ordersPlaced: number;
+  /** Statements that failed in the service, and orders that got no answer from it. */
+  readonly failedStatements: number;
+  readonly refusedLogins: number;
+}
+
+/** What the order service says of itself. */
+export interface ServiceStats {
+  readonly user: string;
+  readonly isStubborn: boolean;
+  readonly ordersPlaced: number;
+  readonly migrations: number;
+  readonly reloads: number;
+  readonly failedStatements: number;
+  readonly refusedLogins: number;
+  readonly lostSessions: number;
+}
+
+export interface Load {
+  /** Orders placed so far, without asking the service. */
+  placed(): number;
+  counts(): Promise<LoadCounts>;
+  /** Places no more orders and waits for the answers to those under way. */
+  stop(): Promise<void>;
+}
+
+export async function readStats(service: string): Promise<ServiceStats> {
+  const response = await fetch(`${service}/stats`);
+  return (await response.json()) as ServiceStats;
+}
+
+/** Places an order every `everyMs`, whether or not the one before has been answered: a slow service is no excuse. */
+export function startLoad(service: string, everyMs = 20): Load {
+  const underway = new Set<Promise<void>>();
+  let placed = 0;
+  let unanswered = 0;
+
+  const place = async (): Promise<void> => {
+    try {
+      const response = await fetch(`${service}/orders`, { method: "POST", signal: AbortSignal.timeout(30_000) });
+      await response.arrayBuffer();
+      // A 500 is counted by the service itself, statement by statement.
+      if (response.status === 201) placed++;
+      else if (response.status !== 500) unanswered++;
+    } catch {
+      unanswered++;
+    }
+  };
+  const timer = setInterval(() => {
+    const order = place().finally(() => underway.delete(order));
+    underway.add(order);
+  }, everyMs);
+
+  return {
+    placed: () => placed,
+    async counts() {
+      const { failedStatements, refusedLogins } = await readStats(service);
+      return { ordersPlaced: placed, failedStatements: failedStatements + unanswered, refusedLogins };
+    },
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(underway);
+    },
+  };
+}
