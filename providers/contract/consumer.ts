@@ -47,7 +47,14 @@ export interface ConsumerOpening<Config> {
 /** A way to reload, named in the worker's settings; a registration names the entry, never a path or command. */
 export type ReloadEntry =
   | { readonly signal: "SIGHUP" | "SIGUSR1" | "SIGUSR2"; readonly pidFile: string }
-  | { readonly argv: readonly [string, ...string[]]; readonly uid?: number; readonly timeoutMs: number };
+  | {
+      /** Absolute program and its arguments; no shell. */
+      readonly argv: readonly [string, ...string[]];
+      readonly uid?: number;
+      /** Absent: the same number as `uid`, so that no group of the worker is kept. */
+      readonly gid?: number;
+      readonly timeoutMs: number;
+    };
 
 export interface ConsumerDefinition<Config = unknown> {
   readonly kind: string;

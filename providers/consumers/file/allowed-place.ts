@@ -1,8 +1,9 @@
 import { basename, dirname, isAbsolute, resolve, sep } from "node:path";
 import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
-import type { FileSystem, Ownership } from "./file-system.ts";
+import type { FileSystem, Ownership, Status } from "./file-system.ts";
 
 const othersWrite = 0o022;
+const everybodyWrites = 0o002;
 const sticky = 0o1000;
 
 export interface Place {
@@ -50,6 +51,21 @@ async function checkFolder(folder: string, root: string, fs: FileSystem): Promis
     refuse(`${folder} belongs to somebody else, who could swap the file. Let the worker's user or root own it.`);
 }
 
+/** Owner and mode are kept or the file is refused; so is one whose content others could reach or change. */
+function checkPresent(present: Status, fs: FileSystem): void {
+  if (present.kind === "link") refuse("The file is a link. Register the file that it points to.");
+  if (present.kind !== "file") refuse("The path is not a plain file.");
+  if ((present.mode & everybodyWrites) !== 0)
+    refuse("The file can be written by everybody. Take that right away: chmod o-w");
+  if (present.links > 1)
+    refuse("The file has a second name (a hard link), under which the old value would stay. Remove that name.");
+  if (fs.uid() === 0) return;
+  if (present.uid !== fs.uid())
+    refuse("The file belongs to another user and the worker could not keep that. Run the worker as its owner.");
+  if (present.gid !== fs.gid() && !fs.groups().includes(present.gid))
+    refuse("The file belongs to a group that the worker is not in and could not keep. Add the worker to it.");
+}
+
 /**
  * Decides whether a file may be written. Because nobody else can write the folders, what was checked here cannot be
  * swapped between the check and the write.
@@ -76,9 +92,6 @@ export async function allowedPlace(
   const present = await fs.status(path);
   if (present === undefined)
     return { path, folder, name: basename(path), ownership: { mode, uid: fs.uid(), gid: fs.gid() } };
-  if (present.kind === "link") refuse("The file is a link. Register the file that it points to.");
-  if (present.kind !== "file") refuse("The path is not a plain file.");
-  if (present.uid !== fs.uid() && fs.uid() !== 0)
-    refuse("The file belongs to another user and the worker could not keep that. Run the worker as its owner.");
+  checkPresent(present, fs);
   return { path, folder, name: basename(path), ownership: { mode: present.mode, uid: present.uid, gid: present.gid } };
 }

@@ -69,8 +69,7 @@ function only(all: readonly Piece[], key: string): Piece | undefined {
   return found[0];
 }
 
-const plain = /^[A-Za-z0-9_.\/:@%+,=?-]+$/;
-// eslint-disable-next-line no-control-regex
+const plain = /^[A-Za-z0-9_./:@%+,=?-]+$/;
 const breaking = /[\u0000-\u001f\u007f\u0085\u2028\u2029\\]/;
 
 /** Writes a value so that shells and dotenv readers of all languages read the same, or refuses. */
@@ -92,16 +91,17 @@ export const dotenv: Format = {
   },
   write(text, entries) {
     const all = pieces(text ?? "");
+    const wanted = new Map(Object.entries(entries));
     const lineEnd = /\r\n|\n/.exec(text ?? "")?.[0] ?? "\n";
-    for (const key of Object.keys(entries)) only(all, key);
+    for (const key of wanted.keys()) only(all, key);
     let result = all
       .map((piece) => {
-        const value = piece.key === undefined ? undefined : entries[piece.key];
+        const value = piece.key === undefined ? undefined : wanted.get(piece.key);
         if (piece.key === undefined || value === undefined) return piece.text;
         return piece.text.slice(0, piece.from) + quoted(piece.key, value) + piece.text.slice(piece.to);
       })
       .join("");
-    for (const [key, value] of Object.entries(entries)) {
+    for (const [key, value] of wanted) {
       if (only(all, key) !== undefined) continue;
       if (result !== "" && result !== "\uFEFF" && !/[\r\n]$/.test(result)) result += lineEnd;
       result += `${key}=${quoted(key, value)}${lineEnd}`;

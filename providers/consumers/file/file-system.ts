@@ -1,12 +1,14 @@
-import { constants } from "node:fs";
-import { lstat, open, readdir, rename, unlink } from "node:fs/promises";
-import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../../../domain/errors.ts";
+import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, type Stats } from "node:fs";
+import { access, lstat, open, readdir, rename, statfs, unlink } from "node:fs/promises";
+import { PermanentError } from "../../../domain/errors.ts";
 
 export interface Status {
   readonly kind: "file" | "folder" | "link" | "other";
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** How many names it has. */
+  readonly links: number;
 }
 
 export interface Ownership {
@@ -20,6 +22,8 @@ export interface FileSystem {
   /** Who we are: the effective user id. */
   uid(): number;
   gid(): number;
+  /** All groups that we may give a file to. */
+  groups(): readonly number[];
   /** Follows no link; undefined when nothing is there. */
   status(path: string): Promise<Status | undefined>;
   /** Follows no link; undefined when nothing is there. */
@@ -28,12 +32,22 @@ export interface FileSystem {
   /** Makes a new file, never opens an existing one, and returns when its bytes are on the disk. */
   stage(path: string, bytes: Buffer, ownership: Ownership): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /**
+   * Renames a staged file over the target if the target still holds `expected` (undefined: is still absent). `gone` when
+   * the staged file is not there any more. Comparing and renaming are as close as the system allows.
+   */
+  replace(staged: string, target: string, expected: Buffer | undefined): Promise<"replaced" | "changed" | "gone">;
   unlink(path: string): Promise<void>;
   /** Makes a rename in this folder durable. */
   syncFolder(folder: string): Promise<void>;
+  /** Whether files can be made in this folder. */
+  isWritable(folder: string): Promise<boolean>;
+  /** Bytes that we may still write in this folder's file system; 0 also when it can take no more files. */
+  room(folder: string): Promise<number>;
 }
 
-const largestFile = 1_048_576;
+/** Bytes. */
+export const largestFile = 1_048_576;
 
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
@@ -48,24 +62,49 @@ async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
+// Not blocking, because opening a named pipe would wait for its writer for ever.
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+function assertReadable(found: Stats): void {
+  if (!found.isFile()) throw new PermanentError("target_refused", "The path is not a plain file.");
+  if (found.size > largestFile) throw new PermanentError("target_refused", "The file is larger than 1 MiB.");
+}
+
+function readNow(path: string): Buffer | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, readFlags);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    assertReadable(fstatSync(descriptor));
+    return readFileSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isSame(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b);
+}
+
 export const nodeFileSystem: FileSystem = {
   uid: () => process.geteuid?.() ?? 0,
   gid: () => process.getegid?.() ?? 0,
+  groups: () => process.getgroups?.() ?? [],
   async status(path) {
     const found = await orUndefined(lstat(path));
     if (found === undefined) return undefined;
     const kind = found.isFile() ? "file" : found.isDirectory() ? "folder" : found.isSymbolicLink() ? "link" : "other";
-    return { kind, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid };
+    return { kind, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid, links: found.nlink };
   },
   async read(path) {
-    // Not blocking, because opening a named pipe would wait for its writer for ever.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = await orUndefined(open(path, flags));
+    const handle = await orUndefined(open(path, readFlags));
     if (handle === undefined) return undefined;
     try {
-      const found = await handle.stat();
-      if (!found.isFile()) throw new PermanentError("target_refused", "The path is not a plain file.");
-      if (found.size > largestFile) throw new PermanentError("target_refused", "The file is larger than 1 MiB.");
+      assertReadable(await handle.stat());
       return await handle.readFile();
     } finally {
       await handle.close();
@@ -87,6 +126,17 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   rename,
+  // Without a pause of the event loop in between, so that only another process can come between.
+  replace: async (staged, target, expected) => {
+    if (!isSame(readNow(target), expected)) return "changed";
+    try {
+      renameSync(staged, target);
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return "gone";
+      throw error;
+    }
+    return "replaced";
+  },
   unlink,
   async syncFolder(folder) {
     const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
@@ -96,35 +146,18 @@ export const nodeFileSystem: FileSystem = {
       await handle.close();
     }
   },
+  async isWritable(folder) {
+    try {
+      await access(folder, constants.W_OK | constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  async room(folder) {
+    const found = await statfs(folder);
+    // Some file systems count no files at all.
+    if (found.files > 0 && found.ffree === 0) return 0;
+    return found.bavail * found.bsize;
+  },
 };
-
-/** Turns a system error into one of ours. Says the path's problem, never the foreign message or the content. */
-export function asTargetError(error: unknown): RekeyError {
-  if (error instanceof RekeyError) return error;
-  switch (errnoOf(error)) {
-    case "EROFS":
-    case "EACCES":
-      return new OperatorNeededError(
-        "target_read_only",
-        "The worker may not write the file's folder. Give its user the right, or mount the file system writable.",
-      );
-    case "EPERM":
-      return new PermanentError(
-        "target_refused",
-        "The worker cannot keep the file's owner. Run it as that owner, or let the worker's user own the file.",
-      );
-    case "ENOSPC":
-    case "EDQUOT":
-      return new TransientError("target_full", "The file system or quota is full. Free some room.");
-    case "ELOOP":
-      return new PermanentError("target_refused", "The path is a link. Register the file that it points to.");
-    case "ENOENT":
-    case "ENOTDIR":
-      return new OperatorNeededError(
-        "target_unreachable",
-        "The file's folder does not exist. Create it, for the worker's user only.",
-      );
-    default:
-      return new TransientError("target_unreachable", "The file system refused the call.");
-  }
-}

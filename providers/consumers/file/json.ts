@@ -118,7 +118,8 @@ export const json: Format = {
       const value: unknown = JSON.parse(source.slice(span.from, span.to));
       if (typeof value === "object" && value !== null)
         return malformed(`"${key}" holds an object or a list, not a text.`);
-      return [key, value === null ? undefined : String(value)];
+      // A number as it is written: its value may have lost digits.
+      return [key, typeof value === "string" ? value : value === null ? undefined : source.slice(span.from, span.to)];
     });
     return Object.fromEntries(held) as Record<string, string | undefined>;
   },

@@ -1,7 +1,7 @@
-import { isMap, isScalar, parseDocument, Scalar, type Document, type ParsedNode } from "yaml";
+import { isMap, isScalar, parseDocument, Scalar, type Document } from "yaml";
 import { malformed, type Format } from "./format.ts";
 
-type Parsed = Document.Parsed<ParsedNode>;
+type Parsed = Document.Parsed;
 
 function parse(source: string): Parsed {
   const document = parseDocument(source, { intAsBigInt: true, uniqueKeys: true });
@@ -42,8 +42,8 @@ function literal(value: string): string {
 function replaced(source: string, found: Scalar.Parsed, value: string): string {
   const [from, to] = found.range;
   const isBlock = found.type === Scalar.BLOCK_LITERAL || found.type === Scalar.BLOCK_FOLDED;
-  const space = /[:?\-]/.test(source[from - 1] ?? "") ? " " : "";
-  const lineEnd = isBlock && /\n$/.test(source.slice(from, to)) ? "\n" : "";
+  const space = /[:?-]/.test(source[from - 1] ?? "") ? " " : "";
+  const lineEnd = isBlock && source.slice(from, to).endsWith("\n") ? "\n" : "";
   return source.slice(0, from) + space + literal(value) + lineEnd + source.slice(to);
 }
 
@@ -67,8 +67,10 @@ export const yaml: Format = {
     const document = parse(source);
     return Object.fromEntries(
       keys.map((key) => {
-        const value = scalarAt(document, key)?.value;
-        return [key, value === undefined || value === null ? undefined : String(value)];
+        const found = scalarAt(document, key);
+        if (found === undefined || found.value === null) return [key, undefined];
+        // A number as it is written: its value may have lost digits.
+        return [key, typeof found.value === "string" ? found.value : source.slice(found.range[0], found.range[1])];
       }),
     );
   },

@@ -1,0 +1,89 @@
+import { createHmac } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { OperatorNeededError } from "../../../domain/errors.ts";
+import { Secret } from "../../contract/secret.ts";
+import { assertFit, revealField, type FieldDeclarations, type Value } from "../../contract/value.ts";
+import type { FileConfig, FormatName } from "./config.ts";
+import { dotenv } from "./dotenv.ts";
+import { largestFile } from "./file-system.ts";
+import { malformed, unfit, type Format, type Held } from "./format.ts";
+import { json } from "./json.ts";
+import { raw } from "./raw.ts";
+import { yaml } from "./yaml.ts";
+
+const formats: Readonly<Record<FormatName, Format>> = { dotenv, json, yaml, raw };
+
+/** Refuses bytes that would not come back as they were: what others wrote is written again with ours. */
+function textOf(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return malformed("The file is not UTF-8 text.");
+  }
+}
+
+/** What our keys hold. No file is like a file in which they are absent. */
+export function heldIn(bytes: Buffer | undefined, config: FileConfig): Held {
+  const keys = Object.keys(config.keys);
+  if (bytes === undefined) return Object.fromEntries(keys.map((key) => [key, undefined]));
+  return formats[config.format].read(textOf(bytes), keys);
+}
+
+/**
+ * What our keys are to hold. Last check before a value leaves: nothing empty, redacted, cut in the middle of a character
+ * or with control bytes, in a secret field or a plain one.
+ */
+export function wantedOf(value: Value, config: FileConfig): Readonly<Record<string, string>> {
+  const fields = [...new Set(Object.values(config.keys))];
+  const ours = Object.fromEntries(fields.map((field) => [field, new Secret(revealField(value, field))]));
+  const declared: FieldDeclarations = Object.fromEntries(
+    fields.map((field) => [field, { secret: true, title: field }]),
+  );
+  assertFit(ours, declared);
+  return Object.fromEntries(
+    Object.entries(config.keys).map(([key, field]) => {
+      const text = revealField(ours, field);
+      if (!text.isWellFormed()) unfit(`The field "${field}" is cut in the middle of a character.`);
+      return [key, text];
+    }),
+  );
+}
+
+export function holdsAll(held: Held, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, text]) => held[key] === text);
+}
+
+/** The file with our keys changed. Parsed back before it goes anywhere: our keys hold the value, the rest is as before. */
+export function changed(
+  bytes: Buffer | undefined,
+  wanted: Readonly<Record<string, string>>,
+  config: FileConfig,
+): Buffer {
+  const format = formats[config.format];
+  const keys = Object.keys(config.keys);
+  const before = bytes === undefined ? undefined : textOf(bytes);
+  const after = format.write(before, wanted);
+  const kept = isDeepStrictEqual(
+    format.foreign(after, keys),
+    format.foreign(before ?? format.write(undefined, {}), keys),
+  );
+  if (!kept || !holdsAll(format.read(after, keys), wanted))
+    throw new OperatorNeededError(
+      "target_malformed",
+      "The file is laid out so that our keys cannot be changed without touching what is not ours. Write the keys once by hand, simply, then retry.",
+    );
+  const result = Buffer.from(after);
+  if (result.length > largestFile)
+    throw new OperatorNeededError("target_refused", "The file would become larger than 1 MiB. Shorten it, then retry.");
+  return result;
+}
+
+/** Keyed, and bound to the target: equal values at two targets do not show as equal. */
+export function digestOf(held: Held, target: string, digestKey: Uint8Array): string {
+  const entries = Object.entries(held)
+    .map(([key, text]) => [key, text ?? null] as const)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHmac("sha256", digestKey)
+    .update(JSON.stringify(["rekey/file/observation/v1", target, entries]))
+    .digest("base64url");
+}
