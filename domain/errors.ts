@@ -43,6 +43,20 @@ export const codes = {
   // asking for a rotation
   not_adopted: "Nobody has given rekey the value that the credential has today",
   principal_busy: "Another rotation uses one of the credential's logins",
+  already_adopted: "The credential has a current version already",
+  check_pending: "Another check of the same credential is under way",
+  command_refused: "The command does not fit the rotation as it is",
+  // asking rekey for anything
+  setting_invalid: "A setting is not valid",
+  manifest_invalid: "A manifest is not valid",
+  plan_changed: "Something has changed since the plan was shown",
+  request_invalid: "The request is not valid",
+  not_found: "There is nothing of that name",
+  token_refused: "The token is missing, unknown or expired",
+  host_refused: "The API answers on the loopback address only",
+  too_many_requests: "Too many requests in one minute",
+  port_taken: "The port is in use",
+  api_unreachable: "The API cannot be reached",
   // people and books
   ledger_unreachable: "The ledger cannot be reached",
   ledger_schema: "The ledger's schema does not fit this program",

@@ -1,0 +1,302 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { OperatorNeededError } from "./domain/errors.ts";
+import { nearestWord } from "./domain/nearest-word.ts";
+
+/** Names the variable and what to write. Never what was written: it may be a secret in the wrong place. */
+const wrong = (variable: string, advice: string) =>
+  new OperatorNeededError("setting_invalid", `${variable}: ${advice}`);
+
+const path = z.string().min(1).startsWith("/", "must be an absolute path");
+const port = z.coerce.number("must be a port number").int().min(1).max(65_535);
+const hostAndPort = z.string().regex(/^[^\s:/]+:\d{1,5}$/, "must look like temporal.internal:7233");
+const flag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
+const ports = z
+  .string()
+  .regex(/^\d{1,5}(,\d{1,5})*$/, "must be port numbers with commas between them, such as 8443,9443")
+  .transform((text) => text.split(",").map(Number))
+  .refine((all) => all.every((one) => one >= 1 && one <= 65_535), "must be ports between 1 and 65535");
+const paths = z
+  .string()
+  .transform((text) => text.split(":"))
+  .refine((all) => all.every((one) => one.startsWith("/")), "must be absolute paths with colons between them");
+const httpUrl = z
+  .url({ protocol: /^https?$/, error: "must be an address such as http://127.0.0.1:7390" })
+  .transform((text) => text.replace(/\/+$/, ""));
+
+const reloadEntry = z.union([
+  z.strictObject({ signal: z.enum(["SIGHUP", "SIGUSR1", "SIGUSR2"]), pidFile: path }),
+  z.strictObject({
+    argv: z.tuple([path], z.string()),
+    uid: z.int().min(1).optional(),
+    gid: z.int().min(1).optional(),
+    timeoutMs: z.int().min(1).max(600_000),
+  }),
+]);
+const reloads = z.record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/), reloadEntry);
+
+export type Reload = z.output<typeof reloadEntry>;
+
+interface Variable<T extends z.ZodType = z.ZodType> {
+  readonly schema: T;
+  /** What happens without it, in words where it is not the literal value. */
+  readonly whenAbsent: string;
+  readonly meaning: string;
+  /** May be given as a file instead: the variable's name with `_FILE`, which is the form to prefer. */
+  readonly secret?: true;
+}
+
+/** Every variable of the environment that rekey reads. Nothing else is read anywhere. */
+const variables = {
+  DATABASE_URL: {
+    schema: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, "must begin with postgres://")
+      .optional(),
+    whenAbsent: "an embedded PostgreSQL in the home folder",
+    meaning: "The ledger's PostgreSQL.",
+    secret: true,
+  },
+  TEMPORAL_ADDRESS: {
+    schema: hostAndPort.optional(),
+    whenAbsent: "an embedded Temporal server in the home folder",
+    meaning: "Temporal's frontend, host:port.",
+  },
+  TEMPORAL_NAMESPACE: {
+    schema: z.string().min(1).default("default"),
+    whenAbsent: "default",
+    meaning: "Temporal's namespace. Writing to it gives no authority over rekey.",
+  },
+  TEMPORAL_API_KEY_FILE: { schema: path.optional(), whenAbsent: "none", meaning: "A file with Temporal's API key." },
+  TEMPORAL_TLS: {
+    schema: flag.optional(),
+    whenAbsent: "true when an API key or a TLS file is given",
+    meaning: "Whether Temporal is reached over TLS.",
+  },
+  TEMPORAL_TLS_CA_FILE: {
+    schema: path.optional(),
+    whenAbsent: "the system's",
+    meaning: "Certificates (PEM) that sign Temporal's own.",
+  },
+  TEMPORAL_TLS_CERT_FILE: {
+    schema: path.optional(),
+    whenAbsent: "none",
+    meaning: "Our certificate for Temporal (PEM).",
+  },
+  TEMPORAL_TLS_KEY_FILE: { schema: path.optional(), whenAbsent: "none", meaning: "The key of that certificate (PEM)." },
+  REKEY_HOME: {
+    schema: path.default(() => join(homedir(), ".rekey")),
+    whenAbsent: "~/.rekey",
+    meaning: "The folder with the embedded servers' data, the keys and the token.",
+  },
+  REKEY_ADDRESS: {
+    schema: httpUrl.optional(),
+    whenAbsent: "what `rekey up` announced in the home folder, else http://127.0.0.1:7390",
+    meaning: "Where the command line finds the API.",
+  },
+  REKEY_TOKEN_FILE: {
+    schema: path.optional(),
+    whenAbsent: "the file `token` in the home folder",
+    meaning: "The file (0600) with the token of the command line; `serve` writes the first one there.",
+  },
+  REKEY_PORT: { schema: port.default(7390), whenAbsent: "7390", meaning: "The API's port on the loopback address." },
+  REKEY_FILE_ROOTS: {
+    schema: paths.default([]),
+    whenAbsent: "none: the consumer `file` writes nowhere",
+    meaning: "Folders below which a worker may write, with colons between them.",
+  },
+  REKEY_RELOADS_FILE: {
+    schema: path.optional(),
+    whenAbsent: "none",
+    meaning:
+      'A JSON file with the ways to reload, by name: `{"name": {"signal": "SIGHUP", "pidFile": "/run/app.pid"}}` or `{"name": {"argv": ["/usr/bin/app", "reload"], "timeoutMs": 5000}}`.',
+  },
+  REKEY_EGRESS_LOCAL_PORTS: {
+    schema: ports.default([]),
+    whenAbsent: "none",
+    meaning: "Ports on the loopback address that a challenge may reach, also over plain http.",
+  },
+  REKEY_TEMPORAL_BIN: {
+    schema: path.optional(),
+    whenAbsent: "the one on PATH, a downloaded or a built one",
+    meaning: "The `temporal` program that `rekey up` starts.",
+  },
+  REKEY_LOG_LEVEL: {
+    schema: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+    whenAbsent: "info",
+    meaning: "What `serve` and `worker` write to standard error: debug, info, warn, error or silent.",
+  },
+  REKEY_CUSTODY_KEY_FILE: {
+    schema: path.optional(),
+    whenAbsent: "`keys/custody.json` in the home folder",
+    meaning: "The keys that values in custody are sealed under. Keep a copy apart from the ledger's backups.",
+  },
+  REKEY_FINGERPRINT_KEY_FILE: {
+    schema: path.optional(),
+    whenAbsent: "`keys/fingerprint.json` in the home folder",
+    meaning: "The keys of fingerprints.",
+  },
+  REKEY_AUDIT_KEY_FILE: {
+    schema: path.optional(),
+    whenAbsent: "`keys/audit.json` in the home folder",
+    meaning: "The key that signs the audit trail's heads.",
+  },
+  REKEY_FAILPOINT: {
+    schema: z.string().optional(),
+    whenAbsent: "none",
+    meaning: "For the crash tests of this source tree only; the published package has no failpoints.",
+  },
+} as const satisfies Record<string, Variable>;
+
+type Name = keyof typeof variables;
+type Parsed = { readonly [N in Name]: z.output<(typeof variables)[N]["schema"]> };
+
+const table: Readonly<Record<string, Variable>> = variables;
+/** Of the test suites; the program itself does not know them. */
+const foreignPrefix = "REKEY_TEST_";
+
+export interface Settings {
+  readonly databaseUrl: string | undefined;
+  readonly temporal: {
+    readonly address: string | undefined;
+    readonly namespace: string;
+    readonly apiKeyFile: string | undefined;
+    readonly tls: boolean;
+    readonly caFile: string | undefined;
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    /** For the embedded server. */
+    readonly binary: string | undefined;
+  };
+  readonly home: string;
+  readonly address: string | undefined;
+  readonly tokenFile: string;
+  readonly port: number;
+  readonly fileRoots: readonly string[];
+  readonly reloads: Readonly<Record<string, Reload>>;
+  readonly egressLocalPorts: readonly number[];
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  readonly keyFiles: { readonly custody: string; readonly fingerprint: string; readonly audit: string };
+  readonly failpoint: string | undefined;
+}
+
+export interface SettingDescription {
+  readonly name: string;
+  readonly whenAbsent: string;
+  readonly meaning: string;
+}
+
+/** Every variable with its default and meaning, for `docs/settings.md`. Secrets stand under their `_FILE` form. */
+export function describeSettings(): readonly SettingDescription[] {
+  return Object.entries(table).flatMap(([name, { whenAbsent, meaning, secret }]) =>
+    secret
+      ? [
+          { name: `${name}_FILE`, whenAbsent, meaning: `${meaning} A file (0600) that holds the value.` },
+          { name, whenAbsent, meaning: `The same, given directly. Others may see it: prefer ${name}_FILE.` },
+        ]
+      : [{ name, whenAbsent, meaning }],
+  );
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and checks the settings; an empty variable counts as absent. `over` are the options of a command line, by the
+ * variable that they stand for.
+ * @throws {OperatorNeededError} `setting_invalid` for the first variable that is wrong or unknown.
+ */
+export function readSettings(environment: Environment = process.env, over: Environment = {}): Settings {
+  const given: Environment = { ...environment, ...over };
+  refuseUnknown(given);
+  const parsed = Object.fromEntries(
+    Object.entries(table).map(([name, variable]) => [name, parse(name, variable, given)]),
+  ) as Parsed;
+  return asSettings(parsed);
+}
+
+function asSettings(parsed: Parsed): Settings {
+  const home = parsed.REKEY_HOME;
+  const hasTlsFile = [parsed.TEMPORAL_TLS_CA_FILE, parsed.TEMPORAL_TLS_CERT_FILE, parsed.TEMPORAL_API_KEY_FILE].some(
+    (file) => file !== undefined,
+  );
+  if ((parsed.TEMPORAL_TLS_CERT_FILE === undefined) !== (parsed.TEMPORAL_TLS_KEY_FILE === undefined))
+    throw wrong("TEMPORAL_TLS_CERT_FILE", "needs TEMPORAL_TLS_KEY_FILE beside it, and the other way round.");
+  return {
+    databaseUrl: parsed.DATABASE_URL,
+    temporal: {
+      address: parsed.TEMPORAL_ADDRESS,
+      namespace: parsed.TEMPORAL_NAMESPACE,
+      apiKeyFile: parsed.TEMPORAL_API_KEY_FILE,
+      tls: parsed.TEMPORAL_TLS ?? hasTlsFile,
+      caFile: parsed.TEMPORAL_TLS_CA_FILE,
+      certFile: parsed.TEMPORAL_TLS_CERT_FILE,
+      keyFile: parsed.TEMPORAL_TLS_KEY_FILE,
+      binary: parsed.REKEY_TEMPORAL_BIN,
+    },
+    home,
+    address: parsed.REKEY_ADDRESS,
+    tokenFile: parsed.REKEY_TOKEN_FILE ?? join(home, "token"),
+    port: parsed.REKEY_PORT,
+    fileRoots: parsed.REKEY_FILE_ROOTS,
+    reloads: parsed.REKEY_RELOADS_FILE === undefined ? {} : readReloads(parsed.REKEY_RELOADS_FILE),
+    egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
+    logLevel: parsed.REKEY_LOG_LEVEL,
+    keyFiles: {
+      custody: parsed.REKEY_CUSTODY_KEY_FILE ?? join(home, "keys", "custody.json"),
+      fingerprint: parsed.REKEY_FINGERPRINT_KEY_FILE ?? join(home, "keys", "fingerprint.json"),
+      audit: parsed.REKEY_AUDIT_KEY_FILE ?? join(home, "keys", "audit.json"),
+    },
+    failpoint: parsed.REKEY_FAILPOINT,
+  };
+}
+
+function parse(name: string, variable: Variable, given: Environment): unknown {
+  const result = variable.schema.safeParse(textOf(name, variable, given));
+  if (result.success) return result.data;
+  const advice = result.error.issues[0]?.message ?? "is not valid";
+  throw wrong(name, `${advice}. ${variable.meaning} Without it: ${variable.whenAbsent}.`);
+}
+
+function textOf(name: string, { secret }: Variable, given: Environment): string | undefined {
+  const direct = given[name] === "" ? undefined : given[name];
+  const file = secret === true ? given[`${name}_FILE`] : undefined;
+  if (file === undefined || file === "") return direct;
+  if (direct !== undefined) throw wrong(name, `is given twice; remove it and keep ${name}_FILE.`);
+  return readText(`${name}_FILE`, file).trim();
+}
+
+function readText(name: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw wrong(name, `the file it names cannot be read (${code}). Name a file that this user can read.`);
+  }
+}
+
+function readReloads(file: string): Readonly<Record<string, Reload>> {
+  const name = "REKEY_RELOADS_FILE";
+  let content: unknown;
+  try {
+    content = JSON.parse(readText(name, file));
+  } catch (error) {
+    if (error instanceof OperatorNeededError) throw error;
+    throw wrong(name, `${file} is not JSON. ${variables[name].meaning}`);
+  }
+  const result = reloads.safeParse(content);
+  if (result.success) return result.data;
+  const where = result.error.issues[0]?.path.join(".") ?? "";
+  throw wrong(name, `the entry "${where}" in ${file} is not valid. ${variables[name].meaning}`);
+}
+
+function refuseUnknown(given: Environment): void {
+  const known = describeSettings().map(({ name }) => name);
+  for (const name of Object.keys(given)) {
+    if (!name.startsWith("REKEY_") || name.startsWith(foreignPrefix) || known.includes(name)) continue;
+    const nearest = nearestWord(name, known);
+    const hint = nearest === undefined ? "rekey has no such setting; unset it." : `did you mean ${nearest}?`;
+    throw wrong(name, hint);
+  }
+}
