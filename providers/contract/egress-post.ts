@@ -22,7 +22,7 @@ export function trusting(ca: readonly string[] = []): SecureContext {
 /** One POST on a connection of its own. Rejects when no status was received. */
 export async function postJson(url: URL, json: unknown, options: PostOptions): Promise<EgressAnswer> {
   const response = await send(url, JSON.stringify(json), options);
-  return await readAnswer(response, options.signal);
+  return readAnswer(response, options.signal);
 }
 
 // Agents are our own: the global ones may follow a proxy that the environment names.

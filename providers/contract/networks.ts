@@ -63,11 +63,13 @@ export function isNetwork(text: string): boolean {
 
 /** Tells whether an address, in any spelling, lies in one of the networks. Entries that are no network are ignored. */
 export function networksContain(networks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList();
+  // One list for each family: a common one finds each IPv4 address in ::/0.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const network of networks.map(parseNetwork))
-    if (network !== undefined) list.addSubnet(network.base.text, network.prefix, network.base.family);
+    if (network !== undefined)
+      lists[network.base.family].addSubnet(network.base.text, network.prefix, network.base.family);
   return (address) => {
     const plain = plainAddress(address);
-    return plain !== undefined && list.check(plain.text, plain.family);
+    return plain !== undefined && lists[plain.family].check(plain.text, plain.family);
   };
 }

@@ -1,0 +1,107 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { createEgress } from "./egress-client.ts";
+
+const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+const canRun = hasOpenssl || process.env["REKEY_TEST_REQUIRE"] === "all";
+const never = new AbortController().signal;
+
+describe("over TLS", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rekey-egress-"));
+  let server: Server | undefined;
+  let port = 0;
+  let ca = "";
+  const requests: { name: string | false | null; body: string }[] = [];
+
+  beforeAll(async () => {
+    if (!canRun) return;
+    const files = makeCertificates(folder);
+    ca = files.ca;
+    const made = createServer({ key: files.key, cert: files.certificate }, (request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        requests.push({ name: (request.socket as TLSSocket).servername, body });
+        response.end('"here"');
+      });
+    });
+    server = made;
+    await new Promise<void>((resolve) => made.listen(0, "127.0.0.1", resolve));
+    port = (made.address() as AddressInfo).port;
+  });
+
+  beforeEach(({ skip }) => {
+    if (!canRun) skip("there is no openssl to make certificates");
+  });
+
+  afterEach(() => {
+    requests.length = 0;
+    vi.unstubAllEnvs();
+  });
+
+  afterAll(() => {
+    server?.closeAllConnections();
+    server?.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  async function ask(host: string, trusted: readonly string[]) {
+    const reasons: unknown[] = [];
+    const egress = createEgress({
+      allowedLocalPorts: [port],
+      ownPorts: [],
+      ca: trusted,
+      resolve: async () => [],
+      log: (_event, fields) => reasons.push(fields?.["reason"]),
+    });
+    const answer = await egress({ url: `https://${host}:${port}/`, address: "127.0.0.1", json: { n: 1 } }, never);
+    return { answer, reasons };
+  }
+
+  test("the name of the URL is asked for and verified, whatever address is connected to", async () => {
+    const { answer } = await ask("app.internal", [ca]);
+    expect(answer).toEqual({ outcome: "reached", status: 200, body: "here" });
+    expect(requests).toEqual([{ name: "app.internal", body: '{"n":1}' }]);
+  });
+
+  test("a certificate for another name is refused before anything is sent", async () => {
+    expect(await ask("other.internal", [ca])).toEqual({
+      answer: { outcome: "refused" },
+      reasons: ["ERR_TLS_CERT_ALTNAME_INVALID"],
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test("an address in the URL is verified as that address, not as the one connected to", async () => {
+    expect((await ask("127.0.0.1", [ca])).answer.body).toBe("here");
+    expect((await ask("127.0.0.9", [ca])).reasons).toEqual(["ERR_TLS_CERT_ALTNAME_INVALID"]);
+  });
+
+  test("an unknown authority is refused before anything is sent, whatever the environment says", async () => {
+    const refused = { answer: { outcome: "refused" }, reasons: ["UNABLE_TO_VERIFY_LEAF_SIGNATURE"] };
+    expect(await ask("app.internal", [])).toEqual(refused);
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    expect(await ask("app.internal", [])).toEqual(refused);
+    expect(requests).toEqual([]);
+  });
+});
+
+/** An authority and a certificate of it for `app.internal` and 127.0.0.1, both made for this run. */
+function makeCertificates(folder: string): { ca: string; key: string; certificate: string } {
+  const path = (name: string) => join(folder, name);
+  const openssl = (line: string, ...rest: string[]) =>
+    execFileSync("openssl", [...line.split(" "), ...rest], { cwd: folder, stdio: "ignore" });
+  const curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+  writeFileSync(path("san.ext"), "subjectAltName=DNS:app.internal,IP:127.0.0.1\n");
+  openssl(`req -x509 ${curve} -keyout ca.key -out ca.crt -days 2 -subj /CN=authority`);
+  openssl(`req ${curve} -keyout leaf.key -out leaf.csr -subj /CN=leaf`);
+  openssl("x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out leaf.crt -extfile san.ext");
+  const read = (name: string) => readFileSync(path(name), "utf8");
+  return { ca: read("ca.crt"), key: read("leaf.key"), certificate: read("leaf.crt") };
+}
