@@ -1,11 +1,28 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+
+const exclude = ["node_modules/**", ".stryker-tmp/**", "dist/**"];
+const files = globSync("**/*.test.ts", { exclude });
+
+/** A test that starts a server says so by what it imports. These also run in `npm run check`, so they stay quick. */
+const startsServer = (file: string): boolean =>
+  !file.startsWith("test/architecture/") &&
+  (/^(?:embedded|scripts|demo|test)\//.test(file) ||
+    /(?:harness|embedded)\/|@temporalio\/testing|node:child_process/.test(readFileSync(file, "utf8")));
+const replay = files.filter((file) => file.startsWith("test/replay/"));
+const servers = files.filter((file) => startsServer(file) && !replay.includes(file));
+const unit = files.filter((file) => !servers.includes(file) && !replay.includes(file));
 
 export default defineConfig({
   test: {
-    include: ["**/*.test.ts"],
-    exclude: ["node_modules/**", ".stryker-tmp/**", "dist/**"],
+    exclude,
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: "unit", include: unit } },
+      { extends: true, test: { name: "replay", include: replay } },
+      { extends: true, test: { name: "servers", include: servers } },
+    ],
   },
 });

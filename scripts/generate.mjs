@@ -4,9 +4,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { errorCodes, importTablePart, providers, settings } from "./generated-pages.mjs";
+import { errorCodes, importTablePart, settings } from "./generated-pages.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+// Where the pages lie; a test points it elsewhere. Sources are always those beside this file.
+const elsewhere = process.argv.find((arg) => arg.startsWith("--root="))?.slice("--root=".length);
+const root = elsewhere ?? dirname(dirname(fileURLToPath(import.meta.url)));
 const checkOnly = process.argv.includes("--check");
 const read = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "");
 
@@ -14,7 +16,6 @@ const read = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, p
 const pages = {
   "docs/settings.md": settings,
   "docs/error-codes.md": errorCodes,
-  "docs/providers.md": providers,
   "ARCHITECTURE.md": () => importTablePart(read("ARCHITECTURE.md")),
 };
 

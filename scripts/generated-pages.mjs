@@ -65,7 +65,16 @@ export async function providers() {
     "What rekey can rotate, deliver to and learn from. A new one is a folder and one line: see [writing a provider](writing-a-provider.md).",
     "## Issuers",
     table(
-      ["kind", "title", "value chosen by", "orders (live versions)", "activation lag", "deactivation lag", "usage", "late calls are refused by"],
+      [
+        "kind",
+        "title",
+        "value chosen by",
+        "orders (live versions)",
+        "activation lag",
+        "deactivation lag",
+        "usage",
+        "late calls are refused by",
+      ],
       Object.values(catalog.issuers).map(issuerFacts),
     ),
     "## Consumers",

@@ -1,0 +1,84 @@
+import type { Code } from "./errors.ts";
+
+/**
+ * What a person does next, for each code: true whatever the case, so that it can stand in a page. The `detail` of an
+ * error says more, with names. A code without advice does not compile.
+ */
+export const advice: Readonly<Record<Code, string>> = {
+  issuer_unreachable:
+    "Check that the issuer runs and that workers of the connection's pool reach its address; the step is tried again by itself, and a hold takes `retry`.",
+  issuer_auth_failed: "Set the connection's secret again with `rekey apply`, then `retry`.",
+  issuer_identity_changed:
+    "Find out why another server answers at the address. Point the connection at the right one; if the server was replaced on purpose, apply the connection again, then start a new rotation.",
+  issuer_in_recovery: "Point the connection at the primary, or wait until the replica has been promoted, then `retry`.",
+  transport_unverified:
+    "Turn on TLS or SCRAM at the issuer. rekey answers neither a clear-text nor an MD5 request, since the answer would give the password away.",
+  target_unreachable: "Make the target's folder or host reachable for the worker, then `retry`.",
+  target_read_only: "Let the worker's user write the target and its folder, then `retry`.",
+  target_full: "Make room where the target lies, then `retry`; the former content is untouched.",
+  target_refused:
+    "Register a place below the allowed roots, or add the root to `REKEY_FILE_ROOTS` of the workers and start them again.",
+  target_drift:
+    "Compare the target with what rekey delivered. Put back what was changed by hand, or remove it, then `retry`; nothing foreign is overwritten.",
+  target_malformed: "Correct the target so that it parses, then `retry`.",
+  reload_failed:
+    "Look at the named entry of `REKEY_RELOADS_FILE`, then `retry`; or restart the consumer yourself and `accept`.",
+  right_missing: "Run the statement that the finding prints as an administrator of the issuer, then `retry`.",
+  principal_missing: "Create the role at the issuer, or correct its name in the credential, then `retry`.",
+  principal_mismatch: "Run the statements that the finding prints, so that both logins may do the same, then `retry`.",
+  principal_owns_objects:
+    "Run the statements that the finding prints: what the logins own goes to their owner role, so that neither is needed later.",
+  principal_is_connection: "Give the connection a login of its own. The hand that rotates is not rotated by itself.",
+  no_free_slot:
+    "End a version that nobody needs, or raise the issuer's limit, then `retry`; rekey never picks one to remove.",
+  claim_outdated: "Nothing: the newer attempt carries the rotation on.",
+  handle_taken:
+    "Look at both credentials: the issuer named a version that another one holds. Correct their settings so that they differ, then start again.",
+  value_unfit: "Give a value that is whole: not empty, not masked, without control characters.",
+  custody_missing:
+    "Give the credential's present value again, or choose `roll-back` on the hold; a destroyed value cannot be had back.",
+  custody_unreadable:
+    "Restore the key file that belongs to this ledger. If a row was changed by hand, restore the ledger from its backup.",
+  custody_key_missing:
+    "Put the key file back where `REKEY_CUSTODY_KEY_FILE` points, readable by its owner only. Without it the values are lost.",
+  evidence_missing:
+    "Look which consumer and what is missing, restart or correct that consumer, then `retry`; `accept` goes on without its proof.",
+  stranger_seen: "Register the user that the gap names as a consumer, or stop it, then `retry`; `accept` may break it.",
+  still_in_use: "Move or stop the users that the gap names, then `retry`; `accept` may break them.",
+  candidate_in_use: "Bring the named users back to the previous version, then `retry`; `accept` may break them.",
+  no_consumers: "Register who uses the credential. If really nobody does, `accept` says so in your name.",
+  consumer_unhealthy: "The old version has been enabled again. Find out what still needs it before you `retry`.",
+  death_unproven:
+    "Look at the controls in the hold: they say why the refusal does not count. Correct that and `retry`; `accept` closes the rotation as unproven.",
+  candidate_refused:
+    "Look at the issuer's access rules for the new version, then `retry`, or `roll-back`; nobody uses it yet.",
+  not_adopted: "Give the value that the credential has today with `rekey apply`, then rotate.",
+  principal_busy:
+    "Wait until the other rotation has closed, or end it; one login takes part in one rotation at a time.",
+  already_adopted: "Nothing: the value is known. To replace it, rotate.",
+  check_pending: "Wait until the other check has ended, then ask again.",
+  command_refused: "Look at the rotation with `rekey rotation show`: it says which commands fit now.",
+  setting_invalid: "Correct the variable that the message names; every setting is in [settings](settings.md).",
+  manifest_invalid: "Correct the line that the message names, then apply again; nothing has been changed.",
+  plan_changed: "Look at the plan again, and apply that if it is still what you want.",
+  request_invalid:
+    "Correct what the message names. A client of your own finds the shapes in the API's OpenAPI document.",
+  not_found: "Look at the name and its team; the `list` command of the noun shows what you may see.",
+  token_refused:
+    "Point `REKEY_TOKEN_FILE` at a token that is valid. `rekey serve` writes a new one when the former is gone or expired.",
+  host_refused: "Ask from the same machine, by 127.0.0.1 or localhost.",
+  too_many_requests: "Wait a minute, then ask less often.",
+  port_taken: "Stop what uses the port, or choose another with `REKEY_PORT`.",
+  api_unreachable: "Start rekey with `rekey up`, or point `REKEY_ADDRESS` at where it runs.",
+  ledger_unreachable:
+    "Check that PostgreSQL runs and that `DATABASE_URL` points at it. Everything goes on by itself then.",
+  ledger_schema:
+    "Run `rekey migrate` with this program if the ledger is older; use the newer program if the ledger is newer.",
+  temporal_unreachable:
+    "Check that Temporal runs and that `TEMPORAL_ADDRESS` points at it. Rotations go on by themselves then.",
+  restore_failed:
+    "Make the named consumer's target writable, then `retry`; until then both versions stay valid. `accept` leaves it on the candidate.",
+  connection_changed: "Look at what was edited. `roll-back` and start again, or put the connection back and `retry`.",
+  demanded: "Answer the hold when you are ready.",
+  internal: "Keep the log of the worker around that time and report it; `retry` is safe.",
+};
