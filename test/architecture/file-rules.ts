@@ -29,7 +29,7 @@ const names: Rule = {
     files.flatMap(({ path }): readonly Breach[] => {
       if (isPage(path) || path.startsWith(".") || path.includes("/.")) return [];
       return path.split("/").flatMap((part, at, all): readonly Breach[] => {
-        const stem = at === all.length - 1 ? part.replace(/(?:\.(?:test|config))?\.[a-z]+$/, "") : part;
+        const stem = at === all.length - 1 ? part.replace(/(?:\.(?:test|config|d))?\.[a-z]+$/, "") : part;
         if (reserved.test(stem)) return [{ path, says: `'${stem}' says nothing: name it for what it holds` }];
         return kebab.test(stem) || part === "README.md" ? [] : [{ path, says: `'${stem}' is not in kebab-case` }];
       });
@@ -62,8 +62,8 @@ const unwanted: readonly { readonly pattern: RegExp; readonly says: string }[] =
   { pattern: /\b(?:TODO|FIXME|XXX|HACK)\b/g, says: "leaves a note instead of the work: do it, or write an issue" },
   { pattern: /@ts-(?:ignore|nocheck)\b/g, says: "silences the compiler: correct the types" },
   {
-    pattern: /(?<![\w.}])\/(?:home|root|Users|work|workspace)\/\w/g,
-    says: "names a folder of one machine: use a relative path, or one below /srv or /etc in examples",
+    pattern: /(?<![\w.}])\/(?:root|Users|work|workspace|builds)\/\w/g,
+    says: "names a folder of one machine: use a relative path, or one below /srv or /home/app in examples",
   },
   { pattern: /(?:\.\.\/)+shared\b/g, says: "names something outside of the repository" },
 ];

@@ -29,7 +29,7 @@ const isIn = (target: string, places: readonly string[]): boolean =>
 function refusal(rule: FolderRule, own: string, found: Import): string | undefined {
   const { target, isInternal, isTypeOnly } = found;
   if (isInternal) {
-    if (isTest(target)) return `imports ${target}, which exists only for tests`;
+    if (isTest(target) && !rule.imports.includes("*")) return `imports ${target}, which exists only for tests`;
     if (isIn(target, [own, ...rule.imports])) return undefined;
     if (isTypeOnly && isIn(target, rule.typesOf ?? [])) return undefined;
     return isIn(target, rule.typesOf ?? [])

@@ -123,5 +123,5 @@ export const importTable: readonly FolderRule[] = [
   },
   { place: "examples/", holds: "what an application adds, in a few lines", imports: [], packages: ["pg"] },
   { place: "scripts/", holds: "set-up, checks, generated pages, the package", imports: ["*"], packages: ["*"] },
-  { place: "bin/", holds: "the program `rekey`", imports: ["cli/"], packages: [] },
+  { place: "bin/", holds: "the program `rekey`", imports: ["cli/", "scripts/setup/"], packages: [] },
 ];

@@ -111,7 +111,7 @@ export const breaches: readonly Planted[] = [
   plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip());'),
   plant(words, "domain/order.ts", "// TODO: do one thing"),
   plant(words, "domain/order.ts", "// @ts-ignore"),
-  plant(words, "docs/operating.md", "Look in /home/somebody/rekey first."),
+  plant(words, "docs/operating.md", "Look in /root/rekey first."),
   plant(words, "README.md", "See ../shared/notes.md."),
 ];
 
@@ -147,5 +147,5 @@ export const harmless: readonly Planted[] = [
   plant(names, "ARCHITECTURE.md", "# Architecture"),
   plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip("no server: set REKEY_X"));'),
   plant(tests, "domain/order.test.ts", 'expect(rows.only).toBe("one"); // it.only'),
-  plant(words, "README.md", "rekey reads /etc/rekey and writes below /srv/app."),
+  plant(words, "README.md", "rekey reads /etc/rekey and writes below /srv/app or /home/app."),
 ];
