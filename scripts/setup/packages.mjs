@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isRunning, processMark, withLock } from "./lock.mjs";
-import { cache, manifest, root } from "./places.mjs";
+import { cache, root } from "./places.mjs";
 import { killGroup, Missing, run, say, seconds, stopped } from "./run.mjs";
 
 const lockFile = join(root, "package-lock.json");
@@ -14,7 +14,6 @@ const digest = (text) => createHash("sha256").update(text).digest("hex");
 const inCache = join(cache, "locks", digest(root).slice(0, 16));
 /** Lies there while npm works, with its process: what it left half done must not be taken for packages. */
 const unfinishedFile = `${inCache}.unfinished`;
-const options = ["--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
 
 export async function packages() {
   if (!existsSync(lockFile)) return; // installed as a package: npm has put everything in place
@@ -42,7 +41,7 @@ function read(path) {
 async function clearUnfinished() {
   const mark = read(unfinishedFile);
   if (mark === undefined) return;
-  if (mark !== "" && isRunning(mark)) killGroup(Number(mark.split(" ")[0]), "SIGKILL");
+  if (isRunning(mark)) killGroup(Number(mark.split(" ")[0]), "SIGKILL");
   say("the last set-up was interrupted: packages are installed afresh");
   await rm(modules, { recursive: true, force: true });
 }
@@ -64,33 +63,46 @@ function packagesFit(lockText) {
 
 async function install(lockText) {
   const from = performance.now();
-  const before = [manifestText(), lockText];
-  await mkdir(dirname(unfinishedFile), { recursive: true });
-  writeFileSync(unfinishedFile, "");
-  // `npm ci` refuses a lock that lacks the optional binaries of other platforms, as one from a registry without them does.
-  const isWhole = Object.keys(manifest.optionalDependencies ?? {}).every(
-    (name) => JSON.parse(lockText).packages[`node_modules/${name}`] !== undefined,
-  );
-  const command = isWhole ? ["ci", ...options] : ["install", "--no-save", ...options];
-  say(`packages (npm ${command[0]})`);
-  await npm(command).catch((error) => {
-    if (stopped.signal.aborted) throw error;
-    throw new Missing(
-      `Packages could not be installed (${error.message}). Run 'npm ${command.slice(0, isWhole ? 1 : 2).join(" ")}' in ${root} to see why.`,
-    );
-  });
-  await rm(unfinishedFile);
-  if (manifestText() !== before[0] || readFileSync(lockFile, "utf8") !== before[1]) {
-    throw new Missing("package.json or package-lock.json changed during the installation. Look at 'git diff'.");
+  const before = manifestText();
+  const plain = ["install", "--no-save"];
+  if (!isWhole(lockText)) await npm(plain);
+  else {
+    await npm(["ci"]).catch(async (error) => {
+      if (stopped.signal.aborted) throw error;
+      say("npm ci refused; trying npm install with the same lock file");
+      await npm(plain);
+    });
   }
+  if (manifestText() !== before || readFileSync(lockFile, "utf8") !== lockText)
+    throw new Missing("package.json or package-lock.json changed during the installation. Look at 'git diff'.");
   say(`packages ready after ${seconds(from)}`);
 }
 
 const manifestText = () => readFileSync(join(root, "package.json"), "utf8");
 
-const npm = (args) =>
-  run("npm", args, {
-    cwd: root,
-    note: "packages",
-    started: (pid) => writeFileSync(unfinishedFile, processMark(pid)),
-  });
+/** `npm ci` refuses a lock that lacks binaries of other platforms, as one made with a registry without them does. */
+function isWhole(lockText) {
+  const { packages: locked } = JSON.parse(lockText);
+  const names = new Set(Object.keys(locked).map((path) => path.slice(path.lastIndexOf("node_modules/") + 13)));
+  return Object.values(locked).every((one) =>
+    Object.keys(one.optionalDependencies ?? {}).every((name) => names.has(name)),
+  );
+}
+
+async function npm(command) {
+  say(`packages (npm ${command[0]})`);
+  await mkdir(dirname(unfinishedFile), { recursive: true });
+  try {
+    await run("npm", [...command, "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"], {
+      cwd: root,
+      note: "packages",
+      started: (pid) => writeFileSync(unfinishedFile, processMark(pid)),
+    });
+    await rm(unfinishedFile, { force: true });
+  } catch (error) {
+    if (stopped.signal.aborted) throw error;
+    if (!error.isKilled) await rm(unfinishedFile, { force: true }); // npm has put back what was there
+    const advice = `Run 'npm ${command.join(" ")}' in ${root} to see why.`;
+    throw new Missing(`Packages could not be installed (${error.message}). ${advice}`);
+  }
+}

@@ -18,6 +18,8 @@ export function stopOnSignals() {
       if (stopped.signal.aborted) process.exit();
       stopped.abort();
       for (const pid of children) killGroup(pid, "SIGTERM");
+      // npm may take half a minute to listen; what it leaves half done is known and done again.
+      setTimeout(() => children.forEach((pid) => killGroup(pid, "SIGKILL")), 3000).unref();
     });
   }
 }
@@ -52,9 +54,10 @@ export function run(command, args, { note, started, ...options } = {}) {
       else resolve();
     };
     child.once("error", (error) => end(new Error(`${command} cannot be started: ${error.code}`)));
-    child.once("close", (code, signal) =>
-      end(code === 0 ? undefined : new Error(`${command} ended with ${code ?? signal}`)),
-    );
+    child.once("close", (code, signal) => {
+      const failure = new Error(`${command} ended with ${code ?? signal}`);
+      end(code === 0 ? undefined : Object.assign(failure, { isKilled: code === null }));
+    });
   });
 }
 
