@@ -22,6 +22,7 @@ async function observe(target: Target): Promise<Observation> {
   return {
     ...(side === undefined ? {} : { number: side.number }),
     digest: digestOf(held, target.name, target.digestKey),
+    isEmpty: Object.values(held).every((text) => text === undefined || text === ""),
     holds: (value) => holdsAll(held, wantedOf(value, target.config)),
   };
 }
