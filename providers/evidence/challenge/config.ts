@@ -5,8 +5,8 @@ export const challengeConfigSchema = z.strictObject({
     .url({ protocol: /^https?$/ })
     .max(2_048)
     .refine((text) => {
-      const { username, password, hash } = new URL(text);
-      return username === "" && password === "" && hash === "";
+      const url = URL.parse(text);
+      return url === null || (url.username === "" && url.password === "" && url.hash === "");
     }, "must carry neither a user, a password nor a fragment")
     .describe("Where the consumer answers; each address that the name resolves to is asked"),
   instances: z

@@ -16,6 +16,7 @@ export const sessions: EvidenceDefinition<SessionsConfig> = {
   needsChange: false,
   configSchema: sessionsConfigSchema,
   collect: async (question) => judgeSamples(question),
+  explains: matchesSession,
 };
 
 /** Pure: the samples alone decide. */
