@@ -12,8 +12,8 @@ export interface ConnectionSecretRow {
   readonly pool: string;
   /** Id of the value's row; null while the secret has to be given (again). */
   readonly secret_row: string | null;
-  /** The connection's revision at which the secret was given. */
-  readonly secret_revision: number | null;
+  /** Rises with each secret that is given, so that no two share a place. */
+  readonly secret_revision: number;
 }
 
 /** Digest (hex) of everything that decides where a connection's secret is sent and as whom. */
@@ -29,7 +29,7 @@ export function connectionBinding(kind: string, settings: unknown): string {
  * @throws {OperatorNeededError} `custody_missing` while the secret has to be given.
  */
 export function connectionSecretRef(row: ConnectionSecretRow, instance: string): CustodyRef {
-  if (row.secret_row === null || row.secret_revision === null)
+  if (row.secret_row === null)
     throw new OperatorNeededError(
       "custody_missing",
       `Connection ${row.name} has no secret. Apply its manifest again with \`secretFrom\`.`,

@@ -11,11 +11,11 @@ CREATE TABLE connections (
   name text NOT NULL,
   kind text NOT NULL,
   settings jsonb NOT NULL,
-  -- digest of the settings that the secret in custody is bound to; null: the secret has to be given (again)
-  secret_binding text,
-  -- id of the row in custody that holds the secret, and the revision at which it was given
+  -- id that the secret in custody is filed under, together with how many times one was given; null: it has to be given (again)
   secret_row text,
-  secret_revision integer,
+  secret_revision integer NOT NULL DEFAULT 0,
+  -- keyed digest of the secret, to tell whether the same one is given again
+  secret_fingerprint text,
   admin_principal text NOT NULL,
   -- what the issuer called itself when a check last looked; null until then
   identity text,

@@ -1,0 +1,144 @@
+import { sql, type Kysely } from "kysely";
+import type { Policy } from "../domain/policy.ts";
+import type { Tables } from "./tables.ts";
+
+/** `team/name`, as people write it. */
+export interface TeamRef {
+  readonly team: string;
+  readonly name: string;
+}
+
+export interface TeamRow {
+  readonly id: string;
+  readonly name: string;
+  readonly contact: string;
+}
+
+export interface EnvironmentRow {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface ConnectionRow {
+  readonly id: string;
+  readonly team: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly pool: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly adminPrincipal: string;
+  readonly identity: string | null;
+  readonly secretRow: string | null;
+  readonly secretRevision: number;
+  readonly secretFingerprint: string | null;
+}
+
+export interface CredentialRow {
+  readonly id: string;
+  readonly team: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly connectionId: string;
+  readonly kind: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly principals: readonly string[];
+  readonly policy: Policy;
+  readonly hasVersions: boolean;
+  readonly openRotation: string | null;
+}
+
+export interface ConsumerRow {
+  readonly id: string;
+  readonly credentialId: string;
+  readonly team: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly evidence: StoredEvidence;
+}
+
+/** What a consumer says of how it can be asked. */
+export interface StoredEvidence {
+  readonly wanted?: string | undefined;
+  readonly collectors: Readonly<Record<string, unknown>>;
+}
+
+type Db = Kysely<Tables>;
+
+export async function findTeams(db: Db, names: readonly string[]): Promise<readonly TeamRow[]> {
+  const { rows } = await sql<TeamRow>`SELECT id, name, contact FROM teams WHERE name = ANY(${[...names]})`.execute(db);
+  return rows;
+}
+
+export async function findEnvironments(db: Db, names: readonly string[]): Promise<readonly EnvironmentRow[]> {
+  const { rows } = await sql<EnvironmentRow>`
+    SELECT id, name FROM environments WHERE name = ANY(${[...names]})`.execute(db);
+  return rows;
+}
+
+export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise<readonly ConnectionRow[]> {
+  const { rows } = await sql<ConnectionRow>`
+    SELECT n.id, t.name AS team, e.name AS environment, n.name, n.kind, n.pool, n.settings, n.identity,
+      n.admin_principal AS "adminPrincipal", n.secret_row AS "secretRow", n.secret_revision AS "secretRevision",
+      n.secret_fingerprint AS "secretFingerprint"
+    FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
+    JOIN teams t ON t.name = g.team JOIN connections n ON n.team_id = t.id AND n.name = g.name
+    JOIN environments e ON e.id = n.environment_id`.execute(db);
+  return rows;
+}
+
+/** Locks the rows: registering and changing what hangs on a credential excludes its guard and its reservation. */
+export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise<readonly CredentialRow[]> {
+  const { rows } = await sql<CredentialRow>`
+    SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
+      c.principals, c.policy,
+      EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",
+      (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation"
+    FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
+    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name
+    JOIN environments e ON e.id = c.environment_id
+    ORDER BY c.id FOR UPDATE OF c`.execute(db);
+  return rows;
+}
+
+/** The registered consumers of these credentials. */
+export async function findConsumers(db: Db, credentialIds: readonly string[]): Promise<readonly ConsumerRow[]> {
+  const { rows } = await sql<ConsumerRow>`
+    SELECT n.id, n.credential_id AS "credentialId", t.name AS team, n.name, n.kind, n.target, n.config, n.evidence
+    FROM consumers n JOIN teams t ON t.id = n.team_id
+    WHERE n.credential_id = ANY(${[...credentialIds]}) AND n.retired_at IS NULL`.execute(db);
+  return rows;
+}
+
+/** A login that somebody has, as its connection's own or as a credential's. */
+export interface PrincipalClaim {
+  readonly connectionId: string;
+  /** What the server called itself; connections with one identity share their logins. */
+  readonly identity: string | null;
+  readonly principal: string;
+  /** `team/name` of the credential; null: it is the connection's own. */
+  readonly credential: string | null;
+  readonly connection: string;
+}
+
+/** Every claim on these connections and on others that are known to lead to the same servers. */
+export async function findPrincipalClaims(
+  db: Db,
+  connectionIds: readonly string[],
+): Promise<readonly PrincipalClaim[]> {
+  const { rows } = await sql<PrincipalClaim>`
+    WITH reached AS (
+      SELECT n.id, n.identity, n.admin_principal, t.name || '/' || n.name AS name
+      FROM connections n JOIN teams t ON t.id = n.team_id
+      WHERE n.id = ANY(${[...connectionIds]})
+        OR n.identity IN (SELECT identity FROM connections WHERE id = ANY(${[...connectionIds]})))
+    SELECT id AS "connectionId", identity, admin_principal AS principal, NULL AS credential, name AS connection
+    FROM reached
+    UNION ALL
+    SELECT r.id, r.identity, p, t.name || '/' || c.name, r.name
+    FROM reached r JOIN credentials c ON c.connection_id = r.id JOIN teams t ON t.id = c.team_id
+    CROSS JOIN unnest(c.principals) AS p`.execute(db);
+  return rows;
+}

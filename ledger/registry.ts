@@ -1,0 +1,145 @@
+import { sql, type Transaction } from "kysely";
+import type { Policy } from "../domain/policy.ts";
+import { recordEvent, type Plain } from "./audit.ts";
+import { locks } from "./database.ts";
+import type { StoredEvidence } from "./registry-views.ts";
+import type { Tables } from "./tables.ts";
+
+type Trx = Transaction<Tables>;
+
+/** Who registers, and what the audit row says has changed: names of fields and, where they are no settings, values. */
+export interface Registering {
+  readonly actor: string;
+  readonly isNew: boolean;
+  readonly changes: readonly { readonly [name: string]: Plain }[];
+}
+
+/** One apply at a time, until the transaction ends: each plans against what the one before it left. */
+export async function lockRegistry(trx: Trx): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(${locks.apply})`.execute(trx);
+}
+
+async function record(trx: Trx, noun: string, id: string, by: Registering, credentialId?: string): Promise<void> {
+  await recordEvent(trx, {
+    actor: by.actor,
+    action: `${noun}.${by.isNew ? "created" : "changed"}`,
+    credentialId,
+    details: { [noun]: id, changes: by.changes },
+  });
+}
+
+export async function storeTeam(
+  trx: Trx,
+  team: { readonly id: string; readonly name: string; readonly contact: string },
+  by: Registering,
+): Promise<void> {
+  await sql`
+    INSERT INTO teams (id, name, contact) VALUES (${team.id}, ${team.name}, ${team.contact})
+    ON CONFLICT (id) DO UPDATE SET contact = excluded.contact`.execute(trx);
+  await record(trx, "team", team.id, by);
+}
+
+export async function storeEnvironment(
+  trx: Trx,
+  environment: { readonly id: string; readonly name: string },
+  by: Registering,
+): Promise<void> {
+  await sql`INSERT INTO environments (id, name) VALUES (${environment.id}, ${environment.name})`.execute(trx);
+  await record(trx, "environment", environment.id, by);
+}
+
+export interface StoredConnection {
+  readonly id: string;
+  readonly teamId: string;
+  readonly environmentId: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly pool: string;
+  readonly settings: unknown;
+  readonly adminPrincipal: string;
+}
+
+/** A change of settings or pool takes the secret away: it is bound to where it may be sent. Give it again after this. */
+export async function storeConnection(trx: Trx, connection: StoredConnection, by: Registering): Promise<void> {
+  const { id, teamId, environmentId, name, kind, pool, settings, adminPrincipal } = connection;
+  await sql`
+    INSERT INTO connections AS n (id, team_id, environment_id, name, kind, pool, settings, admin_principal)
+    VALUES (${id}, ${teamId}, ${environmentId}, ${name}, ${kind}, ${pool}, ${JSON.stringify(settings)}::jsonb,
+      ${adminPrincipal})
+    ON CONFLICT (id) DO UPDATE SET pool = excluded.pool, settings = excluded.settings,
+      admin_principal = excluded.admin_principal, revision = n.revision + 1, secret_row = NULL,
+      secret_fingerprint = NULL`.execute(trx);
+  await record(trx, "connection", id, by);
+}
+
+export interface GivenSecret {
+  readonly connectionId: string;
+  readonly row: string;
+  readonly revision: number;
+  readonly fingerprint: string;
+}
+
+/** Points the connection at the secret that custody holds now. */
+export async function storeConnectionSecret(trx: Trx, given: GivenSecret, actor: string): Promise<void> {
+  await sql`
+    UPDATE connections SET secret_row = ${given.row}, secret_revision = ${given.revision},
+      secret_fingerprint = ${given.fingerprint}
+    WHERE id = ${given.connectionId}`.execute(trx);
+  await recordEvent(trx, {
+    actor,
+    action: "connection.secret_given",
+    details: { connection: given.connectionId, revision: given.revision },
+  });
+}
+
+export interface StoredCredential {
+  readonly id: string;
+  readonly teamId: string;
+  readonly environmentId: string;
+  readonly connectionId: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly order: "overlap" | "single-slot";
+  readonly config: unknown;
+  readonly principals: readonly string[];
+  readonly policy: Policy;
+}
+
+export async function storeCredential(trx: Trx, credential: StoredCredential, by: Registering): Promise<void> {
+  const { id, teamId, environmentId, connectionId, name, kind, order, config, principals, policy } = credential;
+  await sql`
+    INSERT INTO credentials AS c
+      (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, principals, policy)
+    VALUES (${id}, ${teamId}, ${environmentId}, ${connectionId}, ${name}, ${kind}, ${order},
+      ${JSON.stringify(config)}::jsonb, ${[...principals]}, ${JSON.stringify(policy)}::jsonb)
+    ON CONFLICT (id) DO UPDATE SET connection_id = excluded.connection_id, kind = excluded.kind,
+      rotation_order = excluded.rotation_order, config = excluded.config, principals = excluded.principals,
+      policy = excluded.policy, revision = c.revision + 1`.execute(trx);
+  await record(trx, "credential", id, by, id);
+}
+
+export interface StoredConsumer {
+  readonly id: string;
+  readonly credentialId: string;
+  readonly teamId: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly config: unknown;
+  readonly evidence: StoredEvidence;
+}
+
+/** What was delivered to another target or in another form says nothing of the new one: it counts as never delivered. */
+export async function storeConsumer(trx: Trx, consumer: StoredConsumer, by: Registering): Promise<void> {
+  const { id, credentialId, teamId, name, kind, target, config, evidence } = consumer;
+  await sql`INSERT INTO targets (target) VALUES (${target}) ON CONFLICT DO NOTHING`.execute(trx);
+  await sql`
+    INSERT INTO consumers AS n (id, credential_id, team_id, name, kind, target, config, evidence)
+    VALUES (${id}, ${credentialId}, ${teamId}, ${name}, ${kind}, ${target}, ${JSON.stringify(config)}::jsonb,
+      ${JSON.stringify(evidence)}::jsonb)
+    ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, target = excluded.target, config = excluded.config,
+      evidence = excluded.evidence, revision = n.revision + 1,
+      held_version = CASE WHEN n.config = excluded.config THEN n.held_version END,
+      held_digest = CASE WHEN n.config = excluded.config THEN n.held_digest END`.execute(trx);
+  await record(trx, "consumer", id, by, credentialId);
+}
