@@ -22,6 +22,8 @@ const names = "files and folders are named for a thing or a verb, in kebab-case"
 const tests = "no test runs alone, and none is skipped without a printed reason";
 const words = "no notes to self, silenced types or paths of one machine";
 
+const pages = "pages name files and folders that are there";
+
 const plant = (rule: string, path: string, text: string, beside?: Planted["beside"]): Planted =>
   beside === undefined ? { rule, path, text } : { rule, path, text, beside };
 
@@ -113,6 +115,10 @@ export const breaches: readonly Planted[] = [
   plant(words, "domain/order.ts", "// @ts-ignore"),
   plant(words, "docs/operating.md", "Look in /root/rekey first."),
   plant(words, "README.md", "See ../shared/notes.md."),
+  plant(pages, "ARCHITECTURE.md", "The guard is `domain/guard.ts`."),
+  plant(pages, "ARCHITECTURE.md", "All SQL is in `ledger/`."),
+  plant(pages, "docs/operating.md", "See [settings](settings.md)."),
+  plant(pages, "docs/operating.md", "See [settings](settings.md).", { "settings.md": "# Settings" }),
 ];
 
 /** Each of these comes close and must not be found. */
@@ -147,5 +153,8 @@ export const harmless: readonly Planted[] = [
   plant(names, "ARCHITECTURE.md", "# Architecture"),
   plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip("no server: set REKEY_X"));'),
   plant(tests, "domain/order.test.ts", 'expect(rows.only).toBe("one"); // it.only'),
+  plant(pages, "ARCHITECTURE.md", "`guard.ts` in `domain/`, and `Worker.create`.", { "domain/guard.ts": "export {};" }),
+  plant(pages, "ARCHITECTURE.md", "A new `providers/issuers/<kind>/`.", definition),
+  plant(pages, "docs/operating.md", "[here](settings.md#top), [out](https://example.com)", { "docs/settings.md": "#" }),
   plant(words, "README.md", "rekey reads /etc/rekey and writes below /srv/app or /home/app."),
 ];
