@@ -1,58 +1,32 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 
 export interface TemporalSearch {
   /** The value of REKEY_TEMPORAL_BIN: taken as it is, or refused. */
   readonly chosen?: string | undefined;
-  /** The value of PATH. */
-  readonly path?: string | undefined;
-  /** The value of XDG_CACHE_HOME, where the set-up keeps programs it fetched or built. Default `~/.cache`. */
-  readonly cacheHome?: string | undefined;
   readonly log?: ((line: string) => void) | undefined;
   /** Ends a download or build that is under way. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The `temporal` program: the chosen one, PATH, the cache; else `scripts/setup.mjs` downloads or builds it. */
+/**
+ * The `temporal` program: the chosen one, else what `scripts/setup.mjs` finds (PATH, the cache) or gets (a download, a
+ * build that takes minutes). Only the set-up knows the order, so it is asked each time; that costs a tenth of a second.
+ */
 export async function findTemporal(search: TemporalSearch = {}): Promise<string> {
-  const found = locateTemporal(search);
-  if (found !== undefined) return found;
-  await runSetup(search);
-  const made = locateTemporal(search);
-  if (made !== undefined) return made;
-  throw new Error(
-    "The Temporal dev server could not be had. Install the Temporal CLI (https://docs.temporal.io/cli) or set REKEY_TEMPORAL_BIN.",
-  );
+  return (await chosenProgram(search.chosen)) ?? (await askSetup("--where", search));
 }
 
 /** The same without getting it; undefined when it is nowhere. */
-export function locateTemporal(search: TemporalSearch = {}): string | undefined {
-  if (search.chosen !== undefined && search.chosen !== "") {
-    if (isProgram(search.chosen)) return search.chosen;
-    throw new Error(`REKEY_TEMPORAL_BIN names ${search.chosen}, which is not a program. Correct it, or unset it.`);
-  }
-  for (const folder of (search.path ?? "").split(delimiter)) {
-    const candidate = join(folder, "temporal");
-    if (folder.startsWith("/") && isProgram(candidate)) return candidate;
-  }
-  const cached = join(cacheFolder(search), temporalCacheKey(dirname(setupScript())), "temporal");
-  return isProgram(cached) ? cached : undefined;
+export async function locateTemporal(search: TemporalSearch = {}): Promise<string | undefined> {
+  return (await chosenProgram(search.chosen)) ?? (await askSetup("--where=found", search).catch(() => undefined));
 }
 
-function cacheFolder({ cacheHome }: TemporalSearch): string {
-  const base = cacheHome === undefined || cacheHome === "" ? join(homedir(), ".cache") : cacheHome;
-  return join(base, "rekey");
-}
-
-/** The one place that pins the version is the module that builds it. */
-function temporalCacheKey(scripts: string): string {
-  const version = /github\.com\/temporalio\/cli v([\w.+-]+)/.exec(
-    readFileSync(join(scripts, "temporal", "go.mod"), "utf8"),
-  )?.[1];
-  if (version === undefined) throw new Error("scripts/temporal/go.mod names no version of github.com/temporalio/cli.");
-  return `temporal-${version}-${process.platform}-${process.arch}`;
+async function chosenProgram(chosen: string | undefined): Promise<string | undefined> {
+  if (chosen === undefined || chosen === "") return undefined;
+  if (isProgram(chosen)) return chosen;
+  throw new Error(`REKEY_TEMPORAL_BIN names ${chosen}, which is not a program. Correct it, or unset it.`);
 }
 
 function setupScript(): string {
@@ -64,26 +38,31 @@ function setupScript(): string {
   throw new Error("scripts/setup.mjs is missing: this copy of rekey is incomplete. Install it again.");
 }
 
-function runSetup(search: TemporalSearch): Promise<void> {
+function askSetup(question: string, { log, signal }: TemporalSearch): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [setupScript(), "--only=temporal", `--cache=${cacheFolder(search)}`], {
+    signal?.throwIfAborted();
+    const child = spawn(process.execPath, [setupScript(), "--only=temporal", question], {
       stdio: ["ignore", "pipe", "pipe"],
-      detached: true, // so that a whole build can be ended at once
+      detached: true, // a Ctrl-C in the terminal comes to us, and from us to it
     });
-    const abort = () => child.pid !== undefined && process.kill(-child.pid, "SIGTERM");
-    search.signal?.addEventListener("abort", abort, { once: true });
-    let said = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        said = (said + text).slice(-2000);
-        for (const line of text.split("\n")) if (line.trim() !== "") search.log?.(line.trim());
-      });
-    }
+    const abort = () => child.kill("SIGTERM"); // it ends what it has started
+    signal?.addEventListener("abort", abort, { once: true });
+    let answer = "";
+    let lastLine = "The set-up of Temporal failed.";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (answer += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      for (const line of text.split("\n").map((each) => each.replace(/^setup: /, "").trim())) {
+        if (line === "") continue;
+        lastLine = line;
+        log?.(line);
+      }
+    });
     child.once("error", reject);
     child.once("close", (code) => {
-      search.signal?.removeEventListener("abort", abort);
-      if (code === 0) resolve();
-      else reject(new Error(said.trim().split("\n").at(-1) ?? "The set-up failed."));
+      signal?.removeEventListener("abort", abort);
+      const path = answer.trim();
+      if (code === 0 && path !== "") resolve(path);
+      else reject(new Error(lastLine));
     });
   });
 }

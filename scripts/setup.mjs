@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Gets everything that `npm run demo` and `npm test` need, once: packages, Node 24, PostgreSQL's binaries, the Temporal
 // dev server. Runs on Node 20 or newer before any package is there, so it uses none. May be stopped and run again at any
-// point, and by two at once. Options: --only=packages|node|postgres|temporal, --cache=<folder>.
+// point, and by two at once. Options: --only=packages|node|postgres|temporal, --cache=<folder>; with --only=temporal,
+// --where prints where the program lies, --where=found too but gets nothing.
 import { node24 } from "./setup/node.mjs";
 import { packages } from "./setup/packages.mjs";
-import { only } from "./setup/places.mjs";
+import { isAsked, only } from "./setup/places.mjs";
 import { postgres } from "./setup/postgres.mjs";
 import { Missing, say, seconds, stopOnSignals, stopped } from "./setup/run.mjs";
 import { temporal } from "./setup/temporal.mjs";
@@ -18,7 +19,11 @@ async function setUp() {
     throw new Missing(`Node ${process.versions.node} is too old. Install Node 20 or newer, then try again.`);
   if (only !== undefined && steps[only] === undefined)
     throw new Missing(`There is no step '${only}'. The steps are ${Object.keys(steps).join(", ")}.`);
-  for (const [name, step] of Object.entries(steps)) if (only === undefined || only === name) await step();
+  for (const [name, step] of Object.entries(steps)) {
+    if (only !== undefined && only !== name) continue;
+    const path = await step();
+    if (isAsked && path !== undefined) console.log(path);
+  }
 }
 
 stopOnSignals();

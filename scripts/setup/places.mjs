@@ -10,6 +10,9 @@ const option = (name) =>
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const only = option("only");
+/** `--where` prints the path of what the one step has got; `--where=found` gets nothing. */
+export const mayGet = option("where") !== "found";
+export const isAsked = isSetUp && process.argv.some((arg) => /^--where(=found)?$/.test(arg));
 export const cache = option("cache") ?? join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rekey");
 
 export const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

@@ -6,28 +6,30 @@ import { delimiter, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { withLock } from "./lock.mjs";
-import { cache, only, root } from "./places.mjs";
+import { cache, mayGet, root } from "./places.mjs";
 import { Missing, run, say, seconds, stopped, works } from "./run.mjs";
 
 const again = "then run 'node scripts/setup.mjs'";
 
+/** Returns where the program lies. */
 export async function temporal() {
   const chosen = process.env.REKEY_TEMPORAL_BIN;
   if (chosen) {
-    if (works(chosen, ["--version"])) return;
+    if (works(chosen, ["--version"])) return chosen;
     throw new Missing(`REKEY_TEMPORAL_BIN names ${chosen}, which does not run. Correct it, or unset it.`);
   }
   const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder.startsWith("/"));
   const onPath = folders.map((folder) => join(folder, "temporal")).find((program) => existsSync(program));
-  // Asked for by name means: into the cache, since whoever asked looked along its PATH already.
-  if (onPath !== undefined && only === undefined && works(onPath, ["--version"])) return;
+  if (onPath !== undefined && works(onPath, ["--version"])) return onPath;
   const version = pinnedVersion();
   const key = `temporal-${version}-${process.platform}-${process.arch}`;
-  const place = join(cache, key);
-  if (existsSync(join(place, "temporal"))) return;
+  const program = join(cache, key, "temporal");
+  if (existsSync(program)) return program;
+  if (!mayGet) throw new Missing("There is no Temporal server here. Run 'npm run setup' to get it.");
   await withLock(join(cache, "locks", key), async () => {
-    if (!existsSync(join(place, "temporal"))) await fetchOrBuild(version, key, place);
+    if (!existsSync(program)) await fetchOrBuild(version, key, join(cache, key));
   });
+  return program;
 }
 
 /** The one place that pins the version is the module that builds it. */
