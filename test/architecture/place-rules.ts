@@ -77,6 +77,7 @@ const placeRules: readonly PlaceRule[] = [
       "providers/issuers/": "sets the value at the issuer and logs in with it",
       "providers/consumers/": "writes the value where the consumer reads it",
       "providers/evidence/": "computes what the application answers a challenge with",
+      "activities/evidence-round.ts": "hands the authenticator to a collector, wrapped again",
       "custody/": "seals values, takes fingerprints, scrubs logs",
     },
   },
