@@ -65,3 +65,8 @@ export function startLoad(service: string, everyMs = 20): Load {
     },
   };
 }
+
+/** Makes the service ignore changes of its file, or listen to them again. */
+export async function setStubborn(service: string, isStubborn: boolean): Promise<void> {
+  await fetch(`${service}/stubborn`, { method: isStubborn ? "PUT" : "DELETE" });
+}
