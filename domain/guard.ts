@@ -11,6 +11,8 @@ export interface GuardEvidence {
   readonly complete: boolean;
   /** The number of the version that it shows. */
   readonly handleVersion: number;
+  /** What was missing, a sentence each, in the collector's words. */
+  readonly lacks?: readonly string[];
 }
 
 export interface GuardConsumer {
@@ -44,6 +46,8 @@ export interface GuardInput {
   /** False when the issuer declares a usage signal and it could not be read; true when it declares none. */
   readonly usageKnown: boolean;
   readonly windowOpen: boolean;
+  /** Gaps found elsewhere: a consumer removed or changed while the rotation runs. */
+  readonly alsoFound?: readonly Gap[];
   /** Keys of gaps that a person accepted by name. */
   readonly acceptedGaps: readonly string[];
 }
@@ -71,6 +75,7 @@ export function guardVerdict(input: GuardInput): GuardVerdict {
     // An undo that touched nobody has nobody to ask, and that is no gap.
     ...(input.consumers.length === 0 && input.purpose === "revoke" ? [noConsumers] : []),
     ...input.consumers.flatMap((consumer) => consumerGaps(consumer, input.expectedVersion)),
+    ...(input.alsoFound ?? []),
     ...input.strangers.map(strangerGap),
     ...usageGaps(input),
   ];
@@ -121,9 +126,13 @@ function evidenceLack(consumer: GuardConsumer, expectedVersion: number): string 
   }
   // The same number would mean evidence that was read before the delivery was recorded.
   if (evidence.sequence <= deliveredAt) return "the evidence is older than its last delivery.";
-  if (!evidence.complete) return "not every instance has shown the version, or one showed another.";
+  if (!evidence.complete) return incomplete(evidence);
   if (!meets(evidence.strength, wanted)) return `the evidence is ${evidence.strength}; its policy asks for ${wanted}.`;
   return undefined;
+}
+
+function incomplete({ lacks = [] }: GuardEvidence): string {
+  return lacks.length === 0 ? "not every instance has shown the version, or one showed another." : lacks.join(" ");
 }
 
 function strangerGap({ principal, address, applicationName }: Stranger): Gap {

@@ -6,6 +6,8 @@ export type StepAnswer =
   | { readonly now: "done" }
   /** Ask again after so long, or as soon as somebody says to look. */
   | { readonly now: "wait"; readonly waitMs: number }
+  /** It went back: begin the story anew, each step knows where it stands. */
+  | { readonly now: "again" }
   /** The rotation is being undone. */
   | { readonly now: "undo" }
   /** The rotation is closed. */

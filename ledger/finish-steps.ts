@@ -14,7 +14,7 @@ import { openHolds } from "./holds.ts";
 import { completeOperations, readOutdated, type Turn } from "./operations.ts";
 import { rotationState } from "./rotation-state.ts";
 import type { Tables } from "./tables.ts";
-import { changeVersions, type VersionChange } from "./versions.ts";
+import { changeVersions, setCurrent, type CurrentVersion, type VersionChange } from "./versions.ts";
 
 /** A step that did what it had to do. */
 export interface Finish {
@@ -25,6 +25,8 @@ export interface Finish {
   /** Under which it acted; absent for a step that only looked. */
   readonly turn?: Turn | undefined;
   readonly versions?: readonly VersionChange[];
+  /** Becomes the credential's current version. */
+  readonly current?: CurrentVersion | undefined;
   /** Stays in its phase: preflight. */
   readonly stays?: boolean;
 }
@@ -50,6 +52,10 @@ export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Fini
   await changeVersions(
     trx,
     finishes.flatMap(({ versions }) => versions ?? []),
+  );
+  await setCurrent(
+    trx,
+    finishes.flatMap(({ current }) => current ?? []),
   );
   const moving = finishes.filter(({ stays }) => stays !== true);
   if (moving.length > 0) await advanceRotations(trx, moving);

@@ -1,14 +1,15 @@
 import { sql, type Kysely } from "kysely";
 import type { Claim } from "../domain/claim.ts";
 import { PermanentError } from "../domain/errors.ts";
-import type { Step, UndoStep } from "../domain/order.ts";
+import type { Step } from "../domain/order.ts";
+import type { UndoAction } from "../domain/undo.ts";
 import { recordEvents } from "./audit.ts";
 import type { Tables } from "./tables.ts";
 import { newId } from "./new-id.ts";
 
 export interface OperationIntent {
   readonly rotationId: string;
-  readonly step: Step | UndoStep;
+  readonly step: Step | UndoAction["does"];
   /** What the step acts on where one step has several, such as a consumer's id. */
   readonly target?: string;
 }

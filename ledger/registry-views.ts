@@ -40,6 +40,8 @@ export interface CredentialRow {
   readonly environment: string;
   readonly name: string;
   readonly connectionId: string;
+  /** `team/name` */
+  readonly connection: string;
   readonly kind: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly principals: readonly string[];
@@ -93,6 +95,8 @@ export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise
 export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise<readonly CredentialRow[]> {
   const { rows } = await sql<CredentialRow>`
     SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
+      (SELECT nt.name || '/' || n.name FROM connections n JOIN teams nt ON nt.id = n.team_id
+        WHERE n.id = c.connection_id) AS connection,
       c.principals, c.policy,
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",
       (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation"

@@ -41,7 +41,7 @@ export interface ConnectionCase {
   readonly settings: unknown;
   readonly pool: string;
   readonly secret_row: string | null;
-  readonly secret_revision: number | null;
+  readonly secret_revision: number;
   readonly identity: string | undefined;
   readonly revision: number;
 }

@@ -41,3 +41,18 @@ export async function changeVersions(trx: Kysely<Tables>, changes: readonly Vers
     throw error;
   }
 }
+
+/** Which version a credential is on. */
+export interface CurrentVersion {
+  readonly credentialId: string;
+  readonly version: number;
+}
+
+/** Makes versions the current ones of their credentials. */
+export async function setCurrent(trx: Kysely<Tables>, currents: readonly CurrentVersion[]): Promise<void> {
+  if (currents.length === 0) return;
+  await sql`
+    UPDATE credentials c SET current_version = g.version
+    FROM jsonb_to_recordset(${JSON.stringify(currents)}::jsonb) AS g ("credentialId" text, version integer)
+    WHERE c.id = g."credentialId"`.execute(trx);
+}

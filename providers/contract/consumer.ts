@@ -18,6 +18,8 @@ export interface Observation {
   readonly number?: { readonly epoch: number; readonly number: number };
   /** Keyed digest of our keys' content, to detect drift. Not a digest that leaves the ledger. */
   readonly digest: string;
+  /** True when none of our keys holds anything yet, so that a first delivery overwrites nobody. */
+  readonly isEmpty: boolean;
   /** True when our keys hold exactly the given value. */
   readonly holds: (value: Value) => boolean;
 }

@@ -85,17 +85,17 @@ test("an answer of exactly 64 KiB is read", async () => {
   expect(answer.body).toHaveLength(65_534);
 });
 
-test("an answer without end is left at the limit, and its connection closed", async () => {
+test.each([200, 500])("an answer without end (status %d) is left, and its connection closed", async (status) => {
   const closed = Promise.withResolvers<void>();
   const { port } = await listen((_request, response) => {
     const pour = () => {
       while (!response.destroyed && response.write("x".repeat(4_096)));
     };
-    response.on("drain", pour).on("close", closed.resolve);
+    response.writeHead(status).on("drain", pour).on("close", closed.resolve);
     pour();
   });
   const answer = await egressTo(port)({ url: `http://127.0.0.1:${port}/`, json: {} }, never);
-  expect(answer).toEqual({ outcome: "reached", status: 200 });
+  expect(answer).toEqual({ outcome: "reached", status });
   await closed.promise;
 });
 
@@ -219,13 +219,19 @@ test("an address given by the caller is judged as well", async () => {
   expect(calls()).toBe(0);
 });
 
-test.each(["ftp://127.0.0.1/", "file:///etc/passwd", "no url", "http://u:p@127.0.0.1/", "unix:/tmp/x"])(
-  "%s is refused",
-  async (url) => {
-    const egress = createEgress({ allowedLocalPorts: [80], ownPorts: [] });
-    expect(await egress({ url, json: {} }, never)).toEqual({ outcome: "refused" });
-  },
-);
+test.each([
+  ["ftp://127.0.0.1/", "not-http"],
+  ["file:///srv/app/password", "not-http"],
+  ["unix:/run/app.sock", "not-http"],
+  ["no url", "not-http"],
+  ["http://user@127.0.0.1/", "credentials-in-url"],
+  ["http://:word@127.0.0.1/", "credentials-in-url"],
+])("%s is refused (%s)", async (url, reason) => {
+  const reasons: unknown[] = [];
+  const egress = createEgress({ allowedLocalPorts: [80], ownPorts: [], log: (_event, fields) => reasons.push(fields) });
+  expect(await egress({ url, json: {} }, never)).toEqual({ outcome: "refused" });
+  expect(reasons).toEqual([{ reason }]);
+});
 
 test("a name resolves to each of its addresses once, an address to itself, an unknown name to none", async () => {
   const egress = createEgress({

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Strength } from "../../domain/evidence.ts";
 import type { Order } from "../../domain/order.ts";
 import type { ProviderContext } from "./context.ts";
-import type { Usage } from "./issuer.ts";
+import type { SeenSession, Usage } from "./issuer.ts";
 import type { Secret } from "./secret.ts";
 
 /** One version as evidence sees it. */
@@ -51,4 +51,6 @@ export interface EvidenceDefinition<Config = unknown> {
   readonly needsChange: boolean;
   readonly configSchema: z.ZodType<Config>;
   collect(question: EvidenceQuestion<Config>, context: ProviderContext): Promise<EvidenceAnswer>;
+  /** Whether a session at the issuer can be this consumer's. Without it no session is, and each is a stranger's. */
+  explains?(config: Config, session: SeenSession): boolean;
 }

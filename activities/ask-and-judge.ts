@@ -1,0 +1,33 @@
+import { guardVerdict, type Gap, type GuardInput, type GuardVerdict } from "../domain/guard.ts";
+import { readAcceptedGaps } from "../ledger/holds.ts";
+import { deliverMissing } from "./deliver-to.ts";
+import { askEvidence } from "./evidence-round.ts";
+import type { StepResult, StepScene } from "./step-frame.ts";
+
+export interface Judged {
+  readonly input: GuardInput;
+  readonly verdict: GuardVerdict;
+}
+
+/**
+ * Brings the candidate to consumers that registered late, then asks everybody and judges. Undefined when somebody was
+ * late: what has just been delivered cannot have been adopted yet.
+ */
+export async function askAndJudge(scene: StepScene, sinceAsked: boolean): Promise<Judged | undefined> {
+  const { deps, one, context } = scene;
+  const { consumers, to, from } = one;
+  const acceptedGaps = await readAcceptedGaps(deps.ledger.db, one.rotationId);
+  const wasLate = await deliverMissing(deps, { one, version: to, step: "deliver", consumers, acceptedGaps }, context);
+  if (wasLate) return undefined;
+  const question = { purpose: "revoke", expected: to, unwanted: from, consumers, sinceAsked } as const;
+  const input = await askEvidence(deps, one, question, context);
+  return { input, verdict: guardVerdict(input) };
+}
+
+/** Asks again soon, or asks a person once the time for it is over. */
+export function waitOrHold({ one }: StepScene, gaps: readonly Gap[], overdueMs: number): StepResult {
+  const [first] = gaps;
+  if (first === undefined || overdueMs <= one.policy.holdAfterMs)
+    return { does: "wait", waitMs: one.policy.lookEveryMs };
+  return { does: "hold", code: first.code, detail: gaps.map(({ text }) => text).join("\n"), gaps };
+}

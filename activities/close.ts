@@ -1,0 +1,17 @@
+import { closeRotations } from "../ledger/close-rotations.ts";
+import { transact } from "../ledger/database.ts";
+import { completeOperations } from "../ledger/operations.ts";
+import { turnOf } from "./issue.ts";
+import { effect, formerOf, refOf } from "./reach.ts";
+import type { StepWork } from "./step-frame.ts";
+
+/** Destroys the value of the version that was proven dead, and closes the rotation. */
+export const close: StepWork = async ({ deps, one, turn }) => {
+  const former = formerOf(one);
+  await effect("close", async () => deps.custody.forget(refOf(one, former)));
+  await transact(deps.ledger, async (trx) => {
+    await completeOperations(trx, [turnOf(turn)]);
+    await closeRotations(trx, [{ rotationId: one.rotationId, outcome: "proven" }]);
+  });
+  return { does: "answer", answer: { now: "over" } };
+};

@@ -1,0 +1,119 @@
+import { OperatorNeededError, PermanentError, RekeyError } from "../domain/errors.ts";
+import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
+import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
+import type { ConsumerDefinition, ConsumerSession } from "../providers/contract/consumer.ts";
+import type { ProviderContext } from "../providers/contract/context.ts";
+import { failpoint } from "./failpoint.ts";
+import { effect, valueOf } from "./reach.ts";
+import type { StepDeps } from "./step-deps.ts";
+import { GapsFoundError } from "./step-frame.ts";
+
+export function consumerKind(deps: StepDeps, kind: string): ConsumerDefinition {
+  const definition = deps.catalog.consumers[kind];
+  if (definition === undefined)
+    throw new PermanentError(
+      "internal",
+      `This worker knows no consumer "${kind}". Run the release that registered it.`,
+    );
+  return definition;
+}
+
+export async function openConsumer(
+  deps: StepDeps,
+  consumer: ConsumerCase,
+  context: ProviderContext,
+): Promise<ConsumerSession> {
+  const definition = consumerKind(deps, consumer.kind);
+  const config = definition.configSchema.parse(consumer.config);
+  return definition.open({ config, allowed: deps.allowed, digestKey: deps.digestKey }, context);
+}
+
+/**
+ * What the target may hold now: nothing, what we last put there, or a version of this very rotation. Anything else was
+ * put there by somebody else and is not overwritten.
+ */
+export async function expectedDigest(
+  deps: StepDeps,
+  one: RotationCase,
+  consumer: ConsumerCase,
+  session: ConsumerSession,
+): Promise<string> {
+  const seen = await session.observe();
+  if (seen.isEmpty || seen.digest === consumer.heldDigest) return seen.digest;
+  for (const version of [one.from, one.to]) {
+    if (version === undefined || (version === one.to && version.handle === undefined)) continue;
+    if (seen.holds(await valueOf(deps, one, version))) return seen.digest;
+  }
+  const lead = `Consumer ${consumer.name}: ${consumer.target} holds a value that rekey did not put there.`;
+  throw new OperatorNeededError(
+    "target_drift",
+    `${lead} Put version ${one.from?.number ?? one.to.number} back there by hand, or register the consumer anew; then retry.`,
+  );
+}
+
+export interface DeliveryWish {
+  readonly one: RotationCase;
+  readonly consumer: ConsumerCase;
+  readonly version: VersionCase;
+  readonly step: "deliver" | "restore";
+  /** A person restarts the consumer instead of us. */
+  readonly skipsReload: boolean;
+}
+
+/**
+ * Puts a version where one consumer reads it, tells it to reload, and records that. The intent and its number exist
+ * before the target is touched; a repeat is harmless.
+ */
+export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: ProviderContext): Promise<void> {
+  const { one, consumer, version, step } = wish;
+  const value = await valueOf(deps, one, version);
+  await deps.scrubber.withHeld([value], async () => {
+    const session = await openConsumer(deps, consumer, context);
+    const expected = await expectedDigest(deps, one, consumer, session);
+    const { rotationId } = one;
+    const { consumerId, target } = consumer;
+    const [delivery] = await intendDeliveries(deps.ledger, [
+      { rotationId, consumerId, target, version: version.number, step },
+    ]);
+    if (delivery === undefined) throw new PermanentError("claim_outdated", "The rotation was closed meanwhile.");
+    failpoint(`${step}-one`, "B1");
+    const { number } = delivery;
+    const { digest } = await effect(step, async () =>
+      session.deliver({ version: version.number, number, value, expected }),
+    );
+    if (!wish.skipsReload) await reload(session, consumer);
+    failpoint(`${step}-one`, "B3");
+    await recordDeliveries(deps.ledger, [{ delivery, digest }]);
+  });
+}
+
+async function reload(session: ConsumerSession, consumer: ConsumerCase): Promise<void> {
+  try {
+    await session.reload?.();
+  } catch (error) {
+    if (!(error instanceof RekeyError) || error.code !== "reload_failed") throw error;
+    const text = `Consumer ${consumer.name} was not told to reload.`;
+    const gap = { code: "reload_failed", key: reloadGap(consumer), text } as const;
+    throw new GapsFoundError("reload_failed", `Consumer ${consumer.name}: ${error.detail}`, [gap]);
+  }
+}
+
+/** Accepted, it means that a person restarts the consumer. */
+export const reloadGap = (consumer: ConsumerCase): string => `reload_failed:${consumer.consumerId}`;
+
+/** Brings the version to every consumer that has not got it yet in this rotation, late ones included. */
+export async function deliverMissing(
+  deps: StepDeps,
+  wish: Pick<DeliveryWish, "one" | "version" | "step"> & {
+    readonly consumers: readonly ConsumerCase[];
+    readonly acceptedGaps: readonly string[];
+  },
+  context: ProviderContext,
+): Promise<boolean> {
+  const missing = wish.consumers.filter(({ delivery }) => delivery?.version !== wish.version.number);
+  for (const consumer of missing) {
+    const skipsReload = wish.acceptedGaps.includes(reloadGap(consumer));
+    await deliverTo(deps, { one: wish.one, consumer, version: wish.version, step: wish.step, skipsReload }, context);
+  }
+  return missing.length > 0;
+}

@@ -1,0 +1,240 @@
+import { bestWithoutChange, meets, type Strength } from "../domain/evidence.ts";
+import { PermanentError } from "../domain/errors.ts";
+import type { Gap, GuardConsumer, GuardInput, GuardPurpose, Stranger } from "../domain/guard.ts";
+import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
+import {
+  readEvidence,
+  readSequence,
+  readUsage,
+  recordEvidence,
+  recordUsage,
+  type EvidenceRecord,
+  type LatestEvidence,
+} from "../ledger/evidence-rows.ts";
+import { readAcceptedGaps } from "../ledger/holds.ts";
+import type { ProviderContext } from "../providers/contract/context.ts";
+import type { EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
+import type { IssuerDefinition, SeenSession, Usage } from "../providers/contract/issuer.ts";
+import { Secret } from "../providers/contract/secret.ts";
+import { revealField } from "../providers/contract/value.ts";
+import { microsecondsOf } from "../providers/evidence/sessions/instant.ts";
+import { latestWindow } from "../providers/evidence/sessions/window.ts";
+import { openConsumer } from "./deliver-to.ts";
+import { issuerOf, valueOf, withIssuer } from "./reach.ts";
+import type { StepDeps } from "./step-deps.ts";
+
+export interface RoundQuestion {
+  readonly purpose: GuardPurpose;
+  /** What everybody must be on. */
+  readonly expected: VersionCase;
+  /** What is to end; absent when it was never made. */
+  readonly unwanted: VersionCase | undefined;
+  readonly consumers: readonly ConsumerCase[];
+  /** Judges use by everything seen since the step began to ask, not only by the latest window. */
+  readonly sinceAsked: boolean;
+}
+
+/**
+ * Asks for evidence once: takes a sample of who uses which version, puts the question to every consumer, stores what
+ * came back, and returns what the guard decides on. It waits for nothing; a step asks again.
+ */
+export async function askEvidence(
+  deps: StepDeps,
+  one: RotationCase,
+  question: RoundQuestion,
+  context: ProviderContext,
+): Promise<GuardInput> {
+  const began = await readSequence(deps.ledger.db);
+  const definition = issuerOf(deps, one.connection.kind);
+  await sampleUsage(deps, one, question, context);
+  const sampled = await readUsage<Usage>(deps.ledger.db, { rotationId: one.rotationId, afterSequence: 0 });
+  const versions = await evidenceVersions(deps, one, question, definition);
+  const records: EvidenceRecord[] = [];
+  for (const consumer of question.consumers) {
+    const after = consumer.delivery?.sequence ?? Number.POSITIVE_INFINITY;
+    const samples = sampled.filter(({ sequence }) => sequence > after).map(({ usage }) => usage);
+    records.push(...(await collectOne(deps, one, consumer, { ...versions, samples }, context)));
+  }
+  await recordEvidence(deps.ledger, records);
+  const evidence = await readEvidence(deps.ledger.db, {
+    rotationId: one.rotationId,
+    version: question.expected.number,
+    afterSequence: 0,
+  });
+  const usages = sampled.map(({ usage }) => usage);
+  const seen = question.sinceAsked ? usages : latestWindow(usages, one.policy.observeForMs).samples;
+  const old = seen.map((usage) => sessionsToEnd(one, versions.unwanted, versions.expected, usage));
+  return {
+    purpose: question.purpose,
+    consumers: question.consumers.map((consumer) =>
+      asGuardConsumer(deps, one, consumer, evidence.get(consumer.consumerId) ?? [], began),
+    ),
+    expectedVersion: question.expected.number,
+    strangers: strangersAmong(deps, one, old.flat()),
+    oldSessions: Math.max(0, ...old.map(({ length }) => length)),
+    // An issuer that could not be asked has failed the step before it came here.
+    usageKnown: true,
+    windowOpen: true,
+    acceptedGaps: await readAcceptedGaps(deps.ledger.db, one.rotationId),
+    alsoFound: registrationGaps(one),
+  };
+}
+
+/** An issuer that has no usage signal leaves no sample. */
+async function sampleUsage(
+  deps: StepDeps,
+  one: RotationCase,
+  { expected, unwanted }: RoundQuestion,
+  context: ProviderContext,
+): Promise<void> {
+  const handles = [expected, unwanted].flatMap((version) => version?.handle ?? []);
+  await withIssuer(deps, one, context, async (session) => {
+    if (session.usage !== undefined) await recordUsage(deps.ledger, one.rotationId, await session.usage(handles));
+  });
+}
+
+interface RoundVersions {
+  readonly expected: EvidenceVersion;
+  readonly unwanted: EvidenceVersion | undefined;
+}
+
+async function evidenceVersions(
+  deps: StepDeps,
+  one: RotationCase,
+  question: RoundQuestion,
+  definition: IssuerDefinition,
+): Promise<RoundVersions> {
+  const asEvidence = async (version: VersionCase): Promise<EvidenceVersion> => ({
+    version: version.number,
+    handle: version.handle ?? "",
+    authenticator: new Secret(revealField(await valueOf(deps, one, version), definition.authenticator)),
+    effectiveAt: version.effectiveAt ?? "",
+  });
+  const { expected, unwanted } = question;
+  return {
+    expected: await asEvidence(expected),
+    unwanted: unwanted?.handle === undefined ? undefined : await asEvidence(unwanted),
+  };
+}
+
+type Collected = Pick<EvidenceQuestion, "expected" | "unwanted" | "samples">;
+
+async function collectOne(
+  deps: StepDeps,
+  one: RotationCase,
+  consumer: ConsumerCase,
+  collected: Collected,
+  context: ProviderContext,
+): Promise<readonly EvidenceRecord[]> {
+  const { rotationId, instance, order, policy } = one;
+  const { consumerId } = consumer;
+  const base = { rotationId, consumerId, version: collected.expected.version };
+  const records: EvidenceRecord[] = [];
+  for (const [kind, given] of Object.entries(consumer.collectors)) {
+    const definition = collectorOf(deps, kind);
+    const config = definition.configSchema.parse(given);
+    const { observeForMs } = policy;
+    const question = { config, instance, consumer: consumerId, order, observeForMs, ...collected };
+    const { complete, instances, lacks } = await definition.collect(question, context);
+    records.push({ ...base, strength: definition.strength, complete, instances, lacks });
+  }
+  if (wantedOf(deps, one, consumer) === "delivered")
+    records.push({ ...base, strength: "delivered", ...(await readBack(deps, one, consumer, collected, context)) });
+  return records;
+}
+
+/** The weakest evidence: the target still holds what was written. */
+async function readBack(
+  deps: StepDeps,
+  one: RotationCase,
+  consumer: ConsumerCase,
+  { expected }: Collected,
+  context: ProviderContext,
+): Promise<Pick<EvidenceRecord, "complete" | "instances" | "lacks">> {
+  const version = [one.to, one.from].find((each) => each?.number === expected.version);
+  if (version === undefined) throw new PermanentError("internal", "Evidence was asked for a version of another time.");
+  const session = await openConsumer(deps, consumer, context);
+  const complete = (await session.observe()).holds(await valueOf(deps, one, version));
+  const lacks = complete ? [] : [`${consumer.target} does not hold version ${expected.version} any more.`];
+  return { complete, instances: complete ? 1 : 0, lacks };
+}
+
+function collectorOf(deps: StepDeps, kind: string): EvidenceDefinition {
+  const definition = deps.catalog.collectors[kind];
+  if (definition === undefined)
+    throw new PermanentError(
+      "internal",
+      `This worker knows no evidence "${kind}". Run the release that registered it.`,
+    );
+  return definition;
+}
+
+/** What a consumer has to show: its own wish, the policy's, else the best that needs no change to it. */
+export function wantedOf(deps: Pick<StepDeps, "catalog">, one: RotationCase, consumer: ConsumerCase): Strength {
+  const offers = Object.keys(consumer.collectors).flatMap((kind) => deps.catalog.collectors[kind] ?? []);
+  return consumer.wanted ?? one.policy.evidence ?? bestWithoutChange(offers);
+}
+
+/**
+ * The evidence that counts for a consumer: what was collected in this very round, or what a person has acknowledged
+ * since the delivery. Complete before incomplete, and of those the strongest.
+ */
+function asGuardConsumer(
+  deps: StepDeps,
+  one: RotationCase,
+  consumer: ConsumerCase,
+  evidence: readonly LatestEvidence[],
+  began: number,
+): GuardConsumer {
+  const fresh = evidence.filter(({ strength, sequence }) => sequence > began || strength === "acknowledged");
+  const ordered = fresh.toSorted(
+    (a, b) => Number(b.complete) - Number(a.complete) || (meets(a.strength, b.strength) ? -1 : 1),
+  );
+  return {
+    consumerId: consumer.consumerId,
+    name: consumer.name,
+    deliveredAt: consumer.delivery?.sequence,
+    evidence: ordered[0],
+    wanted: wantedOf(deps, one, consumer),
+    healthy: true,
+  };
+}
+
+/** Sessions on the version that is to end. In a single slot those that began before the other came into force. */
+function sessionsToEnd(
+  one: RotationCase,
+  unwanted: EvidenceVersion | undefined,
+  expected: EvidenceVersion,
+  usage: Usage,
+): readonly SeenSession[] {
+  if (unwanted === undefined) return [];
+  const found = usage.sessions[unwanted.handle] ?? [];
+  if (one.order !== "single-slot") return found;
+  const cut = microsecondsOf(expected.effectiveAt);
+  // A time that cannot be read makes a session count: nothing unknown is ever excused.
+  return found.filter(({ startedAt }) => cut === undefined || (microsecondsOf(startedAt) ?? 0) < cut);
+}
+
+function strangersAmong(deps: StepDeps, one: RotationCase, sessions: readonly SeenSession[]): readonly Stranger[] {
+  const explained = (session: SeenSession): boolean =>
+    one.consumers.some(({ collectors }) =>
+      Object.entries(collectors).some(([kind, given]) => {
+        const definition = collectorOf(deps, kind);
+        return definition.explains?.(definition.configSchema.parse(given), session) ?? false;
+      }),
+    );
+  return sessions.filter((session) => !explained(session));
+}
+
+/** Removing or changing a consumer while the rotation runs must not open the guard by itself. */
+function registrationGaps(one: RotationCase): readonly Gap[] {
+  return Object.entries(one.pinned.consumers).flatMap(([consumerId, revision]): Gap[] => {
+    const consumer = one.consumers.find((each) => each.consumerId === consumerId);
+    if (consumer?.revision === revision) return [];
+    const text =
+      consumer === undefined
+        ? `Consumer ${consumerId} was removed while the rotation ran, so nobody asks it any more.`
+        : `Consumer ${consumer.name} was changed while the rotation ran.`;
+    return [{ code: "evidence_missing", key: `registration_changed:${consumerId}`, text }];
+  });
+}

@@ -1,0 +1,14 @@
+let armed: string | undefined;
+
+/** The places in a step at which a process can be made to die, for the crash matrix. */
+export type FailpointPlace = "B0" | "B1" | "B2" | "B3" | "B4";
+
+/** Arms one failpoint, `<step>:<place>`. Only `settings.ts` knows where the name comes from. */
+export function armFailpoint(name: string | undefined): void {
+  armed = name;
+}
+
+/** Ends this process as a power cut would, when this very point is armed. Compiled out of the published package. */
+export function failpoint(step: string, place: FailpointPlace): void {
+  if (armed === `${step}:${place}`) process.kill(process.pid, "SIGKILL");
+}

@@ -1,0 +1,64 @@
+import type { Gap, GuardConsumer } from "../domain/guard.ts";
+import { transact } from "../ledger/database.ts";
+import { enterRevoking } from "../ledger/enter-revoking.ts";
+import { recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
+import { takeTurns } from "../ledger/operations.ts";
+import { stepBackToDrained } from "../ledger/step-back.ts";
+import { askAndJudge, waitOrHold } from "./ask-and-judge.ts";
+import { turnOf } from "./issue.ts";
+import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
+import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
+
+/**
+ * The last look before the point of no return: while the old version is disabled, every consumer is asked once more on
+ * newer evidence. A clear verdict and the entry into `revoking` are one transaction.
+ */
+export const guard: StepWork = async (scene) => {
+  const { deps, one } = scene;
+  const { rotationId, credentialId, order, policy, urgent, inPhaseMs, askedForMs } = one;
+  const judged = await askAndJudge(scene, true);
+  if (judged === undefined) return { does: "wait", waitMs: 0 };
+  const { input, verdict } = judged;
+  const failed = one.from?.state === "disabled" ? input.consumers.find(hasVanished) : undefined;
+  if (failed !== undefined && !input.acceptedGaps.includes(healthGap(failed).key)) return enableAgain(scene, failed);
+  const restMs = Math.max(urgent ? 0 : policy.disabledForMs, policy.observeForMs) - inPhaseMs;
+  if (restMs > 0) return { does: "wait", waitMs: Math.min(restMs, policy.lookEveryMs) };
+  if (verdict.clear) {
+    const revisions = one.consumers.map(({ consumerId, revision }) => [consumerId, revision] as const);
+    const clear = { rotationId, credentialId, order, verdict, judged: Object.fromEntries(revisions) };
+    const isEntered = await enterRevoking(deps.ledger, clear);
+    return isEntered ? { does: "answer", answer: { now: "done" } } : { does: "wait", waitMs: 0 };
+  }
+  await recordVerdict(deps.ledger.db, { rotationId, purpose: "revoke", verdict });
+  return waitOrHold(scene, verdict.gaps, Math.min(-restMs, askedForMs));
+};
+
+/** A consumer of which nothing is seen any more since the old version is refused has not moved: it has broken. */
+function hasVanished({ evidence }: GuardConsumer): boolean {
+  const latest = evidence as LatestEvidence | undefined;
+  return latest !== undefined && !latest.complete && latest.instances === 0 && latest.strength !== "delivered";
+}
+
+function healthGap({ consumerId, name }: GuardConsumer): Gap {
+  const text = `Consumer ${name} was not seen any more once the old version was refused.`;
+  return { code: "consumer_unhealthy", key: `consumer_unhealthy:${consumerId}`, text };
+}
+
+/** The old version comes back by itself, before anybody is asked. */
+async function enableAgain(scene: StepScene, failed: GuardConsumer): Promise<StepResult> {
+  const { deps, one, context } = scene;
+  const { rotationId, credentialId } = one;
+  const former = formerOf(one);
+  const [taken] = await transact(deps.ledger, async (trx) => takeTurns(trx, [{ rotationId, step: "enable" }]));
+  const turn = turnOf(taken);
+  const { handle, operationKey, versionId } = former;
+  await withIssuer(deps, one, context, async (session) => {
+    const value = await valueOf(deps, one, former);
+    await effect("enable", async () => session.enable?.({ handle, operationKey, claim: turn.claim, value }));
+  });
+  const gap = healthGap(failed);
+  const detail = `${gap.text} The old version works again. Mend the consumer, then retry.`;
+  const code = "consumer_unhealthy";
+  await stepBackToDrained(deps.ledger, { rotationId, credentialId, turn, versionId, code, detail, gaps: [gap] });
+  return { does: "answer", answer: { now: "again" } };
+}

@@ -1,0 +1,53 @@
+import { PermanentError } from "../domain/errors.ts";
+import type { RotationCase } from "../ledger/rotation-cases.ts";
+import { changeVersions } from "../ledger/versions.ts";
+import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
+import { Secret } from "../providers/contract/secret.ts";
+import { assertFit, type Value } from "../providers/contract/value.ts";
+import { refOf } from "./reach.ts";
+import type { StepDeps } from "./step-deps.ts";
+
+export interface NewValue {
+  readonly handle: string;
+  readonly value: Value;
+}
+
+/**
+ * The candidate's value where we choose it: in custody before any issuer hears of it, and the same in every attempt,
+ * whatever an attempt before this one had chosen.
+ */
+export async function newValue(
+  deps: StepDeps,
+  one: RotationCase,
+  session: IssuerSession,
+  definition: IssuerDefinition,
+): Promise<NewValue> {
+  if (session.choose === undefined)
+    throw new PermanentError("internal", `The issuer ${definition.kind} lets rekey choose but has no way to do so.`);
+  const { operationKey, number } = one.to;
+  const ref = refOf(one, one.to);
+  const kept = await deps.custody.get(ref);
+  const value =
+    kept ?? (await chosen(deps, one, definition, session.choose({ operationKey, version: number, keep: one.keep })));
+  const handle = definition.handleOf(definition.configSchema.parse(one.config), value, number);
+  const authenticator = value[definition.authenticator];
+  await changeVersions(deps.ledger.db, [
+    {
+      versionId: one.to.versionId,
+      handle,
+      ...(authenticator instanceof Secret ? { fingerprint: deps.fingerprints.of(authenticator) } : {}),
+    },
+  ]);
+  return { handle, value };
+}
+
+async function chosen(
+  deps: StepDeps,
+  one: RotationCase,
+  definition: IssuerDefinition,
+  choosing: Promise<{ readonly value: Value }>,
+): Promise<Value> {
+  const { value } = await choosing;
+  assertFit(value, definition.fields);
+  return deps.custody.putIfAbsent(refOf(one, one.to), value);
+}

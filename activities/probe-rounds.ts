@@ -1,0 +1,46 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { TransientError } from "../domain/errors.ts";
+import type { IssuerFacts, IssuerSession, ProbeAnswer, ProbeRequest } from "../providers/contract/issuer.ts";
+
+export interface ProbeRounds {
+  /** "Works" and "dead" mean so many answers in a row. */
+  readonly inRow: number;
+  /** The rounds are spread over the issuer's lag. Milliseconds. */
+  readonly lagMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Asks until the same verdict came so many times in a row, or answers with the first that was another. */
+export async function probeInRow(
+  session: IssuerSession,
+  request: ProbeRequest,
+  wanted: ProbeAnswer["verdict"],
+  { inRow, lagMs, signal }: ProbeRounds,
+): Promise<ProbeAnswer> {
+  let answer = await session.probe(request);
+  for (let round = 1; round < inRow && answer.verdict === wanted; round += 1) {
+    if (lagMs > 0) await pause(lagMs / (inRow - 1), undefined, { signal });
+    answer = await session.probe(request);
+  }
+  return answer;
+}
+
+/**
+ * Sees the candidate accepted, under controls.
+ * @throws {TransientError} `candidate_refused` while it is not: it may take the issuer a while.
+ */
+export async function seeAccepted(
+  session: IssuerSession,
+  facts: IssuerFacts,
+  request: ProbeRequest,
+  rounds: Omit<ProbeRounds, "lagMs">,
+): Promise<void> {
+  const answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs: facts.activationLagMs });
+  if (answer.verdict === "accepted") return;
+  if (answer.verdict === "refused")
+    throw new TransientError("candidate_refused", `The issuer refuses the version (${answer.code}).`);
+  throw new TransientError(
+    "candidate_refused",
+    `Whether the issuer accepts the version is not known (${answer.code}).`,
+  );
+}

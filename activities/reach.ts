@@ -1,0 +1,118 @@
+import { connectionSecretRef, versionRef } from "../custody/refs.ts";
+import type { CustodyRef } from "../custody/custody.ts";
+import { OperatorNeededError, PermanentError } from "../domain/errors.ts";
+import type { ConnectionCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
+import type { ProviderContext } from "../providers/contract/context.ts";
+import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
+import type { Value } from "../providers/contract/value.ts";
+import { failpoint } from "./failpoint.ts";
+import type { StepDeps } from "./step-deps.ts";
+
+/** What it takes to open a session at an issuer. */
+export interface IssuerPlace {
+  readonly instance: string;
+  readonly credentialId: string;
+  readonly config: unknown;
+  readonly connection: ConnectionCase;
+  /** The connection's revision when the rotation was reserved; absent for a check. */
+  readonly pinned?: { readonly connection?: number };
+}
+
+export function issuerOf(deps: StepDeps, kind: string): IssuerDefinition {
+  const definition = deps.catalog.issuers[kind];
+  if (definition === undefined)
+    throw new PermanentError("internal", `This worker knows no issuer "${kind}". Run the release that registered it.`);
+  return definition;
+}
+
+/**
+ * Opens the issuer for one piece of work and closes it again. The server is compared with the one that the ledger knows
+ * each time, so that a changed address or a failover is noticed before the next effect.
+ */
+export async function withIssuer<T>(
+  deps: StepDeps,
+  place: IssuerPlace,
+  context: ProviderContext,
+  work: (session: IssuerSession, definition: IssuerDefinition) => Promise<T>,
+): Promise<T> {
+  const { connection } = place;
+  if (place.pinned?.connection !== undefined && place.pinned.connection !== connection.revision)
+    throw new OperatorNeededError(
+      "connection_changed",
+      `Connection ${connection.name} was edited after this rotation had begun. If it still leads to the same server, retry; else put the former settings back first.`,
+    );
+  const definition = issuerOf(deps, connection.kind);
+  const admin = await deps.custody.get(connectionSecretRef(connection, place.instance));
+  if (admin === undefined)
+    throw new OperatorNeededError(
+      "custody_missing",
+      `The secret of connection ${connection.name} is not in custody. Apply its manifest again with \`secretFrom\`.`,
+    );
+  return deps.scrubber.withHeld([admin], async () => {
+    const session = await definition.open(
+      {
+        connection: definition.connectionSchema.parse(connection.settings),
+        admin,
+        config: definition.configSchema.parse(place.config),
+        instance: place.instance,
+        credential: place.credentialId,
+      },
+      context,
+    );
+    try {
+      const identity = await session.identify();
+      if (connection.identity !== undefined && identity !== connection.identity)
+        throw new OperatorNeededError(
+          "issuer_identity_changed",
+          `Connection ${connection.name} reaches another server than before. Nothing was done there. Point it at the right one, then retry.`,
+        );
+      return await work(session, definition);
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+/** The call with an effect, and the place where its answer can be lost. */
+export async function effect<T>(step: string, call: () => Promise<T>): Promise<T> {
+  const answer = await call();
+  failpoint(step, "B2");
+  return answer;
+}
+
+export function refOf(one: RotationCase, version: VersionCase): CustodyRef {
+  return versionRef({
+    instance: one.instance,
+    credentialId: one.credentialId,
+    number: version.number,
+    versionId: version.versionId,
+    pool: one.connection.pool,
+  });
+}
+
+/** The value of a version; a step that needs it cannot go on without. */
+export async function valueOf(deps: StepDeps, one: RotationCase, version: VersionCase): Promise<Value> {
+  const value = await deps.custody.get(refOf(one, version));
+  if (value === undefined)
+    throw new OperatorNeededError(
+      "custody_missing",
+      `The value of version ${version.number} of ${one.credentialName} is not in custody. Restore the custody's data, then retry.`,
+    );
+  return value;
+}
+
+/** The version that is to be replaced. No rotation is reserved without one. */
+export function formerOf(one: RotationCase): VersionCase & { readonly handle: string } {
+  const { from } = one;
+  if (from?.handle === undefined)
+    throw new PermanentError("internal", "The rotation has no former version, which reserving it should have refused.");
+  return { ...from, handle: from.handle };
+}
+
+/** The candidate, once it has been chosen. */
+export function candidateOf(one: RotationCase): VersionCase & { readonly handle: string } {
+  const { to } = one;
+  if (to.handle === undefined)
+    throw new PermanentError("internal", "The candidate has no handle although it was issued.");
+  return { ...to, handle: to.handle };
+}

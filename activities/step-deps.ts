@@ -1,0 +1,23 @@
+import type { Custody } from "../custody/custody.ts";
+import type { Fingerprints } from "../custody/fingerprint.ts";
+import type { Scrubber } from "../custody/scrubber.ts";
+import type { Ledger } from "../ledger/database.ts";
+import type { Catalog } from "../providers/catalog.ts";
+import type { ConsumerOpening } from "../providers/contract/consumer.ts";
+import type { ProviderLog } from "../providers/contract/context.ts";
+import type { Egress } from "../providers/contract/egress.ts";
+
+/** All that the steps need of the world. Made once per worker. */
+export interface StepDeps {
+  readonly ledger: Ledger;
+  readonly custody: Custody;
+  readonly fingerprints: Fingerprints;
+  readonly scrubber: Scrubber;
+  readonly catalog: Catalog;
+  readonly egress: Egress;
+  /** What this worker's settings let consumers touch. */
+  readonly allowed: ConsumerOpening<unknown>["allowed"];
+  /** Keys the digests with which targets are compared. */
+  readonly digestKey: Uint8Array;
+  readonly log: ProviderLog;
+}

@@ -1,0 +1,36 @@
+import { sql } from "kysely";
+import type { GuardVerdict } from "../domain/guard.ts";
+import type { Order } from "../domain/order.ts";
+import { lockRotations } from "./begin-steps.ts";
+import { transact, type Ledger } from "./database.ts";
+import { recordVerdict } from "./evidence-rows.ts";
+import { finishStepsIn } from "./finish-steps.ts";
+
+export interface ClearVerdict {
+  readonly rotationId: string;
+  readonly credentialId: string;
+  readonly order: Order;
+  readonly verdict: GuardVerdict;
+  /** The consumers that the verdict is about, with their revisions. */
+  readonly judged: Readonly<Record<string, number>>;
+}
+
+/**
+ * Crosses the point of no return: the clear verdict and the phase `revoking` are one transaction under the credential's
+ * row lock, which registering and retiring a consumer take too. False when the consumers are no longer those that were
+ * judged; then nothing is recorded.
+ */
+export function enterRevoking(ledger: Ledger, clear: ClearVerdict): Promise<boolean> {
+  const { rotationId, credentialId, order, verdict, judged } = clear;
+  return transact(ledger, async (trx) => {
+    await lockRotations(trx, [rotationId]);
+    const { rows } = await sql<{ id: string; revision: number }>`
+      SELECT id, revision FROM consumers WHERE credential_id = ${credentialId} AND retired_at IS NULL`.execute(trx);
+    const isSame =
+      rows.length === Object.keys(judged).length && rows.every(({ id, revision }) => judged[id] === revision);
+    if (!isSame || !verdict.clear) return false;
+    await recordVerdict(trx, { rotationId, purpose: "revoke", verdict });
+    await finishStepsIn(trx, [{ rotationId, order, from: "disabled" }]);
+    return true;
+  });
+}

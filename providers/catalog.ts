@@ -1,0 +1,23 @@
+import type { ConsumerDefinition } from "./contract/consumer.ts";
+import type { EvidenceDefinition } from "./contract/evidence.ts";
+import type { IssuerDefinition } from "./contract/issuer.ts";
+import { file } from "./consumers/file/definition.ts";
+import { challenge } from "./evidence/challenge/definition.ts";
+import { sessions } from "./evidence/sessions/definition.ts";
+import { postgresRole } from "./issuers/postgres-role/definition.ts";
+
+/** Everything of a kind, by its name. Nothing else in the program names one. */
+export interface Catalog {
+  readonly issuers: Readonly<Record<string, IssuerDefinition>>;
+  readonly consumers: Readonly<Record<string, ConsumerDefinition>>;
+  readonly collectors: Readonly<Record<string, EvidenceDefinition>>;
+}
+
+const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]): Readonly<Record<string, T>> =>
+  Object.fromEntries(definitions.map((definition) => [definition.kind, definition]));
+
+export const catalog: Catalog = {
+  issuers: byKind<IssuerDefinition>([postgresRole]),
+  consumers: byKind<ConsumerDefinition>([file]),
+  collectors: byKind<EvidenceDefinition>([sessions, challenge]),
+};
