@@ -121,6 +121,7 @@ describe("invariant 4: planted consumers", () => {
     const net = network({ "10.0.0.1": [runs(fresh, "a"), runs(fresh, "b"), runs(old, "c")] });
     const answer = await collect(net, { count: 3 });
     expect(answer).toMatchObject({ complete: false, instances: 2 });
+    expect(net.requests).toHaveLength(3);
     expect(answer.lacks[0]).toBe("Instance c at 10.0.0.1 is still on the old version 1.");
   });
 

@@ -49,8 +49,10 @@ function ask(samples: readonly Usage[], change: Partial<EvidenceQuestion<Session
 
 const moved: Seen = { fresh: [from("10.1.0.1")] };
 
-test("it is observed evidence that asks no change of the application", async () => {
+test("it is observed evidence that asks no change of the application, and says which sessions are the consumer's", async () => {
   expect(sessions).toMatchObject({ kind: "sessions", strength: "observed", needsChange: false });
+  expect(sessions.explains?.(config, from("10.1.0.1"))).toBe(true);
+  expect(sessions.explains?.(config, from("10.2.0.1"))).toBe(false);
 });
 
 test("complete when nobody was on the old version and the consumer was on the new one, over the whole time", () => {
