@@ -8,7 +8,8 @@ import type { TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createEgress } from "./egress-client.ts";
 
-const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+const program = "openssl";
+const hasOpenssl = spawnSync(program, ["version"]).status === 0;
 const canRun = hasOpenssl || process.env["REKEY_TEST_REQUIRE"] === "all";
 const never = new AbortController().signal;
 
@@ -96,7 +97,7 @@ describe("over TLS", () => {
 function makeCertificates(folder: string): { ca: string; key: string; certificate: string } {
   const path = (name: string) => join(folder, name);
   const openssl = (line: string, ...rest: string[]) =>
-    execFileSync("openssl", [...line.split(" "), ...rest], { cwd: folder, stdio: "ignore" });
+    execFileSync(program, [...line.split(" "), ...rest], { cwd: folder, stdio: "ignore" });
   const curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
   writeFileSync(path("san.ext"), "subjectAltName=DNS:app.internal,IP:127.0.0.1\n");
   openssl(`req -x509 ${curve} -keyout ca.key -out ca.crt -days 2 -subj /CN=authority`);
