@@ -69,6 +69,7 @@ export const importTable: readonly FolderRule[] = [
     place: "manifests/",
     holds: "YAML in, plan and apply",
     imports: ["domain/", "ledger/", "providers/catalog.ts"],
+    typesOf: ["providers/contract/"],
     packages: ["zod", "yaml"],
   },
   { place: "settings.ts", holds: "the only reader of the environment", imports: ["domain/"], packages: ["zod"] },

@@ -1,0 +1,120 @@
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  parseAllDocuments,
+  type Document,
+  type YAMLError,
+} from "yaml";
+
+export interface ManifestFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Something wrong in a manifest: where, and what to write instead. Never what was written there. */
+export interface ManifestIssue {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Dotted path within the document; empty for the document itself. */
+  readonly field: string;
+  readonly text: string;
+}
+
+export type FieldPath = readonly PropertyKey[];
+
+/** One YAML document with the way back to its lines. */
+export interface ManifestDocument {
+  readonly file: string;
+  /** From 0 within its file. */
+  readonly index: number;
+  readonly content: unknown;
+  /** `shown` stands for the path where its last part is a stranger's word, which may be a secret in a wrong place. */
+  issue(path: FieldPath, text: string, shown?: FieldPath): ManifestIssue;
+}
+
+const mostAliases = 0;
+
+/** What is wrong in words, by the parser's own code. Its messages may quote the line, so they are not used. */
+const syntax: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "a tab stands where YAML wants spaces",
+  BAD_INDENT: "the indentation does not fit the lines around it",
+  DUPLICATE_KEY: "a field is given twice; keep one",
+  MULTILINE_IMPLICIT_KEY: "a field's name runs over several lines; check the line above for a missing colon or quote",
+  MISSING_CHAR: "a quote, bracket or colon is missing",
+  BLOCK_AS_IMPLICIT_KEY: "a mapping stands where a single value is expected; check the indentation",
+  UNEXPECTED_TOKEN: "something stands here that YAML does not expect",
+};
+
+/** The documents of one file; empty ones are left out. */
+export function readDocuments(file: ManifestFile): {
+  readonly documents: readonly ManifestDocument[];
+  readonly issues: readonly ManifestIssue[];
+} {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(file.text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  const documents: ManifestDocument[] = [];
+  const issues: ManifestIssue[] = [];
+  for (const [index, document] of [...parsed].entries()) {
+    const positioned = positionedDocument(file.name, index, document, lines);
+    if (document.errors.length > 0) issues.push(...document.errors.map((error) => syntaxIssue(file, error, lines)));
+    else if (positioned === undefined)
+      issues.push({ ...at(file, 0, lines), field: "", text: "uses anchors and aliases; write the values out." });
+    else if (positioned.content !== null) documents.push(positioned);
+  }
+  return { documents, issues };
+}
+
+function positionedDocument(
+  file: string,
+  index: number,
+  document: Document,
+  lines: LineCounter,
+): ManifestDocument | undefined {
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: mostAliases });
+  } catch {
+    return undefined;
+  }
+  return {
+    file,
+    index,
+    content,
+    issue(path, text, shown = path) {
+      const { line, col } = lines.linePos(offsetOf(document, path));
+      return { file, line, column: col, field: shown.map(String).join("."), text };
+    },
+  };
+}
+
+const at = (file: ManifestFile, offset: number, lines: LineCounter) => {
+  const { line, col } = lines.linePos(offset);
+  return { file: file.name, line, column: col };
+};
+
+function syntaxIssue(file: ManifestFile, error: YAMLError, lines: LineCounter): ManifestIssue {
+  const text = `is not valid YAML: ${syntax[error.code] ?? "this cannot be read"}.`;
+  return { ...at(file, error.pos[0], lines), field: "", text };
+}
+
+/** Where the path's key stands, or the nearest thing around it that is there. */
+function offsetOf(document: Document, path: FieldPath): number {
+  let node: unknown = document.contents;
+  let offset = isNode(node) ? (node.range?.[0] ?? 0) : 0;
+  for (const part of path) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && key.value === part);
+      if (pair === undefined) break;
+      if (isNode(pair.key)) offset = pair.key.range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isCollection(node) && typeof part === "number") {
+      node = node.items[part];
+      if (isNode(node)) offset = node.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}

@@ -1,0 +1,129 @@
+import { bestWithoutChange, meets, type Strength } from "../domain/evidence.ts";
+import { nearestWord } from "../domain/nearest-word.ts";
+import { newId } from "../ledger/new-id.ts";
+import { storeConsumer } from "../ledger/registry.ts";
+import type { ConsumerRow, CredentialRow, StoredEvidence } from "../ledger/registry-views.ts";
+import { changesBetween } from "./changes.ts";
+import { checkFields } from "./check-fields.ts";
+import type { ManifestDocument } from "./documents.ts";
+import { definitionOf, issuesOf, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
+import { consumerKey, refKey, resolveRef } from "./registry-snapshot.ts";
+import { refOf } from "./read-manifests.ts";
+import type { ManifestOf } from "./schemas.ts";
+
+export function planConsumer(
+  planning: Planning,
+  manifest: ManifestOf<"Consumer">,
+  document: ManifestDocument,
+): Planned {
+  const { metadata, spec } = manifest;
+  const issues = issuesOf(document);
+  const team = teamId(planning.snapshot, metadata.team, issues);
+  const credential = planning.snapshot.credentials.get(refKey(resolveRef(spec.credential, metadata.team)));
+  if (credential === undefined)
+    issues.add(
+      ["spec", "credential"],
+      "names no credential that exists; add a Credential manifest, or write team/name.",
+    );
+  else if (metadata.environment !== undefined && metadata.environment !== credential.environment)
+    issues.add(
+      ["metadata", "environment"],
+      `must be ${credential.environment}, as its credential is; or leave it out.`,
+    );
+  const definition = definitionOf(planning.catalog.consumers, spec.kind, ["spec", "kind"], issues);
+  const evidence = readEvidence(planning, spec.evidence ?? {}, document, issues);
+  if (definition === undefined || credential === undefined) return { issues: issues.all };
+  const config = checkFields(document, ["spec", "config"], spec.config, definition.configSchema);
+  if (!config.ok) return { issues: [...issues.all, ...config.issues] };
+  refuseUnknownFields(planning, credential, definition.fieldsOf(config.value), issues);
+  if (issues.all.length > 0) return { issues: issues.all };
+
+  const key = consumerKey(credential.id, metadata.name);
+  const existing = planning.snapshot.consumers.get(key);
+  const row: ConsumerRow = {
+    id: existing?.id ?? newId("consumer"),
+    credentialId: credential.id,
+    team: metadata.team,
+    name: metadata.name,
+    kind: spec.kind,
+    target: definition.targetOf(config.value),
+    config: config.value as ConsumerRow["config"],
+    evidence,
+  };
+  if (existing !== undefined && existing.team !== row.team)
+    return {
+      issues: [document.issue(["metadata", "team"], `is ${existing.team} and cannot change; use another name.`)],
+    };
+  const changes = changesBetween(existing && specOf(existing), specOf(row));
+  planning.snapshot.consumers.set(key, row);
+  const isTouched = existing === undefined || changes.length > 0;
+  return {
+    kind: "Consumer",
+    ref: refOf(manifest),
+    action: existing === undefined ? "create" : isTouched ? "change" : "unchanged",
+    changes,
+    notes: isTouched ? notesOf(planning, credential, row) : [],
+    store: (trx, by) => storeConsumer(trx, { ...row, teamId: team }, by),
+  };
+}
+
+const specOf = ({ kind, config, evidence }: ConsumerRow) => ({
+  spec: { kind, config, evidence: { wanted: evidence.wanted, ...evidence.collectors } },
+});
+
+function readEvidence(
+  { catalog }: Planning,
+  { wanted, ...given }: Readonly<Record<string, unknown>> & { readonly wanted?: Strength | undefined },
+  document: ManifestDocument,
+  issues: Issues,
+): StoredEvidence {
+  const kinds = Object.keys(catalog.collectors);
+  const collectors: Record<string, unknown> = {};
+  for (const [kind, content] of Object.entries(given)) {
+    const definition = kinds.includes(kind) ? catalog.collectors[kind] : undefined;
+    if (definition === undefined) {
+      const nearest = nearestWord(kind, ["wanted", ...kinds]);
+      const hint = nearest === undefined ? `Fields here: wanted, ${kinds.join(", ")}.` : `Did you mean ${nearest}?`;
+      issues.add(["spec", "evidence", kind], `has a kind of evidence that does not exist. ${hint}`, [
+        "spec",
+        "evidence",
+      ]);
+      continue;
+    }
+    const config = checkFields(document, ["spec", "evidence", kind], content, definition.configSchema);
+    if (config.ok) collectors[kind] = config.value;
+    else issues.all.push(...config.issues);
+  }
+  return { ...(wanted === undefined ? {} : { wanted }), collectors };
+}
+
+/** A consumer can only be given what the issuer's value has. */
+function refuseUnknownFields(
+  { catalog }: Planning,
+  credential: CredentialRow,
+  wanted: readonly string[],
+  issues: Issues,
+): void {
+  const known = Object.keys(catalog.issuers[credential.kind]?.fields ?? {});
+  for (const field of wanted.filter((one) => !known.includes(one))) {
+    const nearest = nearestWord(field, known);
+    const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+    issues.add(
+      ["spec", "config"],
+      `asks for a field that its credential's value does not have. Fields: ${known.join(", ")}.${hint}`,
+    );
+  }
+}
+
+function notesOf({ catalog }: Planning, credential: CredentialRow, row: ConsumerRow): readonly string[] {
+  const offers = Object.keys(row.evidence.collectors).flatMap((kind) => catalog.collectors[kind] ?? []);
+  const wanted =
+    (row.evidence.wanted as Strength | undefined) ?? credential.policy.evidence ?? bestWithoutChange(offers);
+  const canGive = [...offers.map(({ strength }) => strength), "delivered" as const];
+  const notes = canGive.some((strength) => meets(strength, wanted))
+    ? []
+    : [`It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.`];
+  if (credential.openRotation !== null)
+    notes.push(`The open rotation ${credential.openRotation} includes it from now on.`);
+  return notes;
+}

@@ -1,0 +1,145 @@
+import { newId } from "../ledger/new-id.ts";
+import { storeCredential } from "../ledger/registry.ts";
+import type { ConnectionRow, CredentialRow } from "../ledger/registry-views.ts";
+import { changesBetween, type FieldChange } from "./changes.ts";
+import { checkFields } from "./check-fields.ts";
+import type { ManifestDocument } from "./documents.ts";
+import { issuesOf, placeIds, type Issues, type Planned, type Planning } from "./planning.ts";
+import { asPolicy, showPolicy } from "./policy.ts";
+import { refKey, resolveRef } from "./registry-snapshot.ts";
+import { refOf } from "./read-manifests.ts";
+import type { ManifestOf } from "./schemas.ts";
+
+export function planCredential(
+  planning: Planning,
+  manifest: ManifestOf<"Credential">,
+  document: ManifestDocument,
+): Planned {
+  const { metadata, spec } = manifest;
+  const issues = issuesOf(document);
+  const place = placeIds(planning, metadata, issues);
+  const connection = planning.snapshot.connections.get(refKey(resolveRef(spec.connection, metadata.team)));
+  if (connection === undefined)
+    issues.add(
+      ["spec", "connection"],
+      "names no connection that exists; add a Connection manifest, or write team/name.",
+    );
+  const definition = connection && planning.catalog.issuers[connection.kind];
+  if (connection === undefined || definition === undefined) return { issues: issues.all };
+  refuseMisfit(manifest, connection, issues);
+  const config = checkFields(document, ["spec", "config"], spec.config, definition.configSchema);
+  if (!config.ok) return { issues: [...issues.all, ...config.issues] };
+
+  const existing = planning.snapshot.credentials.get(refKey(metadata));
+  const row: CredentialRow = {
+    id: existing?.id ?? newId("credential"),
+    ...metadata,
+    connectionId: connection.id,
+    connection: refKey(connection),
+    kind: connection.kind,
+    config: config.value as CredentialRow["config"],
+    principals: definition.principalsOf(config.value),
+    policy: asPolicy(spec.policy ?? {}),
+    hasVersions: existing?.hasVersions ?? false,
+    openRotation: existing?.openRotation ?? null,
+  };
+  refuseClaimed(planning, row, connection, issues);
+  const changes = changesBetween(existing && specOf(existing), specOf(row));
+  refuseUntimely(existing, row, changes, issues);
+  if (issues.all.length > 0) return { issues: issues.all };
+
+  planning.snapshot.credentials.set(refKey(metadata), row);
+  claim(planning, row, connection);
+  const order = definition.orderOf(config.value);
+  return {
+    kind: "Credential",
+    ref: refOf(manifest),
+    action: existing === undefined ? "create" : changes.length > 0 ? "change" : "unchanged",
+    changes,
+    notes: notesOf(row, existing, changes),
+    store: (trx, by) => storeCredential(trx, { ...row, ...place, order }, by),
+  };
+}
+
+const specOf = ({ connection, config, policy }: CredentialRow) => ({
+  spec: { connection, config, policy: showPolicy(policy) },
+});
+
+function refuseMisfit({ metadata, spec }: ManifestOf<"Credential">, connection: ConnectionRow, issues: Issues): void {
+  if (spec.issuer !== undefined && spec.issuer !== connection.kind)
+    issues.add(["spec", "issuer"], `must be ${connection.kind}, as its connection is; or leave it out.`);
+  if (connection.environment !== metadata.environment)
+    issues.add(
+      ["metadata", "environment"],
+      `must be ${connection.environment}, as its connection is; or name a connection of this environment.`,
+    );
+}
+
+/** Invariant 19, and one manager for one login. */
+function refuseClaimed({ snapshot }: Planning, row: CredentialRow, connection: ConnectionRow, issues: Issues): void {
+  const repeated = row.principals.filter((principal, at) => row.principals.indexOf(principal) !== at);
+  if (repeated.length > 0) issues.add(["spec", "config"], `names the login ${repeated[0]} twice.`);
+  for (const claimed of snapshot.claims) {
+    const isSameServer =
+      claimed.connectionId === connection.id || (claimed.identity !== null && claimed.identity === connection.identity);
+    if (!isSameServer || !row.principals.includes(claimed.principal)) continue;
+    if (claimed.credential === null)
+      issues.add(
+        ["spec", "config"],
+        `names the login ${claimed.principal}, which connection ${claimed.connection} itself logs in with. It cannot be rotated by rekey; give the connection a login of its own.`,
+      );
+    else if (claimed.credential !== refKey(row))
+      issues.add(
+        ["spec", "config"],
+        `names the login ${claimed.principal}, which credential ${claimed.credential} has already. One login belongs to one credential.`,
+      );
+  }
+}
+
+function refuseUntimely(
+  existing: CredentialRow | undefined,
+  row: CredentialRow,
+  changes: readonly FieldChange[],
+  issues: Issues,
+): void {
+  if (existing === undefined) return;
+  if (existing.environment !== row.environment)
+    issues.add(
+      ["metadata", "environment"],
+      `is ${existing.environment} and cannot change; make a new credential under another name.`,
+    );
+  if (existing.connectionId !== row.connectionId && existing.hasVersions)
+    issues.add(
+      ["spec", "connection"],
+      "cannot change once the credential has a version; make a new credential under another name.",
+    );
+  const isDeeper = changes.some(({ field }) => !field.startsWith("spec.policy."));
+  if (existing.openRotation !== null && isDeeper)
+    issues.add(
+      ["spec", "config"],
+      `cannot change while rotation ${existing.openRotation} is open. Wait until it is closed, or \`rekey rotation abort ${existing.openRotation}\`.`,
+    );
+}
+
+function claim({ snapshot }: Planning, row: CredentialRow, connection: ConnectionRow): void {
+  const others = snapshot.claims.filter(({ credential }) => credential !== refKey(row));
+  const own = row.principals.map((principal) => ({
+    connectionId: connection.id,
+    identity: connection.identity,
+    principal,
+    credential: refKey(row),
+    connection: refKey(connection),
+  }));
+  snapshot.claims.splice(0, snapshot.claims.length, ...others, ...own);
+}
+
+function notesOf(
+  row: CredentialRow,
+  existing: CredentialRow | undefined,
+  changes: readonly FieldChange[],
+): readonly string[] {
+  if (existing === undefined) return [`Then give it the value it has today: rekey credential adopt ${refKey(row)}`];
+  return existing.openRotation !== null && changes.length > 0
+    ? [`The open rotation ${existing.openRotation} keeps the policy that it began with.`]
+    : [];
+}

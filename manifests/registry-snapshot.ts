@@ -1,0 +1,109 @@
+import type { Ledger } from "../ledger/database.ts";
+import {
+  findConnections,
+  findConsumers,
+  findEnvironments,
+  findPrincipalClaims,
+  findTeams,
+  lockCredentials,
+  type ConnectionRow,
+  type ConsumerRow,
+  type CredentialRow,
+  type EnvironmentRow,
+  type PrincipalClaim,
+  type TeamRef,
+  type TeamRow,
+} from "../ledger/registry-views.ts";
+import type { Manifest } from "./schemas.ts";
+
+export type Transaction = Parameters<Parameters<ReturnType<Ledger["db"]["transaction"]>["execute"]>[0]>[0];
+
+/** What the ledger holds of everything that some manifests are about or refer to, keyed as manifests name it. */
+export interface RegistrySnapshot {
+  readonly teams: Map<string, TeamRow>;
+  readonly environments: Map<string, EnvironmentRow>;
+  /** By `team/name`. */
+  readonly connections: Map<string, ConnectionRow>;
+  /** By `team/name`. */
+  readonly credentials: Map<string, CredentialRow>;
+  /** By id of the credential and name. */
+  readonly consumers: Map<string, ConsumerRow>;
+  readonly claims: PrincipalClaim[];
+}
+
+/** `name` within a team, or `team/name`. */
+export function resolveRef(reference: string, ownTeam: string): TeamRef {
+  const [first = "", second] = reference.split("/");
+  return second === undefined ? { team: ownTeam, name: first } : { team: first, name: second };
+}
+
+export const refKey = ({ team, name }: TeamRef) => `${team}/${name}`;
+export const consumerKey = (credentialId: string, name: string) => `${credentialId}/${name}`;
+
+const byRef = <T extends TeamRef>(rows: readonly T[]) => new Map(rows.map((row) => [refKey(row), row]));
+const byName = <T extends { readonly name: string }>(rows: readonly T[]) => new Map(rows.map((row) => [row.name, row]));
+
+export async function readSnapshot(trx: Transaction, manifests: readonly Manifest[]): Promise<RegistrySnapshot> {
+  const refs = manifests.map(refsOf);
+  const teams = await findTeams(
+    trx,
+    refs.flatMap((one) => one.teams),
+  );
+  const environments = await findEnvironments(
+    trx,
+    refs.flatMap((one) => one.environments),
+  );
+  const credentials = await lockCredentials(
+    trx,
+    refs.flatMap((one) => one.credentials),
+  );
+  const connections = await findConnections(
+    trx,
+    refs.flatMap((one) => one.connections),
+  );
+  const consumers = await findConsumers(
+    trx,
+    credentials.map(({ id }) => id),
+  );
+  const ids = [...connections.map(({ id }) => id), ...credentials.map(({ connectionId }) => connectionId)];
+  return {
+    teams: byName(teams),
+    environments: byName(environments),
+    connections: byRef(connections),
+    credentials: byRef(credentials),
+    consumers: new Map(consumers.map((row) => [consumerKey(row.credentialId, row.name), row])),
+    claims: [...(await findPrincipalClaims(trx, ids))],
+  };
+}
+
+interface Refs {
+  readonly teams: readonly string[];
+  readonly environments: readonly string[];
+  readonly connections: readonly TeamRef[];
+  readonly credentials: readonly TeamRef[];
+}
+
+const none: Refs = { teams: [], environments: [], connections: [], credentials: [] };
+
+function refsOf(manifest: Manifest): Refs {
+  switch (manifest.kind) {
+    case "Team":
+      return { ...none, teams: [manifest.metadata.name] };
+    case "Environment":
+      return { ...none, environments: [manifest.metadata.name] };
+    case "Connection":
+      return { ...placed(manifest.metadata), connections: [manifest.metadata] };
+    case "Credential": {
+      const connection = resolveRef(manifest.spec.connection, manifest.metadata.team);
+      return { ...placed(manifest.metadata), connections: [connection], credentials: [manifest.metadata] };
+    }
+    case "Consumer": {
+      const credential = resolveRef(manifest.spec.credential, manifest.metadata.team);
+      return { ...none, teams: [manifest.metadata.team], credentials: [credential] };
+    }
+  }
+}
+
+function placed({ team, environment }: { readonly team: string; readonly environment: string }): Refs {
+  return { ...none, teams: [team], environments: [environment] };
+}

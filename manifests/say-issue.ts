@@ -1,0 +1,96 @@
+import type { z } from "zod";
+import { nearestWord } from "../domain/nearest-word.ts";
+import { looksSecret, plainSecretText } from "./plain-secrets.ts";
+
+type Issue = z.core.$ZodIssue;
+
+export interface SaidIssue {
+  readonly path: readonly PropertyKey[];
+  readonly text: string;
+  /** What to show for the path, where its last part may be a secret. */
+  readonly shown?: readonly PropertyKey[];
+}
+
+/**
+ * What is wrong and what to write instead, in sentences that never repeat a value. `knownAt` names the fields that the
+ * object at a path may have.
+ */
+export function sayIssue(
+  issue: Issue,
+  input: unknown,
+  knownAt: (path: readonly PropertyKey[]) => readonly string[],
+): readonly SaidIssue[] {
+  // Every other code speaks of a value that has the right type; its message is enough.
+  // oxlint-disable-next-line typescript/switch-exhaustiveness-check
+  switch (issue.code) {
+    case "unrecognized_keys":
+      return issue.keys.map((key) => unknownField(issue.path, key, knownAt(issue.path)));
+    case "invalid_type":
+      return [{ path: issue.path, text: wrongType(issue, valueAt(input, issue.path)) }];
+    case "invalid_value":
+      if (issue.message.startsWith("must ")) return [{ path: issue.path, text: sentence(issue.message) }];
+      return [{ path: issue.path, text: wrongChoice(issue.values.map(String), valueAt(input, issue.path)) }];
+    case "invalid_union": {
+      const [first] = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a));
+      if (first === undefined || first.length === 0)
+        return [{ path: issue.path, text: sentence("has the wrong form") }];
+      return first.flatMap((inner) => sayIssue({ ...inner, path: [...issue.path, ...inner.path] }, input, knownAt));
+    }
+    default:
+      return [{ path: issue.path, text: sentence(issue.message) }];
+  }
+}
+
+/** The branch of a union that got furthest is the one that was meant. */
+const depthOf = (issues: readonly Issue[]) => Math.max(0, ...issues.map(({ path }) => path.length));
+
+/** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */
+function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): SaidIssue {
+  const place = { path: [...path, key] };
+  const nearest = nearestWord(key, known);
+  if (nearest !== undefined) return { ...place, text: `is no field here; did you mean ${nearest}?` };
+  if (looksSecret(key)) return { ...place, shown: path, text: plainSecretText };
+  const list = known.length === 0 ? "" : ` Fields here: ${known.join(", ")}.`;
+  return { ...place, shown: path, text: `has a field that does not exist; remove it.${list}` };
+}
+
+function wrongType(issue: Issue & { code: "invalid_type" }, value: unknown): string {
+  const custom = issue.message.startsWith("must ");
+  const wanted = custom ? issue.message : `must be ${article(issue.expected)}`;
+  if (value === undefined) return `is missing: it ${wanted}.`;
+  if (issue.expected === "string" && typeof value !== "object")
+    return `${wanted}. YAML reads this as a ${typeof value}: put it in quotes.`;
+  return `${wanted}.`;
+}
+
+const words: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "a mapping of fields",
+  record: "a mapping of fields",
+  array: "a list",
+};
+const article = (expected: string) => words[expected] ?? `a ${expected}`;
+
+function wrongChoice(choices: readonly string[], value: unknown): string {
+  if (value === undefined) return `is missing: write ${oneOf(choices)}.`;
+  const nearest = typeof value === "string" ? nearestWord(value, choices) : undefined;
+  return nearest === undefined ? `must be ${oneOf(choices)}.` : `must be ${oneOf(choices)}; did you mean ${nearest}?`;
+}
+
+const oneOf = (choices: readonly string[]) => (choices.length === 1 ? choices[0] : `one of ${choices.join(", ")}`);
+
+/** Messages of providers' schemas read "must …"; zod's own "Invalid input: …" say nothing of the input's content. */
+function sentence(message: string): string {
+  return /[.?!]$/.test(message) ? message : `${message}.`;
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, part) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined,
+    input,
+  );
+}

@@ -1,0 +1,69 @@
+import { z } from "zod";
+import { strengths } from "../domain/evidence.ts";
+import { policySchema } from "./policy.ts";
+
+/** Each kind of manifest, in the order in which they are applied: what others refer to comes first. */
+export const manifestKinds = ["Team", "Environment", "Connection", "Credential", "Consumer"] as const;
+export type ManifestKind = (typeof manifestKinds)[number];
+
+const nameText = "must be lower-case letters, digits and dashes, 63 at most, beginning with a letter or digit";
+const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, nameText);
+/** `team/name`, or `name` within the own team. */
+const reference = z
+  .string()
+  .regex(/^([a-z0-9][a-z0-9-]{0,62}\/)?[a-z0-9][a-z0-9-]{0,62}$/, "must be a name, or team/name");
+/** Checked by the schema of the kind that it belongs to. */
+const open = z.record(z.string(), z.unknown(), { error: "must be a mapping of fields" });
+
+/** The command line reads the secret on its own machine and leaves this word in its place. */
+export const secretGiven = "given";
+
+const secretFrom = z.literal(secretGiven, {
+  error:
+    "must be { env: NAME }, { file: PATH } or { stdin: true }, which the command line reads on your machine; the API takes no reference and no secret here",
+});
+
+function envelope<K extends ManifestKind, M extends z.ZodType, S extends z.ZodType>(kind: K, metadata: M, spec: S) {
+  return z.strictObject({ apiVersion: z.literal("rekey/v1"), kind: z.literal(kind), metadata, spec });
+}
+
+const nothing = z.strictObject({}).nullish();
+
+export const manifestSchemas = {
+  Team: envelope(
+    "Team",
+    z.strictObject({ name }),
+    z.strictObject({ contact: z.string().max(200).optional() }).nullish(),
+  ),
+  Environment: envelope("Environment", z.strictObject({ name }), nothing).partial({ spec: true }),
+  Connection: envelope(
+    "Connection",
+    z.strictObject({ name, team: name, environment: name }),
+    z.strictObject({ kind: z.string(), pool: name.optional(), settings: open, secretFrom: secretFrom.optional() }),
+  ),
+  Credential: envelope(
+    "Credential",
+    z.strictObject({ name, team: name, environment: name }),
+    z.strictObject({
+      issuer: z.string().optional(),
+      connection: reference,
+      config: open,
+      policy: policySchema.optional(),
+    }),
+  ),
+  Consumer: envelope(
+    "Consumer",
+    z.strictObject({ name, team: name, environment: name.optional() }),
+    z.strictObject({
+      credential: reference,
+      kind: z.string(),
+      config: open,
+      evidence: z.looseObject({ wanted: z.enum(strengths).optional() }).optional(),
+    }),
+  ),
+} as const satisfies Record<ManifestKind, z.ZodType>;
+
+type Parsed = { readonly [K in ManifestKind]: z.output<(typeof manifestSchemas)[K]> };
+
+export type ManifestOf<K extends ManifestKind> = Parsed[K] & { readonly kind: K };
+export type Manifest = { readonly [K in ManifestKind]: ManifestOf<K> }[ManifestKind];
