@@ -1,0 +1,109 @@
+import type pg from "pg";
+import { OperatorNeededError, RekeyError } from "../../../domain/errors.ts";
+import type { Secret } from "../../contract/secret.ts";
+import type { ConnectionConfig } from "./config.ts";
+import { cancelled, loginError, sqlStateOf, statementError } from "./failure.ts";
+import { logIn, LoginFailure, type LoggedIn } from "./login.ts";
+
+export interface Server {
+  /** Stable over restarts and addresses; a copy of the server has the same, unless a person named it. */
+  readonly identity: string;
+  /** As `server_version_num`: 150018. */
+  readonly version: number;
+  readonly isSuperuser: boolean;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Runs statements on the one admin client while nobody else does. */
+export interface Work {
+  readonly server: Server;
+  ask<T extends Row>(text: string, values?: readonly unknown[]): Promise<readonly T[]>;
+  /** One or more statements without parameters; throws the server's own error. */
+  run(text: string): Promise<void>;
+}
+
+/** The admin login of one session: made at the first need, never made again, since the next server might be another. */
+export interface Admin {
+  /** One at a time: two calls must not meet in one transaction. `doing` names the work for an operator. */
+  work<T>(doing: string, body: (work: Work) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function openAdmin(connection: ConnectionConfig, password: Secret<string>, signal: AbortSignal): Admin {
+  let opened: Promise<{ session: LoggedIn; server: Server }> | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
+
+  async function connect(): Promise<{ session: LoggedIn; server: Server }> {
+    const { user, database } = connection;
+    const session = await logIn(connection, { user, password, database }, signal).catch((error: unknown) => {
+      throw error instanceof LoginFailure ? loginError(error, connection) : error;
+    });
+    try {
+      return { session, server: await readServer(session.client, connection) };
+    } catch (error) {
+      await session.close();
+      throw signal.aborted ? cancelled() : statementError(error, "reading the server's identity");
+    }
+  }
+
+  async function now<T>(doing: string, body: (work: Work) => Promise<T>): Promise<T> {
+    if (signal.aborted || isClosed) throw cancelled();
+    const attempt = (opened ??= connect());
+    const { session, server } = await attempt.catch((error: unknown) => {
+      if (opened === attempt) opened = undefined;
+      throw error;
+    });
+    const { client } = session;
+    try {
+      return await body({
+        server,
+        ask: async <R extends Row>(text: string, values: readonly unknown[] = []) =>
+          (await client.query<R>(text, [...values])).rows,
+        run: async (text) => void (await client.query(text)),
+      });
+    } catch (error) {
+      // An answer that never came may still come: whoever asks next must not get it.
+      if (!(error instanceof RekeyError) && sqlStateOf(error) === undefined) session.destroy();
+      throw signal.aborted ? cancelled() : statementError(error, doing);
+    }
+  }
+
+  return {
+    work(doing, body) {
+      const mine = turn.then(() => now(doing, body));
+      turn = mine.catch(() => undefined);
+      return mine;
+    },
+    async close() {
+      isClosed = true;
+      await turn;
+      const last = await opened?.catch(() => undefined);
+      await last?.session.close();
+    },
+  };
+}
+
+async function readServer(client: pg.Client, connection: ConnectionConfig): Promise<Server> {
+  const { rows } = await client.query<{ id: string; recovery: boolean; version: number; superuser: boolean }>(`
+    SELECT system_identifier::text AS id, pg_is_in_recovery() AS recovery,
+      current_setting('server_version_num')::int AS version,
+      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser
+    FROM pg_control_system()`);
+  const [row] = rows;
+  if (row === undefined) throw new Error("no row");
+  if (row.recovery)
+    throw new OperatorNeededError(
+      "issuer_in_recovery",
+      "The connection's address leads to a replica. Point it at the primary.",
+    );
+  return {
+    identity: identityOf(row.id, connection),
+    version: row.version,
+    isSuperuser: row.superuser,
+  };
+}
+
+export const identityOf = (systemIdentifier: string, { clone }: ConnectionConfig): string =>
+  `postgresql:${systemIdentifier}${clone === undefined ? "" : `:${encodeURIComponent(clone)}`}`;

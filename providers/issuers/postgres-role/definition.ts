@@ -1,0 +1,43 @@
+import type { IssuerDefinition } from "../../contract/issuer.ts";
+import {
+  adminFields,
+  configSchema,
+  connectionSchema,
+  fields,
+  handleOf,
+  isOverlap,
+  principalsOf,
+  type ConnectionConfig,
+  type CredentialConfig,
+} from "./config.ts";
+import { refusedBySecret } from "./probe.ts";
+import { openSession } from "./session.ts";
+
+/** Logins of PostgreSQL 14 and newer: two of one owner role in turn, or one whose password is replaced. */
+export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> = {
+  kind: "postgres-role",
+  title: "PostgreSQL login",
+  facts: {
+    chooser: "rekey",
+    slots: { overlap: 2, "single-slot": 1 },
+    inactiveCounts: true,
+    repeatedIssue: "same-version",
+    activationLagMs: 0,
+    deactivationLagMs: 0,
+    endedCodes: [refusedBySecret],
+    usage: { covers: "snapshot", grain: "version" },
+    sessionsOutliveRevocation: true,
+    lateCallsRefusedBy:
+      "the claim in the role's comment, read in the transaction that has locked the role's catalogue row by ALTER ROLE",
+  },
+  fields,
+  authenticator: "password",
+  adminFields,
+  connectionSchema,
+  configSchema,
+  orderOf: (config) => (isOverlap(config) ? "overlap" : "single-slot"),
+  principalsOf,
+  adminPrincipalOf: ({ user }) => user,
+  handleOf,
+  open: openSession,
+};

@@ -1,0 +1,154 @@
+import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
+import type { EffectRequest } from "../../contract/issuer.ts";
+import type { Value } from "../../contract/value.ts";
+import type { Work } from "./admin.ts";
+import { readRole, type Role } from "./catalogue.ts";
+import { marking, neverAgain, outdating, passwordOption, placeIn, standing } from "./effects.ts";
+import { behindFence } from "./fence.ts";
+import type { Place } from "./handle.ts";
+import { assertTurn } from "./mark.ts";
+import { ident } from "./quoting.ts";
+import { effect } from "./rights.ts";
+import { isPair, type Scope } from "./scope.ts";
+import { endSessions } from "./sessions.ts";
+import { isForeign, ownMark } from "./slots.ts";
+
+/** Refused, and restorable: the verifier stays, and so do the sessions. */
+export async function disableVersion(scope: Scope, request: EffectRequest): Promise<void> {
+  const place = placeIn(scope, request.handle);
+  await change(scope, `disabling ${request.handle}`, place, async (work, role) => {
+    mustBeThere(role, place, scope, request);
+    const state = ownMark(role, scope.owner)?.state === "ended" ? "ended" : "disabled";
+    const mark = marking(role, scope, { ...named(role, place, scope, request), state });
+    await work.run(`ALTER ROLE ${ident(role.name)} NOLOGIN; ${mark}`);
+    await assertLogin(work, role.name, false);
+  });
+}
+
+/** Back as it was. The value is set again, since a session that survived could have given itself another. */
+export async function enableVersion(scope: Scope, request: EffectRequest & { readonly value: Value }): Promise<void> {
+  const place = placeIn(scope, request.handle);
+  const password = await passwordOption(request.value, place);
+  await change(scope, `enabling ${request.handle}`, place, async (work, role) => {
+    mustBeThere(role, place, scope, request);
+    if (ownMark(role, scope.owner)?.state === "ended") throw neverAgain(request.handle);
+    const mark = marking(role, scope, { ...named(role, place, scope, request), state: "live" });
+    await work.run(`ALTER ROLE ${ident(role.name)} LOGIN ${password}; ${mark}`);
+    await assertLogin(work, role.name, true);
+  });
+}
+
+/** Ended for good: no login, no password, no session. */
+export async function revokeVersion(scope: Scope, request: EffectRequest): Promise<void> {
+  const place = placeIn(scope, request.handle);
+  const isThere = await changeIfThere(scope, `revoking ${request.handle}`, place, async (work, role) => {
+    const found = standing(role, place, scope, request.claim);
+    if (found === "there") {
+      await work.run(ending(role, place, scope, request));
+      await assertLogin(work, role.name, false);
+      return true;
+    }
+    // In a single slot the newer value took the place of this one: it is ended already.
+    if (found === "later" && !isPair(scope)) await work.run(outdating(role, scope, request));
+    else throw otherVersion(request.handle);
+    return false;
+  });
+  if (isThere === true) await endSessions(scope, request);
+}
+
+type Abandoning = EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } };
+
+/** Ends a candidate that nobody needs, or keeps one that is still on its way from ever landing. */
+export async function abandonVersion(scope: Scope, request: Abandoning): Promise<void> {
+  const place = placeIn(scope, request.handle);
+  const restored = request.restore === undefined ? undefined : await restoring(scope, place, request.restore);
+  const isEnded = await changeIfThere(scope, `abandoning ${request.handle}`, place, async (work, role) => {
+    const mark = ownMark(role, scope.owner);
+    // The slot was never ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
+    if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return false;
+    if (mark !== undefined) assertTurn(mark, request.claim);
+    if (mark?.version === place.version) {
+      await work.run(
+        restored === undefined ? ending(role, place, scope, request) : setFormer(role, scope, request, restored),
+      );
+      return restored === undefined;
+    }
+    const isEmpty = !role.canLogin && (mark === undefined || mark.version < place.version) && isPair(scope);
+    await work.run(
+      isEmpty
+        ? ending(role, place, scope, request)
+        : marking(role, scope, {
+            version: mark?.version ?? restored?.place.version ?? 0,
+            state: mark?.state ?? "live",
+            claim: request.claim,
+          }),
+    );
+    return false;
+  });
+  if (isEnded === true && isPair(scope)) await endSessions(scope, request);
+}
+
+async function restoring(scope: Scope, candidate: Place, restore: { readonly handle: string; readonly value: Value }) {
+  const place = placeIn(scope, restore.handle);
+  if (isPair(scope) || place.role !== candidate.role || place.version >= candidate.version)
+    throw new PermanentError("value_unfit", "Only the former value of the same login can be set again.");
+  return { place, password: await passwordOption(restore.value, place) };
+}
+
+function setFormer(role: Role, scope: Scope, request: EffectRequest, to: { place: Place; password: string }): string {
+  const mark = marking(role, scope, { version: to.place.version, state: "live", claim: request.claim });
+  return `ALTER ROLE ${ident(role.name)} LOGIN ${to.password}; ${mark}`;
+}
+
+function ending(role: Role, place: Place, scope: Scope, request: EffectRequest): string {
+  const mark = marking(role, scope, { ...named(role, place, scope, request), state: "ended" });
+  return `ALTER ROLE ${ident(role.name)} NOLOGIN PASSWORD NULL; ${mark}`;
+}
+
+/** The mark's own key stays: it names the version. One that we did not make gets the key of the call. */
+function named(role: Role, place: Place, scope: Scope, { operationKey, claim }: EffectRequest) {
+  const former = ownMark(role, scope.owner);
+  return {
+    version: place.version,
+    claim,
+    operationKey: former?.version === place.version ? former.operationKey : operationKey,
+  };
+}
+
+function mustBeThere(role: Role, place: Place, scope: Scope, request: EffectRequest): void {
+  if (standing(role, place, scope, request.claim) !== "there") throw otherVersion(request.handle);
+}
+
+const otherVersion = (handle: string): PermanentError =>
+  new PermanentError("handle_taken", `The login of ${handle} holds another version. Nothing was done.`);
+
+async function assertLogin(work: Work, name: string, canLogin: boolean): Promise<void> {
+  const role = await readRole(work, name);
+  if (role?.canLogin === canLogin) return;
+  throw new OperatorNeededError(
+    "right_missing",
+    `The server did not change whether ${ident(name)} may log in. Look for an extension that forbids it.`,
+  );
+}
+
+function change<T>(
+  scope: Scope,
+  doing: string,
+  place: Place,
+  body: (work: Work, role: Role) => Promise<T>,
+): Promise<T> {
+  return effect(scope, doing, (work) => behindFence(work, place.role, (role) => body(work, role)));
+}
+
+/** For what ends a version: `undefined` when there is no such role, which nobody can log in with either. */
+function changeIfThere<T>(
+  scope: Scope,
+  doing: string,
+  place: Place,
+  body: (work: Work, role: Role) => Promise<T>,
+): Promise<T | undefined> {
+  return effect(scope, doing, async (work) => {
+    if ((await readRole(work, place.role)) === undefined) return undefined;
+    return behindFence(work, place.role, (role) => body(work, role));
+  });
+}

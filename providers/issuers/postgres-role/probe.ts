@@ -1,0 +1,162 @@
+import { randomBytes } from "node:crypto";
+import { PermanentError, RekeyError } from "../../../domain/errors.ts";
+import type { ProbeAnswer, ProbeRequest } from "../../contract/issuer.ts";
+import { Secret } from "../../contract/secret.ts";
+import { revealField, type Value } from "../../contract/value.ts";
+import { identityOf } from "./admin.ts";
+import { readRoles, type Role } from "./catalogue.ts";
+import { isOverlap, principalsOf } from "./config.ts";
+import { placeIn } from "./effects.ts";
+import type { Place } from "./handle.ts";
+import { logIn, LoginFailure, type LoggedIn, type Login } from "./login.ts";
+import { isPair, type Scope } from "./scope.ts";
+import { ownMark } from "./slots.ts";
+
+/** Wrong password, no such role, or a role without a password: only this can mean that a version is ended. */
+export const refusedBySecret = "28P01";
+
+/** One login as it was answered. `code`: a SQLSTATE, a word of `LoginFailure`, or one of the words below. */
+interface Answer {
+  readonly code: "accepted" | "not_challenged" | "other_server" | "in_recovery" | (string & {});
+  readonly challenged: boolean;
+  /** As whom the session works. */
+  readonly works?: string;
+}
+
+interface Round {
+  readonly controls: { readonly control: string; readonly answer: string }[];
+  readonly roles: ReadonlyMap<string, Role>;
+  readonly identity: string;
+}
+
+/**
+ * Logs in by a version's value and says what that proves. Accepted: the server proved that it knows the verifier, and a
+ * random wrong password is refused on the same path. Refused: by 28P01 after the SCRAM challenge, while a live login is
+ * accepted on the same path by the same server, and the catalogue shows why. All else is unknown, and says why.
+ */
+export async function probeVersion(scope: Scope, request: ProbeRequest): Promise<ProbeAnswer> {
+  const place = placeIn(scope, request.handle);
+  const login = loginOf(scope, request.value);
+  if (login.user !== place.role)
+    throw new PermanentError("value_unfit", "The value was made for another login than the handle names.");
+  const controls: Round["controls"] = [];
+  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });
+  // Asked first, so that the order of questions is the same whatever the answer.
+  const identity = await unlessDown(scope.admin.work("reading the server's identity", async ({ server }) => server));
+  if (identity === undefined) return unknown("catalogue_unread");
+  const answer = await tryLogin(scope, login, identity.identity);
+  // After the login: what the catalogue showed before could be from before the change that is asked about.
+  const roles = await unlessDown(
+    scope.admin.work("reading the logins", (work) => readRoles(work, principalsOf(scope.config))),
+  );
+  if (roles === undefined) return unknown("catalogue_unread");
+  const round: Round = { controls, roles, identity: identity.identity };
+  if (answer.code === "accepted") return accepted(scope, answer, place, round);
+  if (answer.code === refusedBySecret && answer.challenged) return refused(scope, request, place, round);
+  return unknown(answer.code === refusedBySecret ? "not_challenged" : answer.code);
+}
+
+async function accepted(scope: Scope, answer: Answer, place: Place, round: Round): Promise<ProbeAnswer> {
+  const { controls } = round;
+  const wrong = await tryLogin(scope, wrongLogin(scope, place, round.roles), round.identity);
+  const isRefused = wrong.code === refusedBySecret && wrong.challenged;
+  controls.push({ control: "a random wrong password", answer: wrong.code });
+  if (!isRefused) return { verdict: "unknown", code: "wrong_password_not_refused", controls };
+  if (isOverlap(scope.config)) {
+    controls.push({
+      control: "the session works as the owner role",
+      answer: String(answer.works === scope.config.owner),
+    });
+    if (answer.works !== scope.config.owner) return { verdict: "unknown", code: "not_as_owner", controls };
+  }
+  if (isUnverified(scope)) controls.push({ control: "transport", answer: "unverified" });
+  return { verdict: "accepted", code: "accepted", controls };
+}
+
+async function refused(scope: Scope, request: ProbeRequest, place: Place, round: Round): Promise<ProbeAnswer> {
+  const { controls } = round;
+  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });
+  const isLive = request.control !== undefined;
+  const login = request.control === undefined ? ownLogin(scope) : loginOf(scope, request.control);
+  const control = await tryLogin(scope, login, round.identity);
+  controls.push({ control: isLive ? "the newest live version" : "the connection's own login", answer: control.code });
+  if (control.code !== "accepted") return unknown("control_not_accepted");
+  const catalogue = catalogueSays(scope, place, round.roles.get(place.role));
+  controls.push({ control: "the catalogue", answer: catalogue });
+  if (catalogue === "live" || catalogue === "unmarked" || catalogue === "missing")
+    return unknown(`catalogue_${catalogue}`);
+  // Whoever sits between can refuse in the server's name; accepting needs the verifier.
+  if (isUnverified(scope)) return unknown("transport_unverified");
+  return { verdict: "refused", code: refusedBySecret, controls };
+}
+
+type CatalogueWord = "ended" | "replaced" | "live" | "unmarked" | "missing";
+
+/** Whether what the role is shows, in our own words, that this version cannot log in any more. */
+function catalogueSays(scope: Scope, place: Place, role: Role | undefined): CatalogueWord {
+  if (role === undefined) return "missing";
+  const mark = ownMark(role, scope.owner);
+  if (mark === undefined) return "unmarked";
+  if (mark.version === place.version) return mark.state === "ended" && !role.canLogin ? "ended" : "live";
+  // The abandoned candidate of a single slot was replaced by the former version.
+  return mark.version > place.version || !isPair(scope) ? "replaced" : "live";
+}
+
+/** A random password for a login that nobody uses, where there is one: a lock-out must not hit one in use. */
+function wrongLogin(scope: Scope, place: Place, roles: ReadonlyMap<string, Role>): Login {
+  const idle = principalsOf(scope.config).find((name) => roles.get(name)?.canLogin === false);
+  const password = new Secret(randomBytes(32).toString("base64url"));
+  return { user: idle ?? place.role, password, database: scope.config.database };
+}
+
+const ownLogin = ({ connection, adminPassword, config }: Scope): Login => ({
+  user: connection.user,
+  password: adminPassword,
+  database: config.database,
+});
+
+function loginOf({ config }: Scope, value: Value): Login {
+  const user = revealField(value, "username");
+  const password = value["password"];
+  if (!principalsOf(config).includes(user) || !(password instanceof Secret))
+    throw new PermanentError("value_unfit", "The value's user name is none of this credential's logins.");
+  return { user, password, database: config.database };
+}
+
+const isUnverified = ({ connection }: Scope): boolean => connection.tls?.unverified === true;
+
+async function tryLogin({ connection, signal }: Scope, login: Login, identity: string): Promise<Answer> {
+  let session: LoggedIn;
+  try {
+    session = await logIn(connection, login, signal);
+  } catch (error) {
+    if (!(error instanceof LoginFailure)) throw error;
+    return { code: error.code, challenged: error.challenged };
+  }
+  const { challenged } = session;
+  try {
+    // Whoever lets us in without a challenge lets anybody in.
+    if (!challenged) return { code: "not_challenged", challenged };
+    const { rows } = await session.client.query<{ works: string; id: string; recovery: boolean }>(
+      `SELECT current_user::text AS works, system_identifier::text AS id, pg_is_in_recovery() AS recovery
+       FROM pg_control_system()`,
+    );
+    const [row] = rows;
+    if (row === undefined || identityOf(row.id, connection) !== identity) return { code: "other_server", challenged };
+    return row.recovery ? { code: "in_recovery", challenged } : { code: "accepted", challenged, works: row.works };
+  } catch {
+    return { code: "identity_unread", challenged };
+  } finally {
+    await session.close();
+  }
+}
+
+/** Undefined where the admin login finds nobody or too many there; what a person has to mend is thrown. */
+async function unlessDown<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof RekeyError && error.code === "issuer_unreachable") return undefined;
+    throw error;
+  }
+}

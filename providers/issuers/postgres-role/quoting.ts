@@ -1,0 +1,27 @@
+import pg from "pg";
+import { PermanentError } from "../../../domain/errors.ts";
+
+// Utility statements (ALTER ROLE, GRANT, COMMENT) take no parameters, so that names and texts stand in them quoted.
+
+/** A name as an SQL identifier. */
+export function ident(name: string): string {
+  assertQuotable(name);
+  return pg.escapeIdentifier(name);
+}
+
+/** A text as an SQL literal, whatever `standard_conforming_strings` says. */
+export function literal(text: string): string {
+  assertQuotable(text);
+  return pg.escapeLiteral(text);
+}
+
+/** A setting's name: an extension's has two parts, `extension.setting`. */
+export function settingName(name: string): string {
+  return name.split(".").map(ident).join(".");
+}
+
+function assertQuotable(text: string): void {
+  // The protocol ends a statement at NUL, so that what follows would be lost without a word.
+  if (text.includes("\0") || !text.isWellFormed())
+    throw new PermanentError("value_unfit", "A name or text holds a character that PostgreSQL cannot store.");
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { OperatorNeededError } from "../../../domain/errors.ts";
+import type { EffectRequest, EndedSessions, SeenSession, Usage } from "../../contract/issuer.ts";
+import type { Work } from "./admin.ts";
+import { readRoles, type Role } from "./catalogue.ts";
+import { outdating, placeIn, standing } from "./effects.ts";
+import { behindFence } from "./fence.ts";
+import type { Place } from "./handle.ts";
+import { isOwnBackend } from "./own-backends.ts";
+import { ident } from "./quoting.ts";
+import { effect } from "./rights.ts";
+import { isPair, type Scope } from "./scope.ts";
+import { ownMark } from "./slots.ts";
+
+interface SessionRow extends Readonly<Record<string, unknown>> {
+  readonly pid: number;
+  readonly role: string;
+  readonly database: string | null;
+  readonly address: string | null;
+  readonly application: string | null;
+  /** Milliseconds since 1970, rounded down; null where the right to see it is missing. */
+  readonly started: number | null;
+  readonly isBefore: boolean | null;
+}
+
+/**
+ * Sessions of these roles, ours left out. `usesysid` is the login, whatever role the session works as. Replication is a
+ * session too. https://www.postgresql.org/docs/18/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+ */
+async function readSessions(work: Work, scope: Scope, roles: readonly string[], before?: string) {
+  const rows = await work.ask<SessionRow>(
+    `SELECT pid, usename::text AS role, datname::text AS database, coalesce(host(client_addr), 'local') AS address,
+       application_name AS application, floor(extract(epoch FROM backend_start) * 1000)::float8 AS started,
+       backend_start < $2::timestamptz AS "isBefore"
+     FROM pg_stat_activity
+     WHERE usename = ANY($1::text[])
+       AND (backend_type IS NULL OR backend_type IN ('client backend', 'walsender'))`,
+    [[...roles], before ?? "infinity"],
+  );
+  if (rows.some(({ started }) => started === null)) await assertSees(work, scope);
+  // A row without a start is a session that ended while it was read.
+  return rows.filter(({ pid, started }) => started !== null && !isOwnBackend(scope.connection, pid));
+}
+
+/** Without the right, sessions of others show neither address nor start, and could pass for something else. */
+async function assertSees(work: Work, { connection }: Scope): Promise<void> {
+  const [row] = await work.ask<{ sees: boolean }>("SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS sees");
+  if (row?.sees === true) return;
+  throw new OperatorNeededError(
+    "right_missing",
+    `The connection cannot see the sessions of other logins. Run: GRANT pg_monitor TO ${ident(connection.user)};`,
+  );
+}
+
+/** Who is logged in by which version, now. */
+export async function readUsage(scope: Scope, handles: readonly string[]): Promise<Usage> {
+  const places = handles.map((handle) => ({ handle, place: placeIn(scope, handle) }));
+  const names = [...new Set(places.map(({ place }) => place.role))];
+  return scope.admin.work("reading the sessions", async (work) => {
+    await assertSees(work, scope);
+    const roles = await readRoles(work, names);
+    const rows = await readSessions(work, scope, names);
+    const [clock] = await work.ask<{ ms: number }>(
+      "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms",
+    );
+    const sessions = places.map(({ handle, place }) => [
+      handle,
+      rows.filter((row) => row.role === place.role && isOn(row, place, roles.get(place.role), scope)).map(asSeen),
+    ]);
+    return { at: new Date(clock?.ms ?? 0).toISOString(), sessions: Object.fromEntries(sessions) as Usage["sessions"] };
+  });
+}
+
+/** In a pair, a login that holds a later version now was a former one's only for sessions begun before. */
+function isOn({ started }: SessionRow, place: Place, role: Role | undefined, scope: Scope): boolean {
+  const mark = role === undefined ? undefined : ownMark(role, scope.owner);
+  if (!isPair(scope) || mark === undefined || mark.version <= place.version) return true;
+  return (started ?? 0) < Date.parse(mark.at);
+}
+
+const asSeen = (row: SessionRow): SeenSession => ({
+  principal: row.role,
+  database: row.database ?? "",
+  address: row.address ?? "local",
+  applicationName: row.application ?? "",
+  startedAt: new Date(row.started ?? 0).toISOString(),
+});
+
+/** Before any session. */
+const longAgo = new Date(0).toISOString();
+
+/** How long ended sessions may take to go before they are counted as remaining. */
+const goneWithinMs = 2_000;
+
+/** Ends the sessions of a version, those begun before a time only where one is given, and counts what remains. */
+export async function endSessions(
+  scope: Scope,
+  request: EffectRequest & { readonly before?: string },
+): Promise<EndedSessions> {
+  const place = placeIn(scope, request.handle);
+  return effect(scope, `ending the sessions of ${request.handle}`, async (work) => {
+    const found = await readRoles(work, [place.role]);
+    if (!found.has(place.role)) return { ended: 0, remaining: 0 };
+    const { ended, before } = await behindFence(work, place.role, async (role) => {
+      const until = untilWhen(role, place, scope, request);
+      await work.run(outdating(role, scope, request));
+      return { ended: await terminate(work, scope, place.role, until), before: until };
+    });
+    return { ended, remaining: await remaining(work, scope, place.role, before) };
+  });
+}
+
+/** Sessions that began before this are the version's; undefined: all that the login has. */
+function untilWhen(
+  role: Role,
+  place: Place,
+  scope: Scope,
+  { claim, before }: EffectRequest & { readonly before?: string },
+): string | undefined {
+  const found = standing(role, place, scope, claim);
+  if (found === "there") return before;
+  // Nobody can have logged in by a version that never came into force.
+  if (found === "former") return longAgo;
+  const since = ownMark(role, scope.owner)?.at;
+  return before !== undefined && !isPair(scope) ? before : since;
+}
+
+/** https://www.postgresql.org/docs/18/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL */
+async function terminate(work: Work, scope: Scope, role: string, before: string | undefined): Promise<number> {
+  const rows = (await readSessions(work, scope, [role], before)).filter(({ isBefore }) => isBefore === true);
+  if (rows.length === 0) return 0;
+  const ended = await work.ask<{ ended: boolean }>(
+    "SELECT pg_terminate_backend(pid) AS ended FROM unnest($1::int[]) AS pid",
+    [rows.map(({ pid }) => pid)],
+  );
+  return ended.filter((row) => row.ended).length;
+}
+
+async function remaining(work: Work, scope: Scope, role: string, before: string | undefined): Promise<number> {
+  for (let waitedMs = 0; ; waitedMs += 50) {
+    const rows = (await readSessions(work, scope, [role], before)).filter(({ isBefore }) => isBefore === true);
+    if (rows.length === 0 || waitedMs >= goneWithinMs) return rows.length;
+    await sleep(50, undefined, { signal: scope.signal });
+  }
+}
