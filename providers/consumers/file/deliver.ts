@@ -50,13 +50,6 @@ async function replace(
   return false;
 }
 
-/** After the write: what lies there now is ours, or somebody was faster than this look. */
-async function readBack(target: Target, wanted: Readonly<Record<string, string>>): Promise<string> {
-  const held = heldIn(await target.fs.read(target.config.path), target.config);
-  if (!holdsAll(held, wanted)) drifted("right after it was written");
-  return digestOf(held, target.name, target.digestKey);
-}
-
 function drifted(when: string): never {
   throw new OperatorNeededError(
     "target_drift",
@@ -75,15 +68,25 @@ async function round(
   const place = await placeOf(target);
   const attempt = await takeTurn(place, delivery, fs);
   if (attempt === undefined) return undefined;
-  const base = await fs.read(place.path);
-  const held = heldIn(base, config);
-  const digest = digestOf(held, target.name, target.digestKey);
-  if (holdsAll(held, wanted)) return digest;
-  if (delivery.expected !== undefined && delivery.expected !== digest) drifted("since the last delivery");
-  const isReplaced = await replace(target, place, delivery, attempt, base, changed(base, wanted, config));
-  if (!isReplaced) return undefined;
+  const look = async (): Promise<{ bytes: Buffer | undefined; digest: string; isDone: boolean }> => {
+    const bytes = await fs.read(place.path);
+    const held = heldIn(bytes, config);
+    return { bytes, digest: digestOf(held, target.name, target.digestKey), isDone: holdsAll(held, wanted) };
+  };
+  const before = await look();
+  if (before.isDone) return before.digest;
+  if (delivery.expected !== undefined && delivery.expected !== before.digest) {
+    // Was it one of us? Then the side file, read after the look, names that one.
+    if (!(await hasTurn(place, delivery, attempt, fs))) return undefined;
+    drifted("since the last delivery");
+  }
+  const next = changed(before.bytes, wanted, config);
+  if (!(await replace(target, place, delivery, attempt, before.bytes, next))) return undefined;
   await fs.syncFolder(place.folder);
-  return readBack(target, wanted);
+  const after = await look();
+  if (after.isDone) return after.digest;
+  if (!(await hasTurn(place, delivery, attempt, fs))) return undefined;
+  return drifted("right after it was written");
 }
 
 /** Compare-and-set of our keys. Errors are ours or the file system's. */

@@ -114,7 +114,8 @@ function judge(disk: SimulatedDisk, endings: readonly Ending[], hands: readonly 
   }
   for (const { by, result } of endings) {
     if (result === "done") expect(written).toContain(by.number);
-    if (result instanceof RekeyError) expect(["claim_outdated", "target_drift"]).toContain(result.code);
+    if (result instanceof RekeyError)
+      expect(`${result.name} ${result.code}`).toMatch(/^(PermanentError claim_outdated|TransientError target_drift)$/);
   }
   const newest = Math.max(...endings.map(({ by }) => by.number));
   for (const { by, result } of endings)
