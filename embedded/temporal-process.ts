@@ -55,6 +55,7 @@ export async function stopProcess(pid: number): Promise<void> {
   ] as const) {
     if (!(await isAlive(pid))) return;
     process.kill(pid, signal);
+    process.kill(pid, "SIGCONT"); // one that was halted hears nothing otherwise
     if (await isGoneWithin(pid, limitMs)) return;
   }
   throw new Error(`The Temporal server (pid ${pid}) does not stop.`);

@@ -37,7 +37,7 @@ interface Place {
 }
 
 const startLimitMs = 60_000;
-const adoptLimitMs = 15_000;
+const adoptLimitMs = 5000;
 const attempts = 3;
 
 /**
@@ -105,7 +105,7 @@ async function start(
     const isTooSlow = await isAlive(pid);
     if (isTooSlow) await stopProcess(pid);
     // Somebody else may have taken the port since it was seen free: another one then does.
-    if (attempt < attempts && !isTooSlow) continue;
+    if (attempt < attempts && !isTooSlow && options.port === undefined) continue;
     const what = isTooSlow ? `is not ready after ${startLimitMs / 1000} s` : "did not start";
     throw new Error(`Temporal ${what}. Its log ${place.logFile} ends with:\n${await tailOf(place.logFile)}`);
   }
@@ -139,10 +139,10 @@ function argumentsFor(port: number, uiPort: number | undefined): string[] {
 async function isReadyWithin({ pid, port }: TemporalProcess, limitMs: number): Promise<boolean> {
   const end = performance.now() + limitMs;
   while (performance.now() < end) {
-    const isAnswered = await answersForNamespace(port);
     if (!(await isAlive(pid))) return false;
     // Somebody else's server on this port would answer too, while ours is about to give up.
-    if (isAnswered && (await listensOn(pid, port)) !== false) return true;
+    if ((await listensOn(pid, port)) !== false && (await answersForNamespace(port)) && (await isAlive(pid)))
+      return true;
     await sleep(25);
   }
   return false;

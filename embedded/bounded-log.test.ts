@@ -1,0 +1,46 @@
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { boundLog, tailOf } from "./bounded-log.ts";
+
+let root: string;
+let path: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "rekey-log-"));
+  path = join(root, "server.log");
+});
+
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+test("a log over the limit moves aside, and who has it open goes on at its new beginning", async () => {
+  const writer = await open(path, "a");
+  await writer.write("x".repeat(100));
+  await boundLog(path, 99);
+  await writer.write("next");
+  await writer.close();
+  expect(await readFile(`${path}.1`, "utf8")).toBe("x".repeat(100));
+  expect(await readFile(path, "utf8")).toBe("next");
+});
+
+test("only one old log is kept", async () => {
+  for (const text of ["first", "second"]) {
+    await writeFile(path, text);
+    await boundLog(path, 1);
+  }
+  expect(await readFile(`${path}.1`, "utf8")).toBe("second");
+});
+
+test("a log below the limit and one that is not there stay as they are", async () => {
+  await boundLog(path, 5);
+  await writeFile(path, "12345");
+  await boundLog(path, 5);
+  expect(await readFile(path, "utf8")).toBe("12345");
+});
+
+test("the tail is the end of the log, and nothing when there is none", async () => {
+  expect(await tailOf(path)).toBe("");
+  await writeFile(path, "begin\nend\n");
+  expect(await tailOf(path, 5)).toBe("end");
+});
