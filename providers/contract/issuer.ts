@@ -163,5 +163,9 @@ export interface IssuerDefinition<Connection = unknown, Config = unknown> {
   adminPrincipalOf(connection: Connection): string;
   /** The handle of a version that a person made: the login that the value names. Refuses one that is none of ours. */
   handleOf(config: Config, value: Value, version: number): string;
+  /** The fields of today's value that a person gives when a credential is adopted; the rest follow from them. */
+  readonly adoptedFields: readonly string[];
+  /** The whole value of a version that a person made, from `adoptedFields`. */
+  complete(connection: Connection, config: Config, given: Value): Value;
   open(opening: IssuerOpening<Connection, Config>, context: ProviderContext): Promise<IssuerSession>;
 }

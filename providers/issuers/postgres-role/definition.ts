@@ -10,6 +10,7 @@ import {
   type ConnectionConfig,
   type CredentialConfig,
 } from "./config.ts";
+import { completeValue } from "./new-value.ts";
 import { refusedBySecret } from "./probe.ts";
 import { openSession } from "./session.ts";
 
@@ -39,5 +40,7 @@ export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> 
   principalsOf,
   adminPrincipalOf: ({ user }) => user,
   handleOf,
+  adoptedFields: ["username", "password"],
+  complete: completeValue,
   open: openSession,
 };

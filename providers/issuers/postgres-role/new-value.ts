@@ -1,11 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { Secret } from "../../contract/secret.ts";
-import type { Value } from "../../contract/value.ts";
+import { revealField, type Value } from "../../contract/value.ts";
 import { isSocket, type ConnectionConfig, type CredentialConfig } from "./config.ts";
 
 /** A value for a login: 256 random bits as password, and the address that consumers connect to. */
 export function newValue(connection: ConnectionConfig, config: CredentialConfig, role: string): Value {
-  const password = randomBytes(32).toString("base64url");
+  return valueWith(connection, config, role, randomBytes(32).toString("base64url"));
+}
+
+/** The value that a person made, of which they know the login and its password. */
+export function completeValue(connection: ConnectionConfig, config: CredentialConfig, given: Value): Value {
+  return valueWith(connection, config, revealField(given, "username"), revealField(given, "password"));
+}
+
+function valueWith(connection: ConnectionConfig, config: CredentialConfig, role: string, password: string): Value {
   const host = config.host ?? connection.host;
   const port = String(config.port ?? connection.port);
   return {
