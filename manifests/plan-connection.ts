@@ -29,7 +29,7 @@ export function planConnection(
   const place = placeIds(planning, metadata, issues);
   const definition = definitionOf(planning.catalog.issuers, spec.kind, ["spec", "kind"], issues);
   if (definition === undefined) return { issues: issues.all };
-  const settings = checkFields(document, ["spec", "settings"], spec.settings, definition.connectionSchema);
+  const settings = checkFields(document, ["spec", "config"], spec.config, definition.connectionSchema);
   if (!settings.ok) return { issues: [...issues.all, ...settings.issues] };
 
   const existing = planning.snapshot.connections.get(refKey(metadata));
@@ -94,7 +94,7 @@ function asRow(
 
 const hasSecret = (row: ConnectionRow | undefined) => row !== undefined && row.secretRow !== null;
 
-const specOf = ({ pool, settings }: ConnectionRow) => ({ spec: { pool, settings } });
+const specOf = ({ pool, settings }: ConnectionRow) => ({ spec: { pool, config: settings } });
 
 function refuseMoves(existing: ConnectionRow | undefined, row: ConnectionRow, issues: Issues): void {
   if (existing === undefined) return;
@@ -117,7 +117,7 @@ function refuseManaged({ snapshot }: Planning, row: ConnectionRow, issues: Issue
   );
   if (managed !== undefined)
     issues.add(
-      ["spec", "settings"],
+      ["spec", "config"],
       `logs in as a login that credential ${managed.credential} rotates. A connection needs a login of its own; make one for it.`,
     );
 }
@@ -157,7 +157,7 @@ function secretToGive(
       );
     else if (isVoided)
       issues.add(
-        ["spec", "settings"],
+        ["spec", "config"],
         "change where the connection's secret is sent, so the stored one is not used any more. Give it again: add secretFrom.",
       );
     return undefined;

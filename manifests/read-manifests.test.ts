@@ -55,7 +55,7 @@ describe("every mistake is said with file, line, field and what to write instead
     ["a wait that never looks", credential.replace("grace: 2s", "lookEvery: 0s"), "spec.policy.lookEvery: must be longer"],
     ["an unknown strength", credential.replace("observed", "obserfed"), "did you mean observed?"],
     ["a reference with two slashes", consumer.replace("orders", "a/b/c"), "5 spec.credential: must be a name, or team/name."],
-    ["a list where fields belong", connection.replace("{ host: db.internal, user: rekey_admin }", "[a]"), "spec.settings: must be a mapping"],
+    ["a list where fields belong", connection.replace("{ host: db.internal, user: rekey_admin }", "[a]"), "spec.config: must be a mapping"],
     ["a document given twice", `${team}---\n${team}`, "metadata.name: Team shop stands in rekey.yaml line 3 too; keep one."],
     ["an alias", "a: &x 1\nb: *x\n", "uses anchors and aliases; write the values out."],
     ["a tab", "kind: Team\n\tmetadata: {}\n", "is not valid YAML"],

@@ -39,7 +39,7 @@ export const manifestSchemas = {
   Connection: envelope(
     "Connection",
     z.strictObject({ name, team: name, environment: name }),
-    z.strictObject({ kind: z.string(), pool: name.optional(), settings: open, secretFrom: secretFrom.optional() }),
+    z.strictObject({ kind: z.string(), pool: name.optional(), config: open, secretFrom: secretFrom.optional() }),
   ),
   Credential: envelope(
     "Credential",

@@ -239,6 +239,8 @@ CREATE TABLE checks (
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at timestamptz
 );
+CREATE INDEX pending_checks ON checks (at) WHERE state = 'pending';
+CREATE INDEX checks_by_subject ON checks (subject_id) WHERE state = 'pending';
 
 CREATE TABLE tokens (
   id text PRIMARY KEY,

@@ -15,7 +15,7 @@ kind: Connection
 metadata: { name: main, team: shop, environment: prod }
 spec:
   kind: fake-db
-  settings: { host: db.internal, user: rekey_admin }
+  config: { host: db.internal, user: rekey_admin }
   secretFrom: given
 `;
 

@@ -1,0 +1,120 @@
+import { sql, type Kysely } from "kysely";
+import type { Policy } from "../domain/policy.ts";
+import type { StoredEvidence } from "./registry-views.ts";
+import type { Tables } from "./tables.ts";
+
+type Db = Kysely<Tables>;
+
+export interface CredentialSummary {
+  readonly id: string;
+  readonly team: string;
+  readonly environment: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly order: "overlap" | "single-slot";
+  readonly currentVersion: number | null;
+  readonly consumers: number;
+  readonly openRotation: { readonly id: string; readonly phase: string; readonly hold: number | null } | null;
+  readonly lastOutcome: string | null;
+  readonly lastClosedAt: Date | null;
+}
+
+const summaryColumns = sql`c.id, t.name AS team, e.name AS environment, c.name, c.kind, c.rotation_order AS "order",
+  c.current_version AS "currentVersion",
+  (SELECT count(*) FROM consumers n WHERE n.credential_id = c.id AND n.retired_at IS NULL) AS consumers,
+  (SELECT jsonb_build_object('id', r.id, 'phase', r.phase, 'hold',
+      (SELECT h.number FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL))
+    FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation",
+  last.outcome AS "lastOutcome", last.closed_at AS "lastClosedAt"`;
+
+const summaryFrom = sql`credentials c JOIN teams t ON t.id = c.team_id JOIN environments e ON e.id = c.environment_id
+  LEFT JOIN LATERAL (
+    SELECT r.outcome, r.closed_at FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NOT NULL
+    ORDER BY r.created_at DESC LIMIT 1) last ON true`;
+
+export interface CredentialQuery {
+  readonly team?: string | undefined;
+  readonly environment?: string | undefined;
+  /** The id of the last one of the page before. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+export async function listCredentials(db: Db, query: CredentialQuery): Promise<readonly CredentialSummary[]> {
+  const { rows } = await sql<CredentialSummary>`
+    SELECT ${summaryColumns} FROM ${summaryFrom}
+    WHERE c.id > ${query.after ?? ""}
+      AND (${query.team ?? null}::text IS NULL OR t.name = ${query.team ?? null})
+      AND (${query.environment ?? null}::text IS NULL OR e.name = ${query.environment ?? null})
+    ORDER BY c.id LIMIT ${query.limit}`.execute(db);
+  return rows;
+}
+
+/** Ids and `team/name` of all credentials that an id, `team/name` or bare name can mean. More than one: say which. */
+export async function findCredentials(
+  db: Db,
+  reference: string,
+): Promise<readonly { readonly id: string; readonly ref: string }[]> {
+  const [first = "", second] = reference.split("/");
+  const { rows } = await sql<{ id: string; ref: string }>`
+    SELECT c.id, t.name || '/' || c.name AS ref FROM credentials c JOIN teams t ON t.id = c.team_id
+    WHERE c.id = ${reference}
+      OR (c.name = ${second ?? first} AND (${second ?? null}::text IS NULL OR t.name = ${first}))
+    ORDER BY ref LIMIT 10`.execute(db);
+  return rows;
+}
+
+export interface VersionView {
+  readonly number: number;
+  readonly state: string;
+  readonly handle: string | null;
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
+}
+
+export interface ConsumerView {
+  readonly id: string;
+  readonly team: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly target: string;
+  readonly heldVersion: number | null;
+  readonly evidence: StoredEvidence;
+}
+
+export interface CredentialDetail extends CredentialSummary {
+  readonly connection: {
+    readonly id: string;
+    readonly ref: string;
+    readonly hasSecret: boolean;
+    readonly identity: string | null;
+  };
+  readonly principals: readonly string[];
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly policy: Policy;
+  readonly versions: readonly VersionView[];
+  readonly consumerList: readonly ConsumerView[];
+}
+
+export async function readCredential(db: Db, id: string): Promise<CredentialDetail | undefined> {
+  const { rows } = await sql<Omit<CredentialDetail, "versions" | "consumerList">>`
+    SELECT ${summaryColumns}, c.principals, c.config, c.policy,
+      (SELECT jsonb_build_object('id', n.id, 'ref', nt.name || '/' || n.name, 'hasSecret', n.secret_row IS NOT NULL,
+          'identity', n.identity)
+        FROM connections n JOIN teams nt ON nt.id = n.team_id WHERE n.id = c.connection_id) AS connection
+    FROM ${summaryFrom} WHERE c.id = ${id}`.execute(db);
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const versions = await sql<VersionView>`
+    SELECT number, state, handle, created_at AS "createdAt", ended_at AS "endedAt"
+    FROM versions WHERE credential_id = ${id} ORDER BY number DESC LIMIT 50`.execute(db);
+  return { ...row, versions: versions.rows, consumerList: await readConsumerViews(db, id) };
+}
+
+export async function readConsumerViews(db: Db, credentialId: string): Promise<readonly ConsumerView[]> {
+  const { rows } = await sql<ConsumerView>`
+    SELECT n.id, t.name AS team, n.name, n.kind, n.target, n.held_version AS "heldVersion", n.evidence
+    FROM consumers n JOIN teams t ON t.id = n.team_id
+    WHERE n.credential_id = ${credentialId} AND n.retired_at IS NULL ORDER BY n.name, n.id`.execute(db);
+  return rows;
+}
