@@ -197,6 +197,8 @@ export function referenceIssuer(
         throw new PermanentError("principal_missing", "The value names a login that is not one of this credential.");
       return slotHandle(name, version);
     },
+    adoptedFields: Object.keys(minted ? mintFields : slotFields),
+    complete: (_connection, _config, given) => given,
     async open(opening, context) {
       if (opening.config.slots.includes(server.admin.name))
         throw new PermanentError("principal_is_connection", "The connection's own login cannot be managed.");

@@ -1,0 +1,93 @@
+import { Context } from "@temporalio/activity";
+import type { Order, Step } from "../domain/order.ts";
+import type { StepAnswer } from "../domain/standing.ts";
+import { readOrder, type Carrier } from "../ledger/begin-steps.ts";
+import { adopt } from "./adopt.ts";
+import { close } from "./close.ts";
+import { deliver } from "./deliver.ts";
+import { disable } from "./disable.ts";
+import { drain } from "./drain.ts";
+import { atBoundary } from "./failure-boundary.ts";
+import { guard } from "./guard.ts";
+import { cut, issue, stage } from "./issue.ts";
+import { preflight } from "./preflight.ts";
+import { promote } from "./promote.ts";
+import { prove } from "./prove.ts";
+import { end, revoke } from "./revoke.ts";
+import { runCheck } from "./run-check.ts";
+import type { StepDeps } from "./step-deps.ts";
+import { takeStep, type StepWork } from "./step-frame.ts";
+import { undo } from "./undo.ts";
+
+const works: Record<Step | "undo", StepWork> = {
+  preflight,
+  issue,
+  stage,
+  cut,
+  deliver,
+  adopt,
+  promote,
+  drain,
+  disable,
+  guard,
+  revoke,
+  end,
+  prove,
+  close,
+  undo,
+};
+
+/** What the workflow of a rotation calls. All it gives is the rotation's id. */
+export type RotationSteps = {
+  readonly [S in Step | "undo"]: (rotationId: string) => Promise<StepAnswer>;
+} & {
+  /** Null when there is no such rotation. */
+  readonly readOrder: (rotationId: string) => Promise<Order | null>;
+};
+
+export interface CheckSteps {
+  readonly runCheckStep: (checkId: string) => Promise<StepAnswer>;
+}
+
+const heartbeatMs = 1_000;
+/** A step comes back this much before Temporal gives it up, so that it can still record what happened. */
+const reserveMs = 15_000;
+
+export function createActivities(deps: StepDeps): RotationSteps & CheckSteps {
+  const logged = (error: unknown): void =>
+    deps.log("activity.unexpected", { error: error instanceof Error ? (error.stack ?? error.name) : typeof error });
+  const guarded = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    atBoundary(logged, async () => beating(work));
+  const stepNames = Object.keys(works) as (keyof typeof works)[];
+  const steps = stepNames.map((step) => [
+    step,
+    async (rotationId: string): Promise<StepAnswer> =>
+      guarded(async (signal) => {
+        const call = { rotationIds: [rotationId], carrier: carrierNow(), signal };
+        const answers = await takeStep(deps, step, call, works[step]);
+        return answers.get(rotationId) ?? { now: "over" };
+      }),
+  ]);
+  return {
+    ...(Object.fromEntries(steps) as Record<Step | "undo", (rotationId: string) => Promise<StepAnswer>>),
+    readOrder: async (rotationId) => guarded(async () => (await readOrder(deps.ledger, rotationId)) ?? null),
+    runCheckStep: async (checkId) => guarded(async (signal) => runCheck(deps, checkId, signal)),
+  };
+}
+
+/** Tells Temporal that the step lives, and ends it in time when it is cancelled or too slow. */
+async function beating<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { info, cancellationSignal } = Context.current();
+  const deadline = AbortSignal.timeout(Math.max(info.startToCloseTimeoutMs - reserveMs, 1_000));
+  const timer = setInterval(() => Context.current().heartbeat(), heartbeatMs);
+  try {
+    return await work(AbortSignal.any([cancellationSignal, deadline]));
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function carrierNow(): Carrier {
+  const { workflowExecution } = Context.current().info;
+  return { workflow: workflowExecution?.workflowId ?? "", run: workflowExecution?.runId ?? "" };
+}

@@ -1,0 +1,99 @@
+import { sql, type Kysely } from "kysely";
+import { recordEvents, type Plain } from "./audit.ts";
+import { transact, type Ledger } from "./database.ts";
+import type { ConnectionCase } from "./rotation-cases.ts";
+import type { Tables } from "./tables.ts";
+import { changeVersions, type VersionChange } from "./versions.ts";
+
+/** A look outside that somebody asked for, with what it takes to do it. */
+export interface CheckCase {
+  readonly checkId: string;
+  readonly kind: "adopt";
+  readonly state: "pending" | "done" | "failed";
+  readonly requestedBy: string;
+  readonly instance: string;
+  readonly credentialId: string;
+  readonly credentialName: string;
+  readonly config: unknown;
+  readonly connection: ConnectionCase;
+  /** The version whose value waits in custody to be adopted. */
+  readonly version: { readonly versionId: string; readonly number: number };
+}
+
+/** Undefined when there is no such check, or its credential has nothing to adopt. */
+export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<CheckCase | undefined> {
+  const { rows } = await sql<CheckCase & { readonly connection: { readonly identity: string | null } }>`
+    SELECT k.id AS "checkId", k.kind, k.state, k.requested_by AS "requestedBy", i.id AS instance,
+      c.id AS "credentialId", t.name || '/' || c.name AS "credentialName", c.config,
+      jsonb_build_object('id', n.id, 'name', n.name, 'kind', n.kind, 'settings', n.settings, 'pool', n.pool,
+        'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
+        'revision', n.revision) AS connection,
+      jsonb_build_object('versionId', v.id, 'number', v.number) AS version
+    FROM checks k
+    JOIN credentials c ON c.id = k.subject_id
+    JOIN teams t ON t.id = c.team_id
+    JOIN connections n ON n.id = c.connection_id
+    JOIN versions v ON v.credential_id = c.id AND v.number = 1
+    CROSS JOIN instance i
+    WHERE k.id = ${checkId}`.execute(db);
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  return { ...row, connection: { ...row.connection, identity: row.connection.identity ?? undefined } };
+}
+
+/** What was found, for a person: what it is about and what to do. */
+export interface CheckFinding {
+  readonly [name: string]: Plain | undefined;
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** Closes a check with what it found; one that is closed already stays as it is. */
+export function failCheck(ledger: Ledger, check: CheckCase, findings: readonly CheckFinding[]): Promise<void> {
+  return transact(ledger, async (trx) => finishCheck(trx, check, "failed", findings));
+}
+
+/** Today's value is version 1 from now on, and the connection's server is known. */
+export function adoptVersion(
+  ledger: Ledger,
+  check: CheckCase,
+  adopted: { readonly identity: string; readonly version: VersionChange },
+): Promise<void> {
+  return transact(ledger, async (trx) => {
+    await changeVersions(trx, [{ ...adopted.version, state: "live" }]);
+    await sql`UPDATE connections SET identity = ${adopted.identity} WHERE id = ${check.connection.id}`.execute(trx);
+    await sql`
+      UPDATE credentials SET current_version = ${check.version.number},
+        next_version = greatest(next_version, ${check.version.number + 1})
+      WHERE id = ${check.credentialId} AND current_version IS NULL`.execute(trx);
+    await finishCheck(trx, check, "done", []);
+    await recordEvents(trx, [
+      {
+        credentialId: check.credentialId,
+        actor: check.requestedBy,
+        action: "credential.adopted",
+        details: { version: check.version.number, handle: adopted.version.handle },
+      },
+    ]);
+  });
+}
+
+async function finishCheck(
+  trx: Kysely<Tables>,
+  check: CheckCase,
+  state: "done" | "failed",
+  findings: readonly CheckFinding[],
+): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    UPDATE checks SET state = ${state}, findings = ${JSON.stringify(findings)}::jsonb, finished_at = clock_timestamp()
+    WHERE id = ${check.checkId} AND state = 'pending' RETURNING id`.execute(trx);
+  await recordEvents(
+    trx,
+    rows.map(({ id }) => ({
+      credentialId: check.credentialId,
+      actor: "system:worker",
+      action: `check.${state}`,
+      details: { check: id, kind: check.kind, codes: findings.map(({ code }) => code) },
+    })),
+  );
+}

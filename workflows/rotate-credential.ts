@@ -1,0 +1,59 @@
+import { proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
+import type { RotationSteps } from "../activities/create-activities.ts";
+import type { Order, Step } from "../domain/order.ts";
+import { lookUntil } from "./look-until.ts";
+
+/**
+ * One rotation. Each step asks the ledger whether it is due, acts under a claim, and records what it did; so the story
+ * may begin anew at any point, in any process, and goes on where the ledger says that it is.
+ */
+const story = {
+  overlap: [
+    "preflight", // reach, rights, room, names and targets are looked at; nothing is changed
+    "issue", //     the candidate is made beside the version in use, and accepted by its issuer
+    "deliver", //   each consumer's target holds it
+    "adopt", //     each consumer has shown that it runs on it
+    "promote", //   it is the current version
+    "drain", //     the grace is over, everybody has been asked again
+    "disable", //   the old version is refused and can still be restored
+    "guard", //     the last look on newer evidence: from here there is only forward
+    "revoke", //    the old version is ended, and so are its sessions
+    "prove", //     it was seen refused, under controls
+    "close", //     its value is destroyed
+  ],
+  "single-slot": [
+    "preflight",
+    "stage", //     the new value rests in custody
+    "cut", //       it takes the place of the former one, which can still be set again
+    "deliver",
+    "adopt",
+    "promote",
+    "drain",
+    "end", //       sessions that began before the cut are gone
+    "prove",
+    "close",
+  ],
+  // Comes with emergencies; no rotation is reserved in it yet.
+  "contain-first": [],
+} as const satisfies Record<Order, readonly Step[]>;
+
+const { readOrder, promote } = proxyLocalActivities<RotationSteps>({ startToCloseTimeout: "30 seconds" });
+const steps = proxyActivities<RotationSteps>({
+  taskQueue: "rekey.default",
+  startToCloseTimeout: "5 minutes",
+  heartbeatTimeout: "10 seconds",
+  retry: { initialInterval: "500 milliseconds", maximumInterval: "10 seconds" },
+});
+
+export async function rotateCredential(rotationId: string): Promise<void> {
+  const take = { ...steps, promote };
+  const look = lookUntil(rotationId);
+  const order = await readOrder(rotationId);
+  if (order === null) return;
+  for (const step of story[order]) {
+    const answer = await look(step, async () => take[step](rotationId));
+    if (answer === "undo") await look("undo", async () => steps.undo(rotationId));
+    if (answer === "again") return rotateCredential(rotationId);
+    if (answer !== "done") return;
+  }
+}

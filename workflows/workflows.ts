@@ -1,0 +1,2 @@
+export { rotateCredential } from "./rotate-credential.ts";
+export { runCheck } from "./run-check.ts";
