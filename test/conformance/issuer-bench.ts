@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { Claim } from "../../domain/claim.ts";
-import { RekeyError, type Code } from "../../domain/errors.ts";
 import type { EffectRequest, Issued, IssuerSession } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
 import { revealField, type Value } from "../../providers/contract/value.ts";
-import { notApplicable, type IssuerWorld, type SeenVersion } from "./issuer-world.ts";
+import { notApplicable } from "./applicability.ts";
+import type { IssuerWorld, SeenVersion } from "./issuer-world.ts";
 
 /** An answer of k in a row is an answer; one may be a stale part of the issuer. */
 const inARow = 4;
@@ -58,7 +58,7 @@ export async function issue(session: IssuerSession, intent: Intent, claim = next
 }
 
 export async function makeVersion(session: IssuerSession, version: number, keep: readonly string[]): Promise<Made> {
-  return await issue(session, await intend(session, version, keep));
+  return issue(session, await intend(session, version, keep));
 }
 
 /** Versions 1 and 2, both live. Ends the clause where only one can be. */
@@ -98,18 +98,6 @@ export async function assertUntouched(
   if (names !== undefined) assert.equal(before.length, new Set(names).size, "a version is gone before its time");
   await work();
   assert.deepEqual(await look(), before, "a version that must not be touched is not what it was");
-}
-
-/** Must fail with one of ours; with one of these codes where codes are given. */
-export async function assertFails(work: Promise<unknown>, ...codes: readonly Code[]): Promise<RekeyError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error !== undefined, "it must fail, and it succeeded");
-  assert.ok(error instanceof RekeyError, `it must fail with an error of ours, not ${String(error)}`);
-  if (codes.length > 0) assert.ok(codes.includes(error.code), `${error.code} is none of ${codes.join(", ")}`);
-  return error;
 }
 
 /** The same value with a secret nobody issued. */

@@ -1,3 +1,4 @@
+import { notApplicable, type Lacks } from "./applicability.ts";
 import type { IssuerDefinition, IssuerSession } from "../../providers/contract/issuer.ts";
 import type { ProviderLog } from "../../providers/contract/context.ts";
 import type { Value } from "../../providers/contract/value.ts";
@@ -70,11 +71,6 @@ export interface IssuerAbilities {
   mintNext(text: string): Promise<void>;
 }
 
-/** Says by name, and to the reader, why a world cannot do something. */
-export interface Lacks {
-  readonly lacks: string;
-}
-
 /** A real or fake issuer with one fresh credential, as somebody outside sees and shakes it. */
 export interface IssuerWorld {
   readonly definition: IssuerDefinition;
@@ -93,18 +89,9 @@ export interface IssuerWorld {
   close(): Promise<void>;
 }
 
-/** Thrown where a clause does not apply to a world: the suite skips it by name, with this reason. */
-export class NotApplicable extends Error {
-  override readonly name = "NotApplicable";
-}
-
-export function notApplicable(reason: string): never {
-  throw new NotApplicable(reason);
-}
-
 /** The ability, or the end of the clause with the world's reason. */
 export function ability<Name extends keyof IssuerAbilities>(world: IssuerWorld, name: Name): IssuerAbilities[Name] {
   const found = world.abilities[name];
   if (typeof found === "function") return found as IssuerAbilities[Name];
-  return notApplicable(`${name}: ${(found as Lacks).lacks}`);
+  return notApplicable(`${name}: ${found.lacks}`);
 }

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { RekeyError } from "../../../domain/errors.ts";
 import type { IssuerSession } from "../../../providers/contract/issuer.ts";
 import {
-  assertFails,
   assertLogin,
   assertUntouched,
   effectOn,
@@ -12,7 +10,9 @@ import {
   nextClaim,
   type Made,
 } from "../issuer-bench.ts";
-import { ability, notApplicable, type IssuerWorld } from "../issuer-world.ts";
+import { assertFails, orRefused } from "../failing.ts";
+import { notApplicable } from "../applicability.ts";
+import { ability, type IssuerWorld } from "../issuer-world.ts";
 
 /** How often a caller asks to end sessions before it takes a person's word. */
 const asksToEnd = 10;
@@ -35,10 +35,6 @@ async function makeThird(world: IssuerWorld, session: IssuerSession): Promise<{ 
   await session.revoke(effectOn(first.handle));
   return { first, third: await makeVersion(session, 3, [second.handle]) };
 }
-
-const orRefused = (error: unknown): void => {
-  assert.ok(error instanceof RekeyError, `it must fail with an error of ours, not ${String(error)}`);
-};
 
 export const endClauses = {
   async "7.4 a revoked version is refused and nothing else is"(world: IssuerWorld) {

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { compareClaims } from "../../../domain/claim.ts";
-import { RekeyError } from "../../../domain/errors.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
 import { assertFit } from "../../../providers/contract/value.ts";
 import {
-  assertFails,
   assertLogin,
   assertUntouched,
   authenticatorOf,
@@ -19,7 +17,9 @@ import {
   seen,
   withText,
 } from "../issuer-bench.ts";
-import { ability, notApplicable, type IssuerWorld } from "../issuer-world.ts";
+import { assertFails, orRefused } from "../failing.ts";
+import { notApplicable } from "../applicability.ts";
+import { ability, type IssuerWorld } from "../issuer-world.ts";
 
 const chooses = (world: IssuerWorld): boolean => world.definition.facts.chooser === "rekey";
 function needsChosen(world: IssuerWorld): void {
@@ -94,7 +94,7 @@ export const issueClauses = {
     const session = await world.open();
     const recorded = await makeVersion(session, 1, []);
     const intent = { ...recorded.intent, keep: [recorded.handle] };
-    await assertUntouched(world, async () => issue(session, intent).catch(assertOurs), [recorded.value]);
+    await assertUntouched(world, async () => issue(session, intent).catch(orRefused), [recorded.value]);
     await assertLogin(world, recorded.value, "accepted");
   },
 
@@ -144,7 +144,7 @@ export const issueClauses = {
     const stranger = await make();
     // Twice, because a careless one would take the slot of what it does not know.
     for (const version of [2, 3])
-      await assertUntouched(world, async () => makeVersion(session, version, [first.handle]).catch(assertOurs), [
+      await assertUntouched(world, async () => makeVersion(session, version, [first.handle]).catch(orRefused), [
         first.value,
         stranger,
       ]);
@@ -159,7 +159,7 @@ export const issueClauses = {
     const stranger = await make();
     const listed = await session.list();
     assert.equal(listed.filter(({ state, ours }) => state === "live" && !ours).length, 1, "it is not ours any more");
-    await assertUntouched(world, async () => makeVersion(session, 3, [second.handle]).catch(assertOurs), [
+    await assertUntouched(world, async () => makeVersion(session, 3, [second.handle]).catch(orRefused), [
       second.value,
       stranger,
     ]);
@@ -171,10 +171,10 @@ export const issueClauses = {
     const first = await makeVersion(session, 1, []);
     const theirs = await makeVersion(await world.open({ instance: "another" }), 2, [first.handle]);
     await assertUntouched(world, async () => {
-      await makeVersion(session, 2, [first.handle]).catch(assertOurs);
-      await session.revoke(effectOn(theirs.handle)).catch(assertOurs);
-      await session.abandon(effectOn(theirs.handle, { operationKey: theirs.intent.operationKey })).catch(assertOurs);
-      await session.disable?.(effectOn(theirs.handle)).catch(assertOurs);
+      await makeVersion(session, 2, [first.handle]).catch(orRefused);
+      await session.revoke(effectOn(theirs.handle)).catch(orRefused);
+      await session.abandon(effectOn(theirs.handle, { operationKey: theirs.intent.operationKey })).catch(orRefused);
+      await session.disable?.(effectOn(theirs.handle)).catch(orRefused);
     });
     const listed = await session.list();
     assert.deepEqual(
@@ -278,7 +278,7 @@ export const issueClauses = {
   async "5 a late issue cannot revive what was abandoned"(world: IssuerWorld) {
     const { session: slow, onItsWay, release } = await ability(world, "holdNextEffect")();
     const intent = await intend(slow, 1, []);
-    const late = issue(slow, intent).catch(assertOurs);
+    const late = issue(slow, intent).catch(orRefused);
     await Promise.race([onItsWay, late]);
     const session = await world.open();
     if (chooses(world)) await issue(session, intent);
@@ -329,8 +329,3 @@ export const issueClauses = {
     assert.ok((await seen(world, first.value))?.isLive);
   },
 };
-
-/** A refusal by us is as good as doing nothing; a foreign error is not. */
-function assertOurs(error: unknown): void {
-  assert.ok(error instanceof RekeyError, `it must fail with an error of ours, not ${String(error)}`);
-}

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from "node:util";
 import { RekeyError } from "../../../domain/errors.ts";
 import type { IssuerSession } from "../../../providers/contract/issuer.ts";
 import {
-  assertFails,
   assertUntouched,
   authenticatorOf,
   effectOn,
@@ -14,7 +13,9 @@ import {
   makeVersion,
   wrongValue,
 } from "../issuer-bench.ts";
-import { ability, notApplicable, type IssuerWorld } from "../issuer-world.ts";
+import { assertFails, saidBy } from "../failing.ts";
+import { notApplicable } from "../applicability.ts";
+import { ability, type IssuerWorld } from "../issuer-world.ts";
 
 function using(session: IssuerSession) {
   const { usage } = session;
@@ -173,11 +174,7 @@ export const lookClauses = {
   async "6 no secret is in an error or in the log"(world: IssuerWorld) {
     const said: string[] = [];
     const session = await world.open({ log: (event, fields) => said.push(event, JSON.stringify(fields ?? {})) });
-    const keepError = (error: unknown) => {
-      if (!(error instanceof Error)) return;
-      const own = Object.values(error).map((part) => (typeof part === "string" ? part : ""));
-      said.push(error.message, error.stack ?? "", ...own, String(error.cause));
-    };
+    const keepError = (error: unknown) => void said.push(...saidBy(error));
     const first = await makeVersion(session, 1, []);
     const wrong = wrongValue(world, first.value);
     const keep = isOverlap(world) ? [first.handle] : [];

@@ -12,7 +12,8 @@ import {
   wrongValue,
   type Made,
 } from "../issuer-bench.ts";
-import { ability, notApplicable, type IssuerWorld } from "../issuer-world.ts";
+import { notApplicable } from "../applicability.ts";
+import { ability, type IssuerWorld } from "../issuer-world.ts";
 
 const verdicts = async (session: IssuerSession, request: ProbeRequest) =>
   (await repeated(() => session.probe(request))).map(({ verdict }) => verdict);

@@ -3,6 +3,7 @@ import type { IssuerDefinition, IssuerSession } from "../../../providers/contrac
 import { Secret } from "../../../providers/contract/secret.ts";
 import { revealField, type Value } from "../../../providers/contract/value.ts";
 import type { IssuerWorld, OpenHow } from "../issuer-world.ts";
+import { gate } from "../gate.ts";
 import { referenceIssuer, type ReferenceConfig } from "./issuer.ts";
 import { ReferenceServer } from "./server.ts";
 import { slotHandle } from "./slots.ts";
@@ -70,7 +71,7 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
   const definition: IssuerDefinition<unknown, ReferenceConfig> = twisted(referenceIssuer(server, slots, {}), twist);
   const lacks = (reason: string) => ({ lacks: reason });
   const world: IssuerWorld = {
-    definition: definition as IssuerDefinition,
+    definition,
     connection: {},
     config: { slots },
     open: (how = {}) => open(how),
@@ -166,12 +167,4 @@ function twisted(
   twist: Twist,
 ): IssuerDefinition<unknown, ReferenceConfig> {
   return { ...right, ...twist.definition?.(right) };
-}
-
-function gate(): readonly [Promise<void>, () => void] {
-  let open: () => void = () => undefined;
-  const passed = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return [passed, open];
 }

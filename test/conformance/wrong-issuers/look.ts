@@ -132,7 +132,7 @@ export const wrongAtLooking: readonly WrongIssuer[] = [
         async issue(request) {
           if (broken.has(server)) throw new TransientError("issuer_unreachable", "Nobody answers.");
           if (server.isDown) broken.add(server);
-          return await right.issue(request);
+          return right.issue(request);
         },
       }),
     },

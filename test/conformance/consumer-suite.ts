@@ -1,0 +1,17 @@
+import { deliverClauses } from "./consumer-clauses/deliver.ts";
+import { lookClauses } from "./consumer-clauses/look.ts";
+import type { ConsumerWorld } from "./consumer-world.ts";
+import { describeClauses, type Subject } from "./suite.ts";
+
+/** The contract of DESIGN.md section 7 for consumers, a clause each. The number says where the clause is from. */
+const all = { ...deliverClauses, ...lookClauses };
+
+export type ConsumerClauseName = keyof typeof all;
+
+export const consumerClauses: Readonly<Record<ConsumerClauseName, (world: ConsumerWorld) => Promise<void>>> = all;
+
+export const consumerClauseNames = Object.keys(all) as readonly ConsumerClauseName[];
+
+export function describeConsumer(subject: Subject<ConsumerWorld>): void {
+  describeClauses("the consumer", subject, consumerClauses);
+}
