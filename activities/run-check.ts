@@ -1,7 +1,7 @@
 import { versionRef } from "../custody/refs.ts";
 import { OperatorNeededError, RekeyError, TransientError } from "../domain/errors.ts";
 import type { StepAnswer } from "../domain/standing.ts";
-import { adoptVersion, failCheck, readCheck, type CheckCase } from "../ledger/check-cases.ts";
+import { adoptVersion, failCheck, readCheckCase, type CheckCase } from "../ledger/check-cases.ts";
 import { asUnreachable } from "../ledger/database.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { probeInRow } from "./probe-rounds.ts";
@@ -11,7 +11,7 @@ import { contextFor } from "./step-frame.ts";
 
 /** Looks outside once on somebody's request. What was found, trouble included, is the check's answer. */
 export async function runCheck(deps: StepDeps, checkId: string, signal: AbortSignal): Promise<StepAnswer> {
-  const check = await readCheck(deps.ledger.db, checkId);
+  const check = await readCheckCase(deps.ledger.db, checkId);
   if (check?.state !== "pending") return { now: "over" };
   try {
     await adopt(deps, check, signal);

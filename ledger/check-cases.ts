@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import { recordEvents, type Plain } from "./audit.ts";
+import { recordEvents } from "./audit.ts";
+import { finishCheck, type CheckFinding } from "./checks.ts";
 import { transact, type Ledger } from "./database.ts";
 import type { ConnectionCase } from "./rotation-cases.ts";
 import type { Tables } from "./tables.ts";
@@ -21,7 +22,7 @@ export interface CheckCase {
 }
 
 /** Undefined when there is no such check, or its credential has nothing to adopt. */
-export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<CheckCase | undefined> {
+export async function readCheckCase(db: Kysely<Tables>, checkId: string): Promise<CheckCase | undefined> {
   const { rows } = await sql<CheckCase & { readonly connection: { readonly identity: string | null } }>`
     SELECT k.id AS "checkId", k.kind, k.state, k.requested_by AS "requestedBy", i.id AS instance,
       c.id AS "credentialId", t.name || '/' || c.name AS "credentialName", c.config,
@@ -33,7 +34,7 @@ export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<Ch
     JOIN credentials c ON c.id = k.subject_id
     JOIN teams t ON t.id = c.team_id
     JOIN connections n ON n.id = c.connection_id
-    JOIN versions v ON v.credential_id = c.id AND v.number = 1
+    JOIN versions v ON v.id = k.arguments ->> 'versionId'
     CROSS JOIN instance i
     WHERE k.id = ${checkId}`.execute(db);
   const [row] = rows;
@@ -41,16 +42,11 @@ export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<Ch
   return { ...row, connection: { ...row.connection, identity: row.connection.identity ?? undefined } };
 }
 
-/** What was found, for a person: what it is about and what to do. */
-export interface CheckFinding {
-  readonly [name: string]: Plain | undefined;
-  readonly code: string;
-  readonly detail: string;
-}
-
 /** Closes a check with what it found; one that is closed already stays as it is. */
 export function failCheck(ledger: Ledger, check: CheckCase, findings: readonly CheckFinding[]): Promise<void> {
-  return transact(ledger, async (trx) => finishCheck(trx, check, "failed", findings));
+  return transact(ledger, async (trx) => {
+    await finishCheck(trx, { checkId: check.checkId, ok: false, findings });
+  });
 }
 
 /** Today's value is version 1 from now on, and the connection's server is known. */
@@ -66,7 +62,7 @@ export function adoptVersion(
       UPDATE credentials SET current_version = ${check.version.number},
         next_version = greatest(next_version, ${check.version.number + 1})
       WHERE id = ${check.credentialId} AND current_version IS NULL`.execute(trx);
-    await finishCheck(trx, check, "done", []);
+    await finishCheck(trx, { checkId: check.checkId, ok: true, findings: [] });
     await recordEvents(trx, [
       {
         credentialId: check.credentialId,
@@ -76,24 +72,4 @@ export function adoptVersion(
       },
     ]);
   });
-}
-
-async function finishCheck(
-  trx: Kysely<Tables>,
-  check: CheckCase,
-  state: "done" | "failed",
-  findings: readonly CheckFinding[],
-): Promise<void> {
-  const { rows } = await sql<{ id: string }>`
-    UPDATE checks SET state = ${state}, findings = ${JSON.stringify(findings)}::jsonb, finished_at = clock_timestamp()
-    WHERE id = ${check.checkId} AND state = 'pending' RETURNING id`.execute(trx);
-  await recordEvents(
-    trx,
-    rows.map(({ id }) => ({
-      credentialId: check.credentialId,
-      actor: "system:worker",
-      action: `check.${state}`,
-      details: { check: id, kind: check.kind, codes: findings.map(({ code }) => code) },
-    })),
-  );
 }

@@ -1,0 +1,31 @@
+import { sql, type Kysely } from "kysely";
+import type { Tables } from "./tables.ts";
+
+/** What the dispatcher has to bring to the orchestrator. Ids only. */
+export interface Dispatches {
+  /** Rotations that no workflow carries yet. */
+  readonly starts: readonly string[];
+  /** Open rotations of which no step has read the ledger for too long: their carrier may be gone. */
+  readonly silent: readonly string[];
+  /** Rotations with a command that no step has consumed. */
+  readonly unheard: readonly string[];
+  /** Checks that nobody has run yet. */
+  readonly checks: readonly string[];
+}
+
+/** Reads all of it in one statement, so that asking often costs little. */
+export async function readDispatches(
+  db: Kysely<Tables>,
+  limits: { readonly silentMs: number; readonly atMost: number },
+): Promise<Dispatches> {
+  const { rows } = await sql<Dispatches>`
+    SELECT
+      ARRAY(SELECT rotation_id FROM starts ORDER BY created_at LIMIT ${limits.atMost}) AS starts,
+      ARRAY(
+        SELECT id FROM rotations
+        WHERE outcome IS NULL AND looked_at < clock_timestamp() - ${limits.silentMs} * interval '1 millisecond'
+        ORDER BY looked_at LIMIT ${limits.atMost}) AS silent,
+      ARRAY(SELECT DISTINCT rotation_id FROM commands WHERE state = 'pending' LIMIT ${limits.atMost}) AS unheard,
+      ARRAY(SELECT id FROM checks WHERE state = 'pending' ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
+  return rows[0] ?? { starts: [], silent: [], unheard: [], checks: [] };
+}

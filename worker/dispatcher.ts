@@ -1,0 +1,99 @@
+import { WorkflowNotFoundError, type Client } from "@temporalio/client";
+import type { Ledger } from "../ledger/database.ts";
+import { readDispatches } from "../ledger/carriers.ts";
+
+export interface DispatcherOptions {
+  readonly ledger: Ledger;
+  readonly client: Client;
+  readonly everyMs?: number;
+  /** An open rotation that no step has looked at for so long is started again. Longer than any wait of a workflow. */
+  readonly silentMs?: number;
+  /** What keeps it from working; told once per spell of trouble. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+export interface Dispatcher {
+  /** Brings everything that waits to Temporal, once. */
+  runOnce(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const taskQueue = "rekey";
+const atMost = 200;
+/** A command that was told of is told of again after so long, should the signal have been lost with its workflow. */
+const tellAgainMs = 2_000;
+
+/**
+ * The only one that talks to Temporal about rotations. Any number of them may run, in as many workers: starting what
+ * runs already changes nothing, and a signal carries nothing. Whatever is lost on either side is found here again.
+ */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
+  const { ledger, client, everyMs = 300, silentMs = 90_000, onTrouble } = options;
+  const toldAt = new Map<string, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let isStarted = false;
+  let isTroubled = false;
+
+  const carry = async (type: "rotateCredential" | "runCheck", workflowId: string, id: string): Promise<void> => {
+    await client.workflow.start(type, {
+      taskQueue,
+      workflowId,
+      args: [id],
+      workflowIdReusePolicy: "ALLOW_DUPLICATE",
+      workflowIdConflictPolicy: "USE_EXISTING",
+    });
+  };
+  const rotate = async (id: string): Promise<void> => carry("rotateCredential", `rotate/${id}`, id);
+
+  async function tell(id: string): Promise<void> {
+    const now = performance.now();
+    if (now - (toldAt.get(id) ?? Number.NEGATIVE_INFINITY) < tellAgainMs) return;
+    toldAt.set(id, now);
+    try {
+      await client.workflow.getHandle(`rotate/${id}`).signal("lookAgain");
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      await rotate(id);
+    }
+  }
+
+  async function runOnce(): Promise<void> {
+    const { starts, silent, unheard, checks } = await readDispatches(ledger.db, { silentMs, atMost });
+    for (const id of toldAt.keys()) if (!unheard.includes(id)) toldAt.delete(id);
+    await Promise.all([...new Set([...starts, ...silent])].map(rotate));
+    await Promise.all(unheard.map(tell));
+    await Promise.all(checks.map(async (id) => carry("runCheck", `check/${id}`, id)));
+  }
+
+  function arm(delayMs: number): void {
+    timer = setTimeout(() => {
+      running = runOnce().then(
+        () => {
+          isTroubled = false;
+          if (isStarted) arm(everyMs);
+        },
+        (error: unknown) => {
+          if (!isTroubled) onTrouble(error);
+          isTroubled = true;
+          if (isStarted) arm(everyMs * 4);
+        },
+      );
+    }, delayMs);
+  }
+
+  return {
+    runOnce,
+    start() {
+      if (isStarted) return;
+      isStarted = true;
+      arm(0);
+    },
+    async stop() {
+      isStarted = false;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { Client } from "@temporalio/client";
+import { bundleWorkflowCode, Worker, type WorkerOptions } from "@temporalio/worker";
+import { existsSync } from "node:fs";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { armFailpoint } from "../activities/failpoint.ts";
+import { createActivities } from "../activities/create-activities.ts";
+import { openSigningKeys } from "../custody/signing-key-file.ts";
+import { createLog } from "../custody/scrubbed-log.ts";
+import { createScrubber } from "../custody/scrubber.ts";
+import { OperatorNeededError } from "../domain/errors.ts";
+import { openLedger } from "../ledger/database.ts";
+import { assertSchemaCurrent } from "../ledger/migrate.ts";
+import { createSealer } from "../ledger/sealer.ts";
+import type { Settings } from "../settings.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { openStepDeps } from "./step-deps.ts";
+import { connectTemporal } from "./temporal-connection.ts";
+
+export interface RunningWorker {
+  /** Ends when the worker has stopped, by `stop` or by trouble that it cannot mend. */
+  readonly ended: Promise<void>;
+  /** Lets the steps at work finish, then stops. */
+  stop(): void;
+}
+
+/** In a built package the workflows are a bundle; from the sources they are bundled when the worker starts. */
+const bundleFile = fileURLToPath(new URL("../workflows.bundle.js", import.meta.url));
+const beside = (name: string): string =>
+  fileURLToPath(new URL(`../workflows/${name}${extname(import.meta.url)}`, import.meta.url));
+const workflowsPath = beside("workflows");
+const payloadConverterPath = beside("payload-guard");
+
+/** How long another worker waits for this one's answer before it takes over a workflow's next turn. */
+const stickyMs = 2_000;
+
+/** Runs a worker: carries rotations and checks, acts outside, dispatches what the ledger holds, seals its audit trail. */
+export async function startWorker(settings: Settings): Promise<RunningWorker> {
+  const { databaseUrl } = settings;
+  const { address, namespace } = settings.temporal;
+  if (databaseUrl === undefined || address === undefined)
+    throw new OperatorNeededError(
+      "setting_invalid",
+      "A worker needs DATABASE_URL_FILE and TEMPORAL_ADDRESS. `rekey up` starts everything on one machine.",
+    );
+  armFailpoint(settings.failpoint);
+  const scrubber = createScrubber((hits) => log.error("log.scrubbed", { hits }));
+  const log = createLog({ level: settings.logLevel, scrubber });
+  await assertSchemaCurrent(databaseUrl);
+  const ledger = openLedger(databaseUrl, { applicationName: "rekey worker", connections: 20 });
+  const activities = createActivities(await openStepDeps(settings, ledger, scrubber, log));
+  const connection = await connectTemporal(settings.temporal, address);
+  const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath } });
+  const common = { connection, namespace, dataConverter: { payloadConverterPath }, shutdownGraceTime: "10 seconds" };
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: "rekey",
+      workflowBundle: await workflowBundle(),
+      activities,
+      stickyQueueScheduleToStartTimeout: stickyMs,
+    }),
+    Worker.create({ ...common, taskQueue: "rekey.default", activities, maxConcurrentActivityTaskExecutions: 50 }),
+  ]);
+  const trouble = (event: string) => (error: unknown) =>
+    log.error(event, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error });
+  const dispatcher = createDispatcher({ ledger, client, onTrouble: trouble("dispatcher.troubled") });
+  const { signing } = await openSigningKeys(settings.keyFiles.audit, { create: false });
+  const sealer = createSealer({ ledger, signingKey: signing, onError: trouble("sealer.troubled") });
+  dispatcher.start();
+  sealer.start();
+  log("worker.ready", { pid: process.pid, address });
+  const ended = Promise.all(workers.map(async (worker) => worker.run())).then(async () => {
+    await dispatcher.stop();
+    await sealer.stop();
+    await connection.close();
+    await ledger.close();
+  });
+  return {
+    ended,
+    stop() {
+      for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+    },
+  };
+}
+
+async function workflowBundle(): Promise<NonNullable<WorkerOptions["workflowBundle"]>> {
+  if (existsSync(bundleFile)) return { codePath: bundleFile };
+  return bundleWorkflowCode({ workflowsPath, payloadConverterPath, logger: quiet });
+}
+
+const nothing = (): void => undefined;
+const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -1,0 +1,42 @@
+import { createHmac } from "node:crypto";
+import type { StepDeps } from "../activities/step-deps.ts";
+import type { Custody } from "../custody/custody.ts";
+import { createEmbeddedCustody } from "../custody/embedded.ts";
+import { createFingerprints } from "../custody/fingerprint.ts";
+import { openKeyFile } from "../custody/key-file.ts";
+import type { Log } from "../custody/scrubbed-log.ts";
+import type { Scrubber } from "../custody/scrubber.ts";
+import { createCustodyRows } from "../ledger/custody-rows.ts";
+import type { Ledger } from "../ledger/database.ts";
+import { catalog } from "../providers/catalog.ts";
+import { createEgress } from "../providers/contract/egress-client.ts";
+import type { Settings } from "../settings.ts";
+
+/** Everything that the steps of this worker need, from its settings. */
+export async function openStepDeps(
+  settings: Settings,
+  ledger: Ledger,
+  scrubber: Scrubber,
+  log: Log,
+): Promise<StepDeps> {
+  // Only the process that takes values in may make a key file: a worker without it must not invent one.
+  const custodyKeys = await openKeyFile(settings.keyFiles.custody, { create: false });
+  const fingerprintKeys = await openKeyFile(settings.keyFiles.fingerprint, { create: false });
+  const custody: Custody = createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys });
+  const { newest } = fingerprintKeys;
+  return {
+    ledger,
+    custody,
+    fingerprints: createFingerprints(fingerprintKeys),
+    scrubber,
+    catalog,
+    egress: createEgress({
+      allowedLocalPorts: [...settings.egressLocalPorts],
+      ownPorts: [settings.port],
+      log,
+    }),
+    allowed: { roots: settings.fileRoots, reloads: settings.reloads },
+    digestKey: createHmac("sha256", newest.key).update("rekey/observation/v1").digest(),
+    log: log.warn,
+  };
+}
