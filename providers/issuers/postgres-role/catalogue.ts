@@ -20,8 +20,10 @@ export interface Role {
   readonly bypassesRowSecurity: boolean;
   /** -1: none. */
   readonly connectionLimit: number;
-  /** Server's clock, ISO 8601; undefined: for ever. */
-  readonly validUntil: string | undefined;
+  /** The password has a last day. */
+  readonly expires: boolean;
+  /** The last day is past, or within a day. */
+  readonly expiresSoon: boolean;
   readonly comment: Comment;
   readonly settings: readonly RoleSettings[];
 }
@@ -36,7 +38,8 @@ interface RoleRow extends Readonly<Record<string, unknown>> {
   readonly replicates: boolean;
   readonly bypasses: boolean;
   readonly connection_limit: number;
-  readonly valid_until: string | null;
+  readonly expires: boolean;
+  readonly expires_soon: boolean;
   readonly comment: string | null;
   readonly settings: readonly { readonly database: string | null; readonly entries: readonly string[] }[] | null;
 }
@@ -47,8 +50,8 @@ export async function readRoles(work: Work, names: readonly string[]): Promise<R
     `SELECT r.rolname::text AS name, r.rolcanlogin AS can_login, r.rolsuper AS superuser, r.rolinherit AS inherits,
        r.rolcreaterole AS creates_roles, r.rolcreatedb AS creates_databases, r.rolreplication AS replicates,
        r.rolbypassrls AS bypasses, r.rolconnlimit AS connection_limit,
-       CASE WHEN isfinite(r.rolvaliduntil) THEN to_char(r.rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END
-         AS valid_until,
+       coalesce(isfinite(r.rolvaliduntil), false) AS expires,
+       coalesce(r.rolvaliduntil < now() + interval '1 day', false) AS expires_soon,
        shobj_description(r.oid, 'pg_authid') AS comment,
        (SELECT json_agg(json_build_object('database', d.datname, 'entries', s.setconfig) ORDER BY d.datname NULLS FIRST)
           FROM pg_db_role_setting s LEFT JOIN pg_database d ON d.oid = s.setdatabase
@@ -73,7 +76,8 @@ const asRole = (row: RoleRow): Role => ({
   replicates: row.replicates,
   bypassesRowSecurity: row.bypasses,
   connectionLimit: row.connection_limit,
-  validUntil: row.valid_until ?? undefined,
+  expires: row.expires,
+  expiresSoon: row.expires_soon,
   comment: readComment(row.comment),
   settings: (row.settings ?? []).map(({ database, entries }) => ({ database: database ?? undefined, entries })),
 });

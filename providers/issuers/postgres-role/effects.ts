@@ -1,6 +1,5 @@
 import type { Claim } from "../../../domain/claim.ts";
 import { PermanentError } from "../../../domain/errors.ts";
-import type { EffectRequest } from "../../contract/issuer.ts";
 import { Secret } from "../../contract/secret.ts";
 import { assertFit, type Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
@@ -62,12 +61,6 @@ export function marking(role: Role, scope: Scope, part: Partial<Mark> & Pick<Mar
   return `COMMENT ON ROLE ${ident(role.name)} IS ${literal(writeComment(role.comment, mark))};`;
 }
 
-/** Outdates what is still on its way to a role, and changes nothing else. */
-export function outdating(role: Role, scope: Scope, { claim }: EffectRequest): string {
-  const mark = ownMark(role, scope.owner);
-  return marking(role, scope, { version: mark?.version ?? 0, state: mark?.state ?? "live", claim });
-}
-
 /** The option of ALTER ROLE that sets a value's password, by a verifier that we computed. */
 export async function passwordOption(value: Value, place: Place): Promise<string> {
   assertFit(value, fields);
@@ -84,6 +77,3 @@ export async function clockAfter(work: Work): Promise<string> {
   );
   return new Date(row?.ms ?? 0).toISOString();
 }
-
-export const neverAgain = (handle: string): PermanentError =>
-  new PermanentError("handle_taken", `The version ${handle} was ended and is never made again. Start a new rotation.`);

@@ -3,7 +3,7 @@ import type { EffectRequest } from "../../contract/issuer.ts";
 import type { Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
 import { readRole, type Role } from "./catalogue.ts";
-import { marking, neverAgain, outdating, passwordOption, placeIn, standing } from "./effects.ts";
+import { marking, passwordOption, placeIn, standing } from "./effects.ts";
 import { behindFence } from "./fence.ts";
 import type { Place } from "./handle.ts";
 import { assertTurn } from "./mark.ts";
@@ -31,7 +31,8 @@ export async function enableVersion(scope: Scope, request: EffectRequest & { rea
   const password = await passwordOption(request.value, place);
   await change(scope, `enabling ${request.handle}`, place, async (work, role) => {
     mustBeThere(role, place, scope, request);
-    if (ownMark(role, scope.owner)?.state === "ended") throw neverAgain(request.handle);
+    if (ownMark(role, scope.owner)?.state === "ended")
+      throw new PermanentError("handle_taken", `${request.handle} was ended, which nothing takes back.`);
     const mark = marking(role, scope, { ...named(role, place, scope, request), state: "live" });
     await work.run(`ALTER ROLE ${ident(role.name)} LOGIN ${password}; ${mark}`);
     await assertLogin(work, role.name, true);
@@ -43,15 +44,12 @@ export async function revokeVersion(scope: Scope, request: EffectRequest): Promi
   const place = placeIn(scope, request.handle);
   const isThere = await changeIfThere(scope, `revoking ${request.handle}`, place, async (work, role) => {
     const found = standing(role, place, scope, request.claim);
-    if (found === "there") {
-      await work.run(ending(role, place, scope, request));
-      await assertLogin(work, role.name, false);
-      return true;
-    }
     // In a single slot the newer value took the place of this one: it is ended already.
-    if (found === "later" && !isPair(scope)) await work.run(outdating(role, scope, request));
-    else throw otherVersion(request.handle);
-    return false;
+    if (found === "later" && !isPair(scope)) return false;
+    if (found !== "there") throw otherVersion(request.handle);
+    await work.run(ending(role, place, scope, request));
+    await assertLogin(work, role.name, false);
+    return true;
   });
   if (isThere === true) await endSessions(scope, request);
 }
@@ -64,7 +62,7 @@ export async function abandonVersion(scope: Scope, request: Abandoning): Promise
   const restored = request.restore === undefined ? undefined : await restoring(scope, place, request.restore);
   const isEnded = await changeIfThere(scope, `abandoning ${request.handle}`, place, async (work, role) => {
     const mark = ownMark(role, scope.owner);
-    // The slot was never ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
+    // The slot is not ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
     if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return false;
     if (mark !== undefined) assertTurn(mark, request.claim);
     if (mark?.version === place.version) {
@@ -73,19 +71,28 @@ export async function abandonVersion(scope: Scope, request: Abandoning): Promise
       );
       return restored === undefined;
     }
-    const isEmpty = !role.canLogin && (mark === undefined || mark.version < place.version) && isPair(scope);
-    await work.run(
-      isEmpty
-        ? ending(role, place, scope, request)
-        : marking(role, scope, {
-            version: mark?.version ?? restored?.place.version ?? 0,
-            state: mark?.state ?? "live",
-            claim: request.claim,
-          }),
-    );
+    if (mark === undefined || mark.version < place.version) await outdate(work, role, place, scope, request, restored);
     return false;
   });
   if (isEnded === true && isPair(scope)) await endSessions(scope, request);
+}
+
+/** The candidate never came into force. A call that would set it may still be on its way: it must not land. */
+async function outdate(
+  work: Work,
+  role: Role,
+  place: Place,
+  scope: Scope,
+  request: EffectRequest,
+  restored: { readonly place: Place } | undefined,
+): Promise<void> {
+  if (isPair(scope)) {
+    if (!role.canLogin) await work.run(ending(role, place, scope, request));
+    return;
+  }
+  const mark = ownMark(role, scope.owner);
+  const version = mark?.version ?? restored?.place.version ?? 0;
+  await work.run(marking(role, scope, { version, state: mark?.state ?? "live", claim: request.claim }));
 }
 
 async function restoring(scope: Scope, candidate: Place, restore: { readonly handle: string; readonly value: Value }) {

@@ -4,10 +4,10 @@ import type { Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
 import { readRole, readRoles, type Role } from "./catalogue.ts";
 import { isOverlap, slotsOf, type OverlapConfig } from "./config.ts";
-import { clockAfter, marking, neverAgain, passwordOption, placeIn } from "./effects.ts";
+import { clockAfter, marking, passwordOption, placeIn } from "./effects.ts";
 import { behindFence } from "./fence.ts";
 import { handleFor, placeOf, type Place } from "./handle.ts";
-import { assertTurn } from "./mark.ts";
+import { assertTurn, type Mark } from "./mark.ts";
 import { newValue } from "./new-value.ts";
 import { attributeChanges, pairStatements } from "./pair.ts";
 import { ident } from "./quoting.ts";
@@ -62,12 +62,21 @@ function mayIssue(role: Role, place: Place, scope: Scope, request: IssueRequest)
   if (mark !== undefined) assertTurn(mark, request.claim);
   if (isRepeat(mark, place.version, request.operationKey) && role.canLogin)
     return request.keep.includes(request.handle) ? "already" : "now";
-  if (mark !== undefined && mark.version >= place.version) throw neverAgain(request.handle);
+  if (mark !== undefined) assertNext(mark, place, request);
   const found = isOverlap(config)
     ? occupied(place.role, role, owner, request.keep)
     : replaceable(role, scope, place, request);
   if (found === undefined) return "now";
   throw new OperatorNeededError("no_free_slot", `${found.why}. ${found.mend ?? ""}`.trim());
+}
+
+/** The version comes after the one in the slot, or is the same again after it was abandoned. */
+function assertNext(mark: Mark, { version }: Place, { handle, operationKey }: IssueRequest): void {
+  if (mark.version < version) return;
+  if (mark.version > version)
+    throw new PermanentError("claim_outdated", `The login of ${handle} held a later version. Nothing was done.`);
+  if (mark.operationKey !== operationKey || mark.state !== "ended")
+    throw new PermanentError("handle_taken", `Another operation holds ${handle}. Start a new rotation.`);
 }
 
 /** A single slot is never free: what lives in it is replaced, if it is ours or was adopted as it is. */
@@ -101,7 +110,7 @@ async function issuing(
   const options = attributeChanges(model, role).concat(
     model.connectionLimit === role.connectionLimit ? [] : [`CONNECTION LIMIT ${model.connectionLimit}`],
     // Our versions end by rotation; a date left on the login would end this one unseen.
-    role.validUntil === undefined ? [] : ["VALID UNTIL 'infinity'"],
+    role.expires ? ["VALID UNTIL 'infinity'"] : [],
   );
   return [
     ...(await pairStatements(work, role, model, config.owner)),

@@ -5,7 +5,7 @@ import pg from "pg";
 import type { Secret } from "../../contract/secret.ts";
 import { isLoopback, isSocket, type ConnectionConfig } from "./config.ts";
 import { guardAuthentication } from "./guarded-authentication.ts";
-import { enterOwnBackend } from "./own-backends.ts";
+import { enterOwnBackend, whileArriving } from "./own-backends.ts";
 
 export interface Login {
   readonly user: string;
@@ -82,7 +82,7 @@ export async function logIn(connection: ConnectionConfig, login: Login, signal: 
   const abort = (): void => void stream.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    await client.connect();
+    await whileArriving(connection, client.connect());
     if (auth.challenged && !auth.proven) throw new LoginFailure("server_unproven", true);
     return {
       client,

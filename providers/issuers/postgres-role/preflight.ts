@@ -1,7 +1,123 @@
 import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
+import type { Work } from "./admin.ts";
+import { readRoles, type Role } from "./catalogue.ts";
+import { isOverlap, principalsOf, slotsOf } from "./config.ts";
+import { placeOf } from "./handle.ts";
+import { withoutMark } from "./mark.ts";
+import { membership, grantsSayMore } from "./pair.ts";
+import { pairFindings } from "./pair-findings.ts";
+import { ident, literal } from "./quoting.ts";
+import { lostRights } from "./lost-rights.ts";
 import { missingRights } from "./rights.ts";
 import type { Scope } from "./scope.ts";
+import { isForeign, occupied, ownMark } from "./slots.ts";
 
-export async function preflight(scope: Scope, _request: PreflightRequest): Promise<readonly Finding[]> {
-  return scope.admin.work("checking before the rotation", (work) => missingRights(work, scope));
+/** All that would stop a rotation, each with the SQL that mends it. Reads only. */
+export async function preflight(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
+  const { config, connection } = scope;
+  const principals = principalsOf(config);
+  if (principals.includes(connection.user))
+    return [
+      {
+        code: "principal_is_connection",
+        detail: `The connection logs in as ${ident(connection.user)}, which is one of the credential's own logins. Give it a login of its own.`,
+      },
+    ];
+  return scope.admin.work("checking before the rotation", async (work) => {
+    const roles = await readRoles(work, principals);
+    const missing = principals.filter((name) => !roles.has(name));
+    const found = [
+      ...missing.map((name) => missingRole(name, scope, work.server.version)),
+      ...(await missingRights(work, scope)),
+      ...[...roles.values()].filter((role) => isForeign(role, scope.owner)).map(foreignMark),
+      ...live.flatMap((handle) => liveFindings(handle, roles, scope)),
+    ];
+    // The rest would speak of roles that are not there.
+    if (missing.length > 0) return found;
+    return [
+      ...found,
+      ...(await slotFindings(work, scope, roles, live)),
+      ...(isOverlap(config) ? await pairFindings(work, scope, config, roles, live) : []),
+      ...(await lostRights(work, scope)),
+    ];
+  });
+}
+
+function missingRole(name: string, { config, connection }: Scope, version: number): Finding {
+  const isLogin = !isOverlap(config);
+  const role = ident(name);
+  const admin =
+    version < grantsSayMore
+      ? []
+      : [`GRANT ${role} TO ${ident(connection.user)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;`];
+  const member = isOverlap(config) && name !== config.owner ? [membership(name, config.owner, version)] : [];
+  return {
+    code: "principal_missing",
+    detail: `The role ${role} does not exist.`,
+    mend: [`CREATE ROLE ${role} ${isLogin ? "LOGIN" : "NOLOGIN"};`, ...member, ...admin].join("\n"),
+  };
+}
+
+const foreignMark = (role: Role): Finding => ({
+  code: "handle_taken",
+  detail: `The role ${ident(role.name)} carries the mark of another instance or credential of rekey, or one that cannot be read. If nothing else rotates it, remove the mark.`,
+  mend: `COMMENT ON ROLE ${ident(role.name)} IS ${literal(withoutMark(role.comment))};`,
+});
+
+/** What the ledger holds as live against what the server shows. */
+function liveFindings(handle: string, roles: ReadonlyMap<string, Role>, scope: Scope): readonly Finding[] {
+  const place = placeOf(handle);
+  const role = roles.get(place.role);
+  if (role === undefined || isForeign(role, scope.owner)) return [];
+  const mark = ownMark(role, scope.owner);
+  const isAnother = mark === undefined ? place.version !== 1 : mark.version !== 0 && mark.version !== place.version;
+  if (isAnother)
+    return [
+      {
+        code: "handle_taken",
+        detail: `The role ${ident(role.name)} does not hold ${handle}: its comment names ${mark === undefined ? "no version" : `version ${mark.version}`}. Find out who changed it.`,
+      },
+    ];
+  if (role.canLogin || mark?.state === "disabled") return [];
+  const detail = `The role ${ident(role.name)} of ${handle} may not log in. Somebody else has locked it.`;
+  return [{ code: "principal_mismatch", detail, mend: `ALTER ROLE ${ident(role.name)} LOGIN;` }];
+}
+
+async function slotFindings(
+  work: Work,
+  scope: Scope,
+  roles: ReadonlyMap<string, Role>,
+  live: readonly string[],
+): Promise<readonly Finding[]> {
+  const { config, owner } = scope;
+  if (!isOverlap(config)) {
+    const role = roles.get(config.login);
+    if (role?.expiresSoon !== true) return [];
+    const detail = `The password of ${ident(role.name)} expires within a day, and so would the new one.`;
+    return [{ code: "principal_mismatch", detail, mend: `ALTER ROLE ${ident(role.name)} VALID UNTIL 'infinity';` }];
+  }
+  const slots = slotsOf(config).map((name) => ({ name, why: occupied(name, roles.get(name), owner, live) }));
+  const free = slots.find(({ why }) => why === undefined);
+  if (free !== undefined) return sessionsOn(work, free.name);
+  return slots.flatMap(({ why }) => {
+    if (why === undefined) return [];
+    const { mend } = why;
+    return [{ code: "no_free_slot", detail: `${why.why}.`, ...(mend === undefined ? {} : { mend }) } as const];
+  });
+}
+
+/** Sessions that outlived the login's last version would pass for the new one's. */
+async function sessionsOn(work: Work, slot: string): Promise<readonly Finding[]> {
+  const [row] = await work.ask<{ open: number }>(
+    "SELECT count(*)::int AS open FROM pg_stat_activity WHERE usename = $1",
+    [slot],
+  );
+  if ((row?.open ?? 0) === 0) return [];
+  return [
+    {
+      code: "still_in_use",
+      detail: `The free slot ${ident(slot)} still has open sessions: ${row?.open}. End them first.`,
+      mend: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${literal(slot)};`,
+    },
+  ];
 }

@@ -42,18 +42,19 @@ export async function probeVersion(scope: Scope, request: ProbeRequest): Promise
   const controls: Round["controls"] = [];
   const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });
   // Asked first, so that the order of questions is the same whatever the answer.
-  const identity = await unlessDown(scope.admin.work("reading the server's identity", async ({ server }) => server));
-  if (identity === undefined) return unknown("catalogue_unread");
-  const answer = await tryLogin(scope, login, identity.identity);
+  const server = await unlessDown(scope.admin.work("reading the server's identity", async (work) => work.server));
+  if (server === undefined) return unknown("catalogue_unread");
+  const answer = await tryLogin(scope, login, server.identity);
+  const isRefused = answer.code === refusedBySecret && answer.challenged;
+  if (answer.code !== "accepted" && !isRefused)
+    return unknown(answer.code === refusedBySecret ? "not_challenged" : answer.code);
   // After the login: what the catalogue showed before could be from before the change that is asked about.
   const roles = await unlessDown(
     scope.admin.work("reading the logins", (work) => readRoles(work, principalsOf(scope.config))),
   );
   if (roles === undefined) return unknown("catalogue_unread");
-  const round: Round = { controls, roles, identity: identity.identity };
-  if (answer.code === "accepted") return accepted(scope, answer, place, round);
-  if (answer.code === refusedBySecret && answer.challenged) return refused(scope, request, place, round);
-  return unknown(answer.code === refusedBySecret ? "not_challenged" : answer.code);
+  const round: Round = { controls, roles, identity: server.identity };
+  return isRefused ? refused(scope, request, place, round) : accepted(scope, answer, place, round);
 }
 
 async function accepted(scope: Scope, answer: Answer, place: Place, round: Round): Promise<ProbeAnswer> {

@@ -3,10 +3,10 @@ import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { EffectRequest, EndedSessions, SeenSession, Usage } from "../../contract/issuer.ts";
 import type { Work } from "./admin.ts";
 import { readRoles, type Role } from "./catalogue.ts";
-import { outdating, placeIn, standing } from "./effects.ts";
+import { placeIn, standing } from "./effects.ts";
 import { behindFence } from "./fence.ts";
 import type { Place } from "./handle.ts";
-import { isOwnBackend } from "./own-backends.ts";
+import { besideOwn } from "./own-backends.ts";
 import { ident } from "./quoting.ts";
 import { effect } from "./rights.ts";
 import { isPair, type Scope } from "./scope.ts";
@@ -28,18 +28,20 @@ interface SessionRow extends Readonly<Record<string, unknown>> {
  * session too. https://www.postgresql.org/docs/18/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
  */
 async function readSessions(work: Work, scope: Scope, roles: readonly string[], before?: string) {
-  const rows = await work.ask<SessionRow>(
-    `SELECT pid, usename::text AS role, datname::text AS database, coalesce(host(client_addr), 'local') AS address,
+  const { seen: rows, isOwn } = await besideOwn(scope.connection, () =>
+    work.ask<SessionRow>(
+      `SELECT pid, usename::text AS role, datname::text AS database, coalesce(host(client_addr), 'local') AS address,
        application_name AS application, floor(extract(epoch FROM backend_start) * 1000)::float8 AS started,
        backend_start < $2::timestamptz AS "isBefore"
      FROM pg_stat_activity
      WHERE usename = ANY($1::text[])
        AND (backend_type IS NULL OR backend_type IN ('client backend', 'walsender'))`,
-    [[...roles], before ?? "infinity"],
+      [[...roles], before ?? "infinity"],
+    ),
   );
   if (rows.some(({ started }) => started === null)) await assertSees(work, scope);
   // A row without a start is a session that ended while it was read.
-  return rows.filter(({ pid, started }) => started !== null && !isOwnBackend(scope.connection, pid));
+  return rows.filter(({ pid, started }) => started !== null && !isOwn(pid));
 }
 
 /** Without the right, sessions of others show neither address nor start, and could pass for something else. */
@@ -103,7 +105,6 @@ export async function endSessions(
     if (!found.has(place.role)) return { ended: 0, remaining: 0 };
     const { ended, before } = await behindFence(work, place.role, async (role) => {
       const until = untilWhen(role, place, scope, request);
-      await work.run(outdating(role, scope, request));
       return { ended: await terminate(work, scope, place.role, until), before: until };
     });
     return { ended, remaining: await remaining(work, scope, place.role, before) };
@@ -121,8 +122,7 @@ function untilWhen(
   if (found === "there") return before;
   // Nobody can have logged in by a version that never came into force.
   if (found === "former") return longAgo;
-  const since = ownMark(role, scope.owner)?.at;
-  return before !== undefined && !isPair(scope) ? before : since;
+  return before !== undefined && !isPair(scope) ? before : ownMark(role, scope.owner)?.at;
 }
 
 /** https://www.postgresql.org/docs/18/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL */
