@@ -29,11 +29,11 @@ async function build() {
     await cp(join(root, asset), join(dist, asset));
   }
   await takeFailpointsOut();
-  const bundle = await bundleWorkflows(dist);
+  const hasWorkflows = await bundleWorkflows(dist);
   const faults = await faultsIn(dist);
   for (const fault of faults) say(fault);
   if (faults.length > 0) process.exitCode = 1;
-  else say(`dist is ready after ${seconds(began)}${bundle === undefined ? ", without workflows: there are none" : ""}`);
+  else say(`dist is ready after ${seconds(began)}${hasWorkflows ? "" : ", without workflows: there are none"}`);
 }
 
 async function stripTypes(files) {
