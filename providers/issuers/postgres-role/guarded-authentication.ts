@@ -10,9 +10,12 @@ export interface Authentication {
   readonly refused: FailureWord | undefined;
 }
 
-/** The part of `pg`'s wire connection that answers clear-text and MD5 requests, and nothing else. */
+/** Parts of `pg`'s wire connection that it does not declare. */
 interface Wire extends EventEmitter {
+  /** Answers clear-text and MD5 requests, and nothing else. */
   password(answer: string): void;
+  /** Reads what the server sends, from the socket or, later, from TLS over it. */
+  attachListeners(stream: Pick<EventEmitter, "on">): void;
 }
 
 /**
@@ -34,5 +37,25 @@ export function guardAuthentication(connection: EventEmitter): Authentication {
   wire.password = () => {
     wire.emit("error", new Error("refused to answer"));
   };
+  catchMalformed(wire);
   return seen;
+}
+
+/** A message that `pg` cannot read is thrown in the middle of the socket's event, where it would end the process. */
+function catchMalformed(wire: Wire): void {
+  const attach = wire.attachListeners.bind(wire);
+  wire.attachListeners = (stream) => {
+    attach({
+      on(event, listener) {
+        stream.on(event, (...given: unknown[]) => {
+          try {
+            listener(...given);
+          } catch (error) {
+            wire.emit("error", error);
+          }
+        });
+        return stream as EventEmitter;
+      },
+    });
+  };
 }
