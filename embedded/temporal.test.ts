@@ -69,7 +69,8 @@ async function crashAfterStart(folder: string): Promise<number> {
 }
 
 describe.skipIf(!hasTemporal)("a Temporal dev server", () => {
-  test.skipIf(process.platform !== "linux")("listens on the loopback address only", async () => {
+  test("listens on the loopback address only", async ({ skip }) => {
+    skip(process.platform !== "linux", "reads /proc, which only Linux has");
     const { pid } = await start();
     const addresses = await listening(pid);
     expect(addresses.length).toBeGreaterThan(0);
@@ -112,7 +113,8 @@ describe.skipIf(!hasTemporal)("a Temporal dev server", () => {
     expect(await isAlive(pid)).toBe(false);
   });
 
-  test.skipIf(process.platform !== "linux")("is found again when the crash came before its record", async () => {
+  test("is found again when the crash came before its record", async ({ skip }) => {
+    skip(process.platform !== "linux", "finds it by /proc, which only Linux has");
     const pid = await crashAfterStart(join(root, "temporal"));
     await rm(join(root, "temporal", "server.json"));
     expect((await start()).pid).toBe(pid);

@@ -85,7 +85,7 @@ export async function providers() {
     "## Evidence",
     table(
       ["kind", "title", "strength", "needs a change to the application"],
-      Object.values(catalog.evidence).map(({ kind, title, strength, needsChange }) => [
+      Object.values(catalog.collectors).map(({ kind, title, strength, needsChange }) => [
         `\`${kind}\``,
         title,
         strength,

@@ -152,6 +152,7 @@ export const harmless: readonly Planted[] = [
   plant(names, "domain/undo.test.ts", "export {};"),
   plant(names, "ARCHITECTURE.md", "# Architecture"),
   plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip("no server: set REKEY_X"));'),
+  plant(tests, "embedded/up.test.ts", 'describe.skipIf(!hasTemporal)("everything", () => {});'),
   plant(tests, "domain/order.test.ts", 'expect(rows.only).toBe("one"); // it.only'),
   plant(pages, "ARCHITECTURE.md", "`guard.ts` in `domain/`, and `Worker.create`.", { "domain/guard.ts": "export {};" }),
   plant(pages, "ARCHITECTURE.md", "A new `providers/issuers/<kind>/`.", definition),
