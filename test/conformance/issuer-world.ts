@@ -76,6 +76,9 @@ export interface IssuerWorld {
   readonly definition: IssuerDefinition;
   readonly connection: unknown;
   readonly config: unknown;
+  /** For whom `open` acts unless told otherwise. */
+  readonly instance: string;
+  readonly credential: string;
   /** A session as another worker would hold it: it shares nothing with the others but the issuer. */
   open(how?: OpenHow): Promise<IssuerSession>;
   /** Logs in itself. */

@@ -23,6 +23,8 @@ function using(session: IssuerSession) {
   return usage.bind(session);
 }
 
+const ownerOf = ({ instance, credential }: IssuerWorld) => ({ instance, credential });
+
 export const lookClauses = {
   async "7.6 usage shows every session of a version, and of no other"(world: IssuerWorld) {
     const openSession = ability(world, "openSession");
@@ -106,7 +108,7 @@ export const lookClauses = {
     const session = await world.open();
     const made = await makeVersion(session, 1, []);
     await assertUntouched(world, async () => {
-      const findings = await session.preflight({ live: [made.handle], instance: "ins_x", credential: "crd_x" });
+      const findings = await session.preflight({ live: [made.handle], ...ownerOf(world) });
       assert.deepEqual(findings, []);
     });
   },
@@ -116,7 +118,7 @@ export const lookClauses = {
     const session = await world.open();
     await takeRight();
     await assertUntouched(world, async () => {
-      const findings = await session.preflight({ live: [], instance: "ins_x", credential: "crd_x" });
+      const findings = await session.preflight({ live: [], ...ownerOf(world) });
       assert.ok(findings.some(({ code }) => code === "right_missing"));
     });
     const intent = await intend(session, 1, []);
@@ -161,7 +163,7 @@ export const lookClauses = {
     const openOnOwn = ability(world, "openOnOwnPrincipal");
     const preflight = async () => {
       const session = await openOnOwn();
-      const findings = await session.preflight({ live: [], instance: "ins_x", credential: "crd_x" });
+      const findings = await session.preflight({ live: [], ...ownerOf(world) });
       return findings.map(({ code }) => code);
     };
     const codes = await preflight().catch((error: unknown) => {

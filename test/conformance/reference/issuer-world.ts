@@ -74,6 +74,8 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
     definition,
     connection: {},
     config: { slots },
+    instance: "ins_reference",
+    credential: "crd_reference",
     open: (how = {}) => open(how),
     logsIn: (value) => Promise.resolve(server.login(loginOf(value), secretOf(value)) === "ok" ? "accepted" : "refused"),
     listBehindBack: () =>

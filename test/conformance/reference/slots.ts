@@ -50,6 +50,24 @@ export function slotEffects(
     return mark.version === version ? present : undefined;
   }
 
+  /** A candidate that never came: a call that would make it may still be on its way, and must find that it is late. */
+  function outdated(present: Entry | undefined, version: number, request: EffectRequest, at: number): Entry | "leave" {
+    const mark = readMark(present);
+    if (present === undefined || (mark !== undefined && (!isOf(mark, owner) || mark.version > version))) return "leave";
+    if (mark !== undefined) return { ...present, mark: writeMark({ ...mark, claim: request.claim }) };
+    if (present.secret !== undefined) return "leave";
+    return { ...present, mark: writeMark({ ...markOf(version, request, at), isEnded: true }) };
+  }
+
+  async function abandon(request: Parameters<IssuerSession["abandon"]>[0]): Promise<void> {
+    const { name, version } = readSlotHandle(request.handle);
+    const at = await now();
+    await end(request, request.restore);
+    await wire.change(name, (present) =>
+      readMark(present)?.version === version ? "leave" : outdated(present, version, request, at),
+    );
+  }
+
   async function end(request: EffectRequest, restore?: { handle: string; value: Value }): Promise<void> {
     const { name, version } = readSlotHandle(request.handle);
     const at = await now();
@@ -111,7 +129,7 @@ export function slotEffects(
       });
       return { handle: request.handle, value: chosen, effectiveAt: new Date(at).toISOString() };
     },
-    abandon: (request) => end(request, request.restore),
+    abandon,
     revoke: (request) => end(request),
     async disable(request) {
       const { name, version } = readSlotHandle(request.handle);
