@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { startPostgres } from "../../embedded/postgres.ts";
 
 /** A server to rotate logins of, with what a test does to it behind the provider's back. */
@@ -22,7 +23,7 @@ export interface IssuerServer {
   stop(): Promise<void>;
 }
 
-/** The releases tests run on. `reason`: why one is not to be had here. */
+/** A release that tests run on. `missing`: why it is not to be had here. */
 export interface Release {
   readonly name: string;
   readonly binaries?: string;
@@ -37,6 +38,27 @@ export const releases: readonly Release[] = [
     ? { name: "PostgreSQL 15", binaries: debian }
     : { name: "PostgreSQL 15", missing: `no PostgreSQL 15 in ${debian}: apt-get install postgresql-15` },
 ];
+
+/** The same tests on a server of each release. One that is missing is skipped with its reason, or fails where all are required. */
+export function onEachRelease(tests: (server: () => IssuerServer) => void): void {
+  for (const release of releases)
+    describe(`on ${release.name}`, () => {
+      const { missing } = release;
+      if (missing !== undefined && process.env["REKEY_TEST_REQUIRE"] !== "all") {
+        test(`runs on ${release.name}`, ({ skip }) => skip(missing));
+        return;
+      }
+      let server: IssuerServer | undefined;
+      beforeAll(async () => {
+        server = await startIssuerServer(release);
+      });
+      afterAll(() => server?.stop());
+      tests(() => {
+        if (server === undefined) throw new Error("The server did not start.");
+        return server;
+      });
+    });
+}
 
 /** Members of this role are let in without a password, and members of the other not at all. */
 export const trusted = "trusted";
