@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { chown, readdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 /** An account to run a server as. */
 export interface Account {
@@ -38,14 +38,4 @@ export async function canEnter(path: string, account: Account, includeLast = tru
     if (((found.mode >> shift) & 1) === 0) return false;
   }
   return true;
-}
-
-/** Gives a tree to the account; links are not followed. */
-export async function giveTree(path: string, account: Account): Promise<void> {
-  await chown(path, account.uid, account.gid);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    const inner = join(path, entry.name);
-    if (entry.isDirectory()) await giveTree(inner, account);
-    else if (entry.isFile()) await chown(inner, account.uid, account.gid);
-  }
 }

@@ -19,7 +19,7 @@ export async function bundleWorkflows(dist) {
 
 const mark = "sourceMappingURL=data:application/json;charset=utf-8;base64,";
 
-/** The bundle names its modules, in its code and its source map, by where they lie on this machine. */
+/** The bundle names its modules, in its code and its source map, by where they lie on this machine. @public */
 export function withoutPlaces(code, place = root) {
   const at = code.lastIndexOf(mark);
   if (at === -1) return code.replaceAll(place, "/rekey");

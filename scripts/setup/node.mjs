@@ -10,7 +10,7 @@ const version = manifest.dependencies.node;
 const key = `node-${version}-${process.platform}-${process.arch}`;
 const cached = join(cache, key, "bin", "node");
 
-/** The program, where it lies already; not tried. */
+/** The program, where it lies already; not tried. For bin/rekey. @public */
 export function findNode24() {
   const folder = packageFolder("node");
   return [folder && join(folder, "bin", "node"), cached].find((program) => program && existsSync(program));
