@@ -4,6 +4,10 @@ import type { FileSystem, Ownership, Status } from "./file-system.ts";
 
 const othersWrite = 0o022;
 const everybodyWrites = 0o002;
+/** Of file systems, in bytes. */
+const longestName = 255;
+/** What is added to a file's name for the files beside it at most, in bytes. */
+const longestAddition = 128;
 const sticky = 0o1000;
 
 export interface Place {
@@ -78,6 +82,8 @@ export async function allowedPlace(
 ): Promise<Place> {
   if (!isAbsolute(path) || resolve(path) !== path)
     refuse("The path must be absolute, without '..', '.' or double slashes.");
+  if (Buffer.byteLength(basename(path)) + longestAddition > longestName)
+    refuse("The file's name leaves no room for the names beside it. Shorten it.");
   // The outermost root decides: the strict rules then hold for the most folders.
   const root = roots
     .filter((each) => isAbsolute(each) && isInside(each, path))

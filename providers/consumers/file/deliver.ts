@@ -38,6 +38,9 @@ async function replace(
   const staged = stagedPath(place, delivery.number, attempt, "value");
   try {
     await fs.stage(staged, next, place.ownership);
+    const written = await fs.read(staged);
+    if (written !== undefined && !written.equals(next))
+      throw new TransientError("target_unreachable", "The disk gave back something else than was written. Check it.");
     if (await hasTurn(place, delivery, attempt, fs)) {
       target.signal.throwIfAborted();
       if ((await fs.replace(staged, place.path, base)) === "replaced") return true;
@@ -53,7 +56,7 @@ async function replace(
 function drifted(when: string): never {
   throw new OperatorNeededError(
     "target_drift",
-    `One of our keys was changed by somebody else ${when}. Look at who writes the file, then decide: retry to overwrite it, or roll back.`,
+    `One of our keys was changed by somebody else ${when}. Find out who writes the file and put our key back, then retry; or roll back.`,
   );
 }
 

@@ -98,7 +98,9 @@ export const dotenv: Format = {
       .map((piece) => {
         const value = piece.key === undefined ? undefined : wanted.get(piece.key);
         if (piece.key === undefined || value === undefined) return piece.text;
-        return piece.text.slice(0, piece.from) + quoted(piece.key, value) + piece.text.slice(piece.to);
+        // After an empty value a comment may follow at once, and would become part of ours.
+        const space = piece.text[piece.to] === "#" ? " " : "";
+        return piece.text.slice(0, piece.from) + quoted(piece.key, value) + space + piece.text.slice(piece.to);
       })
       .join("");
     for (const [key, value] of wanted) {

@@ -73,6 +73,14 @@ class Scanner {
   }
 }
 
+const empty = "{\n}\n";
+
+/** A file that was made and not filled yet is like an empty object. */
+function filled(source: string): string {
+  // A byte order mark counts as white space for `trim`.
+  return source.trim() === "" ? (source.startsWith("\uFEFF") ? `\uFEFF${empty}` : empty) : source;
+}
+
 function scan(source: string): Span {
   const mark = source.startsWith("\uFEFF") ? 1 : 0;
   try {
@@ -98,6 +106,11 @@ function walk(root: Span, key: string): { readonly span: Span; readonly missing:
   return { span, missing: [] };
 }
 
+function assertText(source: string, span: Span, key: string): void {
+  if (source[span.from] === "{" || source[span.from] === "[")
+    malformed(`"${key}" holds an object or a list, not a text.`);
+}
+
 function insert(source: string, parent: Span, missing: readonly string[], literal: string): string {
   const [name = "", ...deeper] = missing;
   const inner = deeper.reduceRight((value, each) => `{${JSON.stringify(each)}: ${value}}`, literal);
@@ -110,25 +123,25 @@ function insert(source: string, parent: Span, missing: readonly string[], litera
 }
 
 export const json: Format = {
-  read(source, keys) {
+  read(given, keys) {
+    const source = filled(given);
     const root = scan(source);
     const held = keys.map((key) => {
       const { span, missing } = walk(root, key);
       if (missing.length > 0) return [key, undefined];
       const value: unknown = JSON.parse(source.slice(span.from, span.to));
-      if (typeof value === "object" && value !== null)
-        return malformed(`"${key}" holds an object or a list, not a text.`);
+      assertText(source, span, key);
       // A number as it is written: its value may have lost digits.
       return [key, typeof value === "string" ? value : value === null ? undefined : source.slice(span.from, span.to)];
     });
     return Object.fromEntries(held) as Record<string, string | undefined>;
   },
   write(source, entries) {
-    let result = source ?? "{\n}\n";
-    if (source === undefined || source.trim() === "") result = "{\n}\n";
+    let result = filled(source ?? "");
     for (const [key, value] of Object.entries(entries)) {
       const literal = JSON.stringify(value);
       const { span, missing } = walk(scan(result), key);
+      if (missing.length === 0) assertText(result, span, key);
       result =
         missing.length > 0
           ? insert(result, span, missing, literal)
@@ -136,13 +149,18 @@ export const json: Format = {
     }
     return result;
   },
-  foreign(source, keys) {
+  foreign(given, keys) {
+    const source = filled(given);
     // Values as written, by their path: numbers beyond a double's precision are compared too.
     const leaves: [string, string][] = [];
     const ours = new Set(keys.map((key) => JSON.stringify(key.split("."))));
+    // An object that only leads to our key is ours as well, so that it may be empty before and not after.
+    const ways = new Set(
+      keys.flatMap((key) => key.split(".").map((_, at, names) => JSON.stringify(names.slice(0, at)))),
+    );
     const visit = (span: Span, path: readonly string[]): void => {
       if (ours.has(JSON.stringify(path))) return;
-      if (span.members === undefined || (span.members.size === 0 && path.length > 0))
+      if (span.members === undefined || (span.members.size === 0 && !ways.has(JSON.stringify(path))))
         leaves.push([JSON.stringify(path), source.slice(span.from, span.to)]);
       for (const [name, member] of span.members ?? []) visit(member, [...path, name]);
     };

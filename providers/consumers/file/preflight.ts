@@ -3,7 +3,7 @@ import type { ConsumerFinding, ReloadEntry } from "../../contract/consumer.ts";
 import type { Place } from "./allowed-place.ts";
 import { changed } from "./content.ts";
 import { placeOf, type Target } from "./deliver.ts";
-import { longestAddition, readSideFile } from "./side-file.ts";
+import { readSideFile } from "./side-file.ts";
 import { asTargetError } from "./target-error.ts";
 
 function finding(code: Code, detail: string): ConsumerFinding {
@@ -23,8 +23,6 @@ async function tried(look: () => Promise<unknown>): Promise<readonly ConsumerFin
 
 async function folderFindings(target: Target, place: Place): Promise<readonly ConsumerFinding[]> {
   const found: ConsumerFinding[] = [];
-  if (Buffer.byteLength(place.name) + longestAddition > 255)
-    found.push(finding("target_refused", "The file's name leaves no room for the names beside it. Shorten it."));
   if (!(await target.fs.isWritable(place.folder)))
     found.push(
       finding(

@@ -31,9 +31,6 @@ const schema = z.strictObject({
 });
 const stagedTail = /^([0-9]{1,15})-([0-9]{1,15})-([0-9a-f]{32})\.(?:turn|value)$/;
 
-/** What rekey adds to a file's name at most; a file system allows 255 bytes. */
-export const longestAddition = `..rekey.${"9".repeat(15)}-${"9".repeat(15)}-${"f".repeat(32)}.value`.length;
-
 function prefixOf(place: Place): string {
   return `.${place.name}.rekey`;
 }

@@ -1,5 +1,8 @@
-import { isMap, isScalar, parseDocument, Scalar, type Document } from "yaml";
+import { isDeepStrictEqual } from "node:util";
+import { isMap, isScalar, Lexer, parseDocument, Scalar, type Document } from "yaml";
 import { malformed, type Format } from "./format.ts";
+import { inserted } from "./yaml-insert.ts";
+import { replaced } from "./yaml-replace.ts";
 
 type Parsed = Document.Parsed;
 
@@ -39,14 +42,6 @@ function literal(value: string): string {
   );
 }
 
-function replaced(source: string, found: Scalar.Parsed, value: string): string {
-  const [from, to] = found.range;
-  const isBlock = found.type === Scalar.BLOCK_LITERAL || found.type === Scalar.BLOCK_FOLDED;
-  const space = /[:?-]/.test(source[from - 1] ?? "") ? " " : "";
-  const lineEnd = isBlock && source.slice(from, to).endsWith("\n") ? "\n" : "";
-  return source.slice(0, from) + space + literal(value) + lineEnd + source.slice(to);
-}
-
 function withoutOurs(value: unknown, path: readonly string[], ours: ReadonlySet<string>): unknown {
   if (!(value instanceof Map)) return value;
   const rest = new Map<unknown, unknown>();
@@ -61,6 +56,31 @@ function withoutOurs(value: unknown, path: readonly string[], ours: ReadonlySet<
   }
   return rest;
 }
+
+/** Whether a text with a new key in it reads as it should; if not, the document is written anew. */
+function isGood(before: string, after: string, key: string, value: string): boolean {
+  try {
+    return (
+      yaml.read(after, [key])[key] === value &&
+      isDeepStrictEqual(yaml.foreign(before, [key]), yaml.foreign(after, [key]))
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** The document with a new key, laid out by the library: comments and order stay, white space may not. */
+function rewritten(document: Parsed, key: string, value: string): string {
+  const scalar = new Scalar(value);
+  scalar.type = Scalar.QUOTE_DOUBLE;
+  const names = key.split(".");
+  for (let depth = 1; depth < names.length; depth++)
+    if (document.getIn(names.slice(0, depth)) === null) document.setIn(names.slice(0, depth), document.createNode({}));
+  document.setIn(names, scalar);
+  return document.toString({ lineWidth: 0 });
+}
+
+const scalarMark = "\u001f";
 
 export const yaml: Format = {
   read(source, keys) {
@@ -79,19 +99,13 @@ export const yaml: Format = {
     for (const [key, value] of Object.entries(entries)) {
       const document = parse(result);
       const found = scalarAt(document, key);
-      if (found !== undefined && found.range[1] > found.range[0]) {
-        result = replaced(result, found, value);
+      if (found !== undefined) {
+        result = replaced(result, found, literal(value));
         continue;
       }
-      // The key is new: the document is written anew, comments and order stay, white space may not.
-      const scalar = new Scalar(value);
-      scalar.type = Scalar.QUOTE_DOUBLE;
-      const names = key.split(".");
-      for (let depth = 1; depth < names.length; depth++)
-        if (document.getIn(names.slice(0, depth)) === null)
-          document.setIn(names.slice(0, depth), document.createNode({}));
-      document.setIn(names, scalar);
-      result = document.toString({ lineWidth: 0 });
+      const candidate = inserted(result, document, key, literal(value));
+      result =
+        candidate !== undefined && isGood(result, candidate, key, value) ? candidate : rewritten(document, key, value);
     }
     return result;
   },
@@ -104,10 +118,9 @@ export const yaml: Format = {
       malformed("The file's aliases cannot be resolved.");
     }
     const rest = withoutOurs(data, [], new Set(keys.map((key) => JSON.stringify(key.split(".")))));
-    const comments = source
-      .split("\n")
-      .filter((line) => /^\s*#/.test(line))
-      .map((line) => line.trim());
+    // What follows a scalar's mark is its text, even where it begins like a comment.
+    const tokens = [...new Lexer().lex(source)];
+    const comments = tokens.filter((token, at) => token.startsWith("#") && tokens[at - 1] !== scalarMark);
     return { data: rest instanceof Map && rest.size === 0 ? null : rest, comments };
   },
 };
