@@ -34,8 +34,11 @@ const payloadConverterPath = beside("payload-guard");
 /** How long another worker waits for this one's answer before it takes over a workflow's next turn. */
 const stickyMs = 2_000;
 
-/** Runs a worker: carries rotations and checks, acts outside, dispatches what the ledger holds, seals its audit trail. */
-export async function startWorker(settings: Settings): Promise<RunningWorker> {
+/**
+ * Runs a worker: carries rotations and checks, acts outside, dispatches what the ledger holds, seals its audit trail.
+ * `bundle` names workflows that were bundled before; where there is no such file, they are bundled now.
+ */
+export async function startWorker(settings: Settings, bundle = bundleFile): Promise<RunningWorker> {
   const { databaseUrl } = settings;
   const { address, namespace } = settings.temporal;
   if (databaseUrl === undefined || address === undefined)
@@ -56,7 +59,7 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
     Worker.create({
       ...common,
       taskQueue: "rekey",
-      workflowBundle: await workflowBundle(),
+      workflowBundle: await workflowBundle(bundle),
       activities,
       stickyQueueScheduleToStartTimeout: stickyMs,
     }),
@@ -84,8 +87,8 @@ export async function startWorker(settings: Settings): Promise<RunningWorker> {
   };
 }
 
-async function workflowBundle(): Promise<NonNullable<WorkerOptions["workflowBundle"]>> {
-  if (existsSync(bundleFile)) return { codePath: bundleFile };
+async function workflowBundle(bundle: string): Promise<NonNullable<WorkerOptions["workflowBundle"]>> {
+  if (existsSync(bundle)) return { codePath: bundle };
   return bundleWorkflowCode({ workflowsPath, payloadConverterPath, logger: quiet });
 }
 

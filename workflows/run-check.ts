@@ -5,7 +5,7 @@ import { lookUntil } from "./look-until.ts";
 const steps = proxyActivities<CheckSteps>({
   taskQueue: "rekey.default",
   startToCloseTimeout: "2 minutes",
-  heartbeatTimeout: "10 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { initialInterval: "500 milliseconds", maximumInterval: "10 seconds" },
 });
 

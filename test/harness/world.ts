@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { setTimeout as pause } from "node:timers/promises";
+import { bundleWorkflowCode } from "@temporalio/worker";
+import { sql } from "kysely";
+import { startPostgres } from "../../embedded/postgres.ts";
+import { startTemporal } from "../../embedded/temporal.ts";
+import { createEmbeddedCustody } from "../../custody/embedded.ts";
+import { createFingerprints } from "../../custody/fingerprint.ts";
+import { openKeyFile } from "../../custody/key-file.ts";
+import { openSigningKeys } from "../../custody/signing-key-file.ts";
+import type { Custody } from "../../custody/custody.ts";
+import { createCustodyRows } from "../../ledger/custody-rows.ts";
+import { openLedger, type Ledger } from "../../ledger/database.ts";
+import { migrate } from "../../ledger/migrate.ts";
+import { startIssuerServer, releases, type IssuerServer } from "./postgres-issuer.ts";
+import { temporalProgram } from "./temporal-program.ts";
+
+/** Everything that a rotation needs, real: a ledger, a Temporal, an issuer of its own, keys, and a worker that can die. */
+export interface World {
+  readonly ledger: Ledger;
+  readonly custody: Custody;
+  readonly issuer: IssuerServer;
+  readonly folder: string;
+  readonly temporalAddress: string;
+  /** What workers wrote to standard output and error so far. */
+  workerOutput(): string;
+  startWorker(environment?: Readonly<Record<string, string>>): Promise<WorkerProcess>;
+  close(): Promise<void>;
+}
+
+export interface WorkerProcess {
+  readonly pid: number;
+  /** Resolves with the signal or code that ended it. */
+  readonly ended: Promise<string>;
+  stop(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
+const workflow = (name: string): string => fileURLToPath(new URL(`../../workflows/${name}`, import.meta.url));
+
+export async function openWorld(): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), "rk-world-"));
+  const [cluster, temporal, issuer, bundle] = await Promise.all([
+    startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" }),
+    startTemporal({ folder: join(folder, "temporal"), binary: temporalProgram }),
+    startIssuerServer(releases[0] ?? { name: "PostgreSQL" }),
+    bundleWorkflowCode({
+      workflowsPath: workflow("workflows.ts"),
+      payloadConverterPath: workflow("payload-guard.ts"),
+      logger: quiet,
+    }),
+  ]);
+  await migrate(cluster.url);
+  const ledger = openLedger(cluster.url, { applicationName: "rekey test" });
+  const keys = join(folder, "keys");
+  const targets = join(folder, "targets");
+  for (const each of [keys, targets]) await mkdir(each, { mode: 0o700 });
+  const custodyKeys = await openKeyFile(join(keys, "custody.json"), { create: true });
+  createFingerprints(await openKeyFile(join(keys, "fingerprint.json"), { create: true }));
+  await openSigningKeys(join(keys, "audit.json"), { create: true });
+  const bundleFile = join(folder, "workflows.bundle.js");
+  await writeFile(bundleFile, bundle.code);
+  const running = new Set<WorkerProcess>();
+  let output = "";
+
+  return {
+    ledger,
+    custody: createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys }),
+    issuer,
+    folder,
+    temporalAddress: temporal.address,
+    workerOutput: () => output,
+    async startWorker(environment = {}) {
+      const child = fork(script, [bundleFile], {
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        env: {
+          PATH: process.env["PATH"],
+          DATABASE_URL: cluster.url,
+          TEMPORAL_ADDRESS: temporal.address,
+          REKEY_HOME: folder,
+          REKEY_FILE_ROOTS: targets,
+          ...environment,
+        },
+      });
+      for (const stream of [child.stdout, child.stderr])
+        stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
+      const worker = asWorker(child);
+      running.add(worker);
+      void worker.ended.then(() => running.delete(worker));
+      const first = await Promise.race([once(child, "message").then(() => "ready"), worker.ended]);
+      if (first !== "ready" && environment["REKEY_FAILPOINT"] === undefined)
+        throw new Error(`The worker ended before it was ready (${first}):\n${output}`);
+      return worker;
+    },
+    async close() {
+      await Promise.all([...running].map(async (worker) => worker.stop()));
+      await ledger.close();
+      await Promise.all([cluster.stop(), temporal.stop(), issuer.stop()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function asWorker(child: ChildProcess): WorkerProcess {
+  const ended = once(child, "exit").then(([code, signal]) => String(signal ?? code));
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    async stop() {
+      child.kill("SIGTERM");
+      const isEnded = await Promise.race([ended, pause(15_000, "late", { ref: false })]);
+      if (isEnded === "late") child.kill("SIGKILL");
+      await ended;
+    },
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+const nothing = (): void => undefined;
+const quiet = { log: nothing, trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+/** Asks the ledger until the answer is defined; the test's own time limit bounds it. */
+export async function untilLedger<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await pause(50);
+  }
+}
+
+export interface RotationRow {
+  readonly id: string;
+  readonly phase: string;
+  readonly direction: string;
+  readonly outcome: string | null;
+  readonly last_code: string | null;
+  readonly hold: { readonly id: string; readonly code: string; readonly detail: string; readonly gaps: unknown } | null;
+}
+
+export async function readRotation({ ledger }: World, rotationId: string): Promise<RotationRow> {
+  const { rows } = await sql<RotationRow>`
+    SELECT r.id, r.phase, r.direction, r.outcome, r.last_code,
+      (SELECT to_jsonb(h) FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS hold
+    FROM rotations r WHERE r.id = ${rotationId}`.execute(ledger.db);
+  const [row] = rows;
+  if (row === undefined) throw new Error(`There is no rotation ${rotationId}.`);
+  return row;
+}
+
+/** Waits until the rotation is closed; a hold ends the wait with an error that shows it. */
+export async function untilClosed(world: World, rotationId: string): Promise<RotationRow> {
+  return untilLedger(async () => {
+    const row = await readRotation(world, rotationId);
+    if (row.hold !== null) throw new Error(`The rotation holds in ${row.phase}: ${row.hold.code} ${row.hold.detail}`);
+    return row.outcome === null ? undefined : row;
+  });
+}
+
+export async function untilHeld(world: World, rotationId: string): Promise<NonNullable<RotationRow["hold"]>> {
+  return untilLedger(async () => (await readRotation(world, rotationId)).hold ?? undefined);
+}
+
+export const newMark = (): string => randomBytes(5).toString("hex");
