@@ -59,7 +59,7 @@ export function createLog({ level, scrubber, destination }: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => void out.write(scrubber.scrub(line)) },
+    { write: (line: string) => { out.write(scrubber.scrub(line)); } },
   );
   const log = (event: string, fields?: LogFields) => logger.info({ event, ...pick(fields) });
   return Object.assign(log, {

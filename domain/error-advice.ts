@@ -52,7 +52,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Look at the controls in the hold: they say why the refusal does not count. Correct that and `retry`; `accept` closes the rotation as unproven.",
   candidate_refused:
     "Look at the issuer's access rules for the new version, then `retry`, or `roll-back`; nobody uses it yet.",
-  not_adopted: "Give the value that the credential has today with `rekey apply`, then rotate.",
+  not_adopted: "Give the value that the credential has today with `rekey credential adopt`, then rotate.",
   principal_busy:
     "Wait until the other rotation has closed, or end it; one login takes part in one rotation at a time.",
   already_adopted: "Nothing: the value is known. To replace it, rotate.",

@@ -167,6 +167,8 @@ export async function readLastUsage(
 export interface CommandView {
   readonly id: string;
   readonly kind: string;
+  /** Of `decide`. */
+  readonly decision: string | null;
   readonly actor: string;
   readonly state: "pending" | "consumed" | "refused";
   readonly refusal: string | null;
@@ -175,7 +177,7 @@ export interface CommandView {
 
 export async function readCommands(db: Db, rotationId: string): Promise<readonly CommandView[]> {
   const { rows } = await sql<CommandView>`
-    SELECT id, kind, actor, state, refusal, at FROM commands WHERE rotation_id = ${rotationId} ORDER BY at, id
+    SELECT id, kind, arguments ->> 'decision' AS decision, actor, state, refusal, at FROM commands WHERE rotation_id = ${rotationId} ORDER BY at, id
     `.execute(db);
   return rows;
 }

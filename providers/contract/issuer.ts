@@ -11,6 +11,8 @@ export interface IssuerFacts {
   /** How many versions can live at once in each order this kind supports. */
   readonly slots: { readonly overlap?: number; readonly "single-slot"?: number };
   readonly inactiveCounts: boolean;
+  /** A version can be refused and brought back, by `disable` and `enable`. Absent: it cannot. */
+  readonly canDisable?: boolean;
   readonly repeatedIssue: "same-version" | "new-version" | "destroys-old";
   /** How long a new version may be refused, and an ended one accepted, after the call returned. Milliseconds. */
   readonly activationLagMs: number;

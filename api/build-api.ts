@@ -1,0 +1,119 @@
+import fastifyHelmet from "@fastify/helmet";
+import fastifyRateLimit from "@fastify/rate-limit";
+import fastifySwagger from "@fastify/swagger";
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import {
+  createSerializerCompiler,
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  validatorCompiler,
+} from "fastify-type-provider-zod";
+import { auditHandlers } from "./audit.ts";
+import { authenticate, callerOf, rateKey } from "./authenticate.ts";
+import { checkHandlers } from "./checks.ts";
+import { credentialHandlers } from "./credentials.ts";
+import type { ApiDeps, Handlers } from "./deps.ts";
+import { healthHandlers } from "./health.ts";
+import { refuseForeignHost } from "./host-guard.ts";
+import { manifestHandlers } from "./manifests.ts";
+import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
+import { rotationHandlers } from "./rotations.ts";
+import { apiPrefix, routes, type Route, type RouteName } from "./route-table.ts";
+import { version } from "./version.ts";
+
+const handlers: Handlers<RouteName> = {
+  ...healthHandlers,
+  ...manifestHandlers,
+  ...credentialHandlers,
+  ...checkHandlers,
+  ...rotationHandlers,
+  ...auditHandlers,
+};
+
+/** Manifests are the largest bodies. */
+const bodyLimit = 4 * 1024 * 1024;
+const requestsAMinute = 3_000;
+
+/** The API over its dependencies. It listens nowhere yet. */
+export async function buildApi(deps: ApiDeps): Promise<FastifyInstance> {
+  const app = fastify({ logger: false, bodyLimit, requestTimeout: 30_000, exposeHeadRoutes: false });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(createSerializerCompiler());
+  app.addHook("onRequest", refuseForeignHost);
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = problemFrom(error);
+    if (problem.status === 500) deps.log.error("request.failed", { ...describe(request), error: error.stack ?? "" });
+    return send(reply, problem);
+  });
+  app.setNotFoundHandler((_, reply) => send(reply, problemOf("not_found", "The API has no such route.")));
+  app.addHook("onResponse", async (request, reply) => {
+    deps.log("request.answered", { ...describe(request), status: reply.statusCode, ms: Math.round(reply.elapsedTime) });
+    return Promise.resolve();
+  });
+  await app.register(fastifyHelmet);
+  await app.register(fastifyRateLimit, {
+    max: requestsAMinute,
+    timeWindow: "1 minute",
+    keyGenerator: rateKey,
+    errorResponseBuilder: () => new ProblemError("too_many_requests", `More than ${requestsAMinute} in one minute.`),
+  });
+  await app.register(fastifySwagger, {
+    openapi: { info: { title: "rekey", version }, servers: [{ url: "/" }] },
+    transform: jsonSchemaTransform,
+  });
+  app.after(() => {
+    for (const name of Object.keys(routes) as RouteName[]) addRoute(app, deps, name);
+    app.get(`${apiPrefix}/openapi.json`, { schema: { hide: true } }, () => app.swagger());
+  });
+  await app.ready();
+  return app;
+}
+
+function addRoute(app: FastifyInstance, deps: ApiDeps, name: RouteName): void {
+  const route: Route = routes[name];
+  // The compiler cannot follow one name through both tables; `Handlers` has checked that each handler fits its route.
+  const handler = handlers[name] as (call: unknown, deps: ApiDeps) => Promise<unknown>;
+  const { params, query, body } = route;
+  app.route({
+    method: route.method,
+    url: `${apiPrefix}${route.path}`,
+    schema: {
+      summary: route.summary,
+      operationId: name,
+      response: { 200: route.response },
+      ...(params === undefined ? {} : { params }),
+      ...(query === undefined ? {} : { querystring: query }),
+      ...(body === undefined ? {} : { body }),
+    },
+    ...(route.isPublic === true ? {} : { onRequest: authenticate(deps) }),
+    handler: (request) =>
+      handler({ params: request.params, query: request.query, body: request.body, ...callerOf(request) }, deps),
+  });
+}
+
+function send(reply: FastifyReply, problem: Problem) {
+  return reply.code(problem.status).type("application/problem+json").serializer(JSON.stringify).send(problem);
+}
+
+/** The route's pattern, never the address: parameters may be anything. */
+function describe(request: FastifyRequest) {
+  return { method: request.method, route: request.routeOptions.url ?? "none", token: callerOf(request).actor };
+}
+
+/** Says which field is wrong, and never what was sent in it. */
+function problemFrom(error: FastifyError): Problem {
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const [first] = error.validation;
+    const place = `${error.validationContext ?? "request"}${(first?.instancePath ?? "").replaceAll("/", ".")}`;
+    return problemOf("request_invalid", `${place} is not what the route takes.`);
+  }
+  // What Fastify itself refuses: a body that is no JSON, too large, of another type.
+  if (error.code?.startsWith("FST_ERR_CTP") || error.statusCode === 413 || error.statusCode === 415)
+    return {
+      ...problemOf("request_invalid", "The body is not JSON, or is too large."),
+      status: error.statusCode ?? 400,
+    };
+  if (error instanceof SyntaxError || error.statusCode === 400)
+    return problemOf("request_invalid", "The request cannot be read.");
+  return asProblem(error);
+}

@@ -1,0 +1,90 @@
+import { versionRef } from "../custody/refs.ts";
+import { RekeyError } from "../domain/errors.ts";
+import { adoptCredential } from "../ledger/adoption.ts";
+import { listCredentials, readCredential } from "../ledger/credential-views.ts";
+import { showPolicy } from "../manifests/policy.ts";
+import { Secret } from "../providers/contract/secret.ts";
+import { assertFit, type Value } from "../providers/contract/value.ts";
+import { evidenceOf } from "./consumer-evidence.ts";
+import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
+import { findCredentialId } from "./find-credential.ts";
+import { ProblemError } from "./problem.ts";
+
+export const credentialHandlers: Handlers<"listCredentials" | "showCredential" | "adoptCredential"> = {
+  async listCredentials({ query }, { ledger }) {
+    return asJson({ credentials: await listCredentials(ledger.db, query) });
+  },
+
+  async showCredential({ params }, { ledger, catalog }) {
+    const found = await readExisting(ledger, params.credential);
+    const consumerList = found.consumerList.map((consumer) => ({
+      ...consumer,
+      ref: `${consumer.team}/${consumer.name}`,
+      ...evidenceOf(catalog, consumer.evidence, found.policy),
+    }));
+    return asJson({ ...found, policy: showPolicy(found.policy), consumerList });
+  },
+
+  async adoptCredential({ params, body, actor }, deps) {
+    const { ledger, custody } = deps;
+    const found = await readExisting(ledger, params.credential);
+    const value = valueOf(deps, found, body.fields);
+    const checkId = await adoptCredential(ledger, {
+      credentialId: found.id,
+      actor,
+      async put(place) {
+        const ref = versionRef(place);
+        // A value that an earlier attempt left here was never found to be in force.
+        await custody.forget(ref);
+        await custody.putIfAbsent(ref, value);
+      },
+    });
+    return { checkId };
+  },
+};
+
+export async function readExisting(ledger: ApiDeps["ledger"], reference: string) {
+  const found = await readCredential(ledger.db, await findCredentialId(ledger, reference));
+  if (found === undefined)
+    throw new ProblemError("not_found", "There is no such credential. List them: rekey credential list");
+  return found;
+}
+
+type Detail = Awaited<ReturnType<typeof readExisting>>;
+
+/**
+ * The value of today as far as a person knows it; the worker completes what the issuer derives. Refused here already
+ * when the login is none of the credential's.
+ */
+function valueOf({ catalog }: ApiDeps, found: Detail, given: Readonly<Record<string, string>>): Value {
+  const definition = catalog.issuers[found.kind];
+  if (definition === undefined)
+    throw new ProblemError(
+      "request_invalid",
+      "This program does not know the credential's kind. Run the newer release.",
+    );
+  const declared = Object.keys(definition.fields);
+  const unknown = Object.keys(given).filter((name) => !declared.includes(name));
+  if (unknown.length > 0 || given[definition.authenticator] === undefined)
+    throw new ProblemError(
+      "request_invalid",
+      `Give the field ${definition.authenticator}; besides it there can be ${declared.filter((name) => name !== definition.authenticator).join(", ")}.`,
+    );
+  const value = Object.fromEntries(
+    Object.entries(given).map(([name, text]) => [
+      name,
+      definition.fields[name]?.secret === true ? new Secret(text) : text,
+    ]),
+  );
+  const names = Object.keys(value);
+  assertFit(value, Object.fromEntries(Object.entries(definition.fields).filter(([name]) => names.includes(name))));
+  try {
+    definition.handleOf(found.config, value, 1);
+  } catch (error) {
+    throw new ProblemError(
+      "request_invalid",
+      error instanceof RekeyError ? error.detail : "The login is not the credential's.",
+    );
+  }
+  return value;
+}

@@ -1,0 +1,42 @@
+import type { Custody } from "../custody/custody.ts";
+import type { Fingerprints } from "../custody/fingerprint.ts";
+import type { Log } from "../custody/scrubbed-log.ts";
+import type { PublicKeys } from "../ledger/audit-chain.ts";
+import type { Ledger } from "../ledger/database.ts";
+import type { Catalog } from "../providers/catalog.ts";
+import type { Answer, Received, RouteName } from "./route-table.ts";
+
+/** All that the API needs of the world. */
+export interface ApiDeps {
+  readonly ledger: Ledger;
+  readonly custody: Custody;
+  /** Tells whether the same secret is given again. */
+  readonly fingerprints: Fingerprints;
+  readonly catalog: Catalog;
+  /** This installation of rekey: `ins_…`. */
+  readonly instance: string;
+  /** Of the keys that sign the audit trail. */
+  readonly auditKeys: PublicKeys;
+  readonly log: Log;
+}
+
+/** Who asks: the id of a token. */
+export interface Caller {
+  readonly actor: string;
+}
+
+export type Handler<N extends RouteName> = (call: Received<N> & Caller, deps: ApiDeps) => Promise<Answer<N>>;
+export type Handlers<N extends RouteName> = { readonly [K in N]: Handler<K> };
+
+type Json<T> = T extends Date
+  ? string
+  : T extends readonly (infer E)[]
+    ? Json<E>[]
+    : T extends object
+      ? { -readonly [K in keyof T]: Json<T[K]> }
+      : T;
+
+/** JSON of a view: times become text. A `Secret` in it would throw, and what the route's schema lacks is left out. */
+export function asJson<T>(view: T): Json<T> {
+  return JSON.parse(JSON.stringify(view)) as Json<T>;
+}

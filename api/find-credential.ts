@@ -1,0 +1,29 @@
+import { findCredentials } from "../ledger/credential-views.ts";
+import type { Ledger } from "../ledger/database.ts";
+import { listRotations } from "../ledger/rotation-views.ts";
+import { isId } from "../domain/ids.ts";
+import { ProblemError } from "./problem.ts";
+
+/** The id of the one credential that is meant. Nothing of what was asked for is repeated: it may be anything. */
+export async function findCredentialId({ db }: Ledger, reference: string): Promise<string> {
+  const found = await findCredentials(db, reference);
+  const [first, second] = found;
+  if (first === undefined)
+    throw new ProblemError("not_found", "There is no such credential. List them: rekey credential list");
+  if (second !== undefined)
+    throw new ProblemError(
+      "request_invalid",
+      `Several teams have a credential of that name. Write one of ${found.map(({ ref }) => ref).join(", ")}.`,
+    );
+  return first.id;
+}
+
+/** The id of a rotation: named itself, or by its credential, whose open or last rotation is meant. */
+export async function findRotationId(ledger: Ledger, reference: string): Promise<string> {
+  if (isId(reference, "rotation")) return reference;
+  const credentialId = await findCredentialId(ledger, reference);
+  const [last] = await listRotations(ledger.db, { credentialId, limit: 1 });
+  if (last === undefined)
+    throw new ProblemError("not_found", "The credential has no rotation yet. Start one: rekey rotate CREDENTIAL");
+  return last.id;
+}

@@ -1,0 +1,10 @@
+import { assertLedgerThere } from "../ledger/health.ts";
+import type { Handlers } from "./deps.ts";
+import { version } from "./version.ts";
+
+export const healthHandlers: Handlers<"health"> = {
+  async health(_, { ledger }) {
+    await assertLedgerThere(ledger);
+    return { status: "ok", version };
+  },
+};

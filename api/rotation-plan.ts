@@ -1,0 +1,77 @@
+import { planRotation, type PlanDurations } from "../domain/plan.ts";
+import type { Policy } from "../domain/policy.ts";
+import type { Catalog } from "../providers/catalog.ts";
+import { evidenceOf } from "./consumer-evidence.ts";
+import { readExisting } from "./credentials.ts";
+import type { ApiDeps } from "./deps.ts";
+import { ProblemError } from "./problem.ts";
+import type { Answer } from "./route-table.ts";
+
+type Facts = Catalog["issuers"][string]["facts"];
+
+/** What one call to an issuer or a target takes, generously. */
+const callMs = 1_000;
+
+function durationsOf(policy: Policy, { activationLagMs, deactivationLagMs }: Facts): PlanDurations {
+  const rounds = policy.answersInRow * policy.lookEveryMs;
+  return {
+    issueMs: 2 * callMs + activationLagMs,
+    deliverMs: callMs,
+    adoptMs: policy.observeForMs + policy.lookEveryMs,
+    graceMs: policy.graceMs + policy.observeForMs,
+    disabledForMs: policy.disabledForMs,
+    revokeMs: callMs + rounds,
+    proveMs: deactivationLagMs + rounds,
+  };
+}
+
+/** What a rotation of the credential would do as everything stands now. */
+export async function planOf({ ledger, catalog }: ApiDeps, reference: string): Promise<Answer<"planRotation">> {
+  const found = await readExisting(ledger, reference);
+  const definition = catalog.issuers[found.kind];
+  if (definition === undefined)
+    throw new ProblemError(
+      "request_invalid",
+      "This program does not know the credential's kind. Run the newer release.",
+    );
+  const consumers = found.consumerList.map((consumer) => ({
+    consumerId: consumer.id,
+    name: `${consumer.team}/${consumer.name}`,
+    target: consumer.target,
+    ...evidenceOf(catalog, consumer.evidence, found.policy),
+  }));
+  const plan = planRotation({
+    order: found.order,
+    issuer: found.kind,
+    consumers,
+    durations: durationsOf(found.policy, definition.facts),
+    canDisable: definition.facts.canDisable ?? false,
+  });
+  return {
+    credential: `${found.team}/${found.name}`,
+    environment: found.environment,
+    order: found.order,
+    fromVersion: found.currentVersion,
+    minutes: plan.minutes,
+    pointOfNoReturn: plan.pointOfNoReturn,
+    steps: plan.steps.map((step) => ({ ...step, calls: [...step.calls] })),
+    consumers: consumers.map(({ name, target, wanted, canGive }) => ({
+      ref: name,
+      target,
+      wanted,
+      canGive: [...canGive],
+    })),
+    warnings: [...warningsOf(found), ...plan.warnings],
+  };
+}
+
+function warningsOf(found: Awaited<ReturnType<typeof readExisting>>): readonly string[] {
+  const ref = `${found.team}/${found.name}`;
+  return [
+    ...(found.currentVersion === null ? [`It has no current version: rekey credential adopt ${ref}`] : []),
+    ...(found.connection.hasSecret
+      ? []
+      : [`Connection ${found.connection.ref} has no secret: apply its manifest with secretFrom.`]),
+    ...(found.openRotation === null ? [] : [`Rotation ${found.openRotation.id} is open; it ends first.`]),
+  ];
+}

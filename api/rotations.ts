@@ -1,0 +1,52 @@
+import type { Command } from "../domain/command.ts";
+import { giveCommand } from "../ledger/commands.ts";
+import { reserveRotations } from "../ledger/reserve-rotations.ts";
+import { listRotations, readRotation } from "../ledger/rotation-views.ts";
+import { asJson, type Handlers } from "./deps.ts";
+import { findCredentialId, findRotationId } from "./find-credential.ts";
+import { ProblemError } from "./problem.ts";
+import { readDetail } from "./rotation-detail.ts";
+import { planOf } from "./rotation-plan.ts";
+
+type Names = "planRotation" | "reserveRotation" | "listRotations" | "showRotation" | "giveCommand";
+
+const gone = () => new ProblemError("not_found", "There is no such rotation. List them: rekey rotation list");
+
+export const rotationHandlers: Handlers<Names> = {
+  planRotation: ({ params }, deps) => planOf(deps, params.credential),
+
+  async reserveRotation({ params, body, actor }, { ledger }) {
+    const credentialId = await findCredentialId(ledger, params.credential);
+    const { reserved, refused } = await reserveRotations(ledger, [
+      { credentialId, requestedBy: actor, reason: body.reason },
+    ]);
+    const [refusal] = refused;
+    if (refusal !== undefined) throw new ProblemError(refusal.code, refusal.detail);
+    const [rotation] = reserved;
+    const record = rotation && (await readRotation(ledger.db, rotation.rotationId));
+    if (rotation === undefined || record === undefined) throw gone();
+    return asJson({ ...record, isNew: rotation.isNew });
+  },
+
+  async listRotations({ query }, { ledger }) {
+    const { credential, open, before, limit } = query;
+    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, credential);
+    const rotations = await listRotations(ledger.db, { credentialId, onlyOpen: open === "true", before, limit });
+    return asJson({ rotations });
+  },
+
+  async showRotation({ params }, deps) {
+    const detail = await readDetail(deps, await findRotationId(deps.ledger, params.rotation));
+    if (detail === undefined) throw gone();
+    return detail;
+  },
+
+  async giveCommand({ params, body, actor }, { ledger }) {
+    const rotationId = await findRotationId(ledger, params.rotation);
+    const command: Command = body.command;
+    const answer = await giveCommand(ledger, { rotationId, command, actor, reason: body.reason });
+    if (answer === undefined) throw gone();
+    if (!answer.ok) throw new ProblemError("command_refused", answer.reason);
+    return { commandId: answer.commandId, isNew: answer.isNew, rotationId };
+  },
+};

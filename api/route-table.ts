@@ -1,0 +1,228 @@
+import { z } from "zod";
+import {
+  applyAnswer,
+  auditRow,
+  check,
+  credentialDetail,
+  credentialSummary,
+  rotationDetail,
+  rotationPlan,
+  rotationSummary,
+} from "./shapes.ts";
+
+/** A route as data. Server, OpenAPI document and typed client are derived from it. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** Below `/api/v1`; `:name` for a parameter. */
+  readonly path: string;
+  readonly summary: string;
+  /** Absent: a valid token is needed. */
+  readonly isPublic?: true;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  readonly response: z.ZodObject;
+}
+
+const limit = z.coerce.number().int().min(1).max(500).default(100);
+const reference = z.string().min(1).max(200);
+/** An id, `team/name`, or a name that only one team has. */
+const credential = z.object({ credential: reference });
+/** An id, or a credential: its open rotation, or its last. */
+const rotation = z.object({ rotation: reference });
+const reason = z.string().max(500).default("");
+/** Longer than any field of a value may be is refused before it is looked at. */
+const secretText = z.string().min(1).max(16_384);
+
+const sentSecret = z.union([secretText, z.record(z.string().max(64), secretText)]);
+
+export const routes = {
+  health: {
+    method: "GET",
+    path: "/health",
+    summary: "Whether the API and its ledger answer.",
+    isPublic: true,
+    response: z.object({ status: z.enum(["ok"]), version: z.string() }),
+  },
+  applyManifests: {
+    method: "POST",
+    path: "/manifests/apply",
+    summary: "Plans manifests; with the digest of a plan, applies exactly that one, all or nothing.",
+    body: z.object({
+      files: z
+        .array(
+          z.object({
+            name: z.string().min(1).max(4_096),
+            text: z.string().max(1_000_000),
+            /** By the document's place in the file, from 0: a connection's secret. */
+            secrets: z.record(z.string().regex(/^\d{1,4}$/), sentSecret).default({}),
+          }),
+        )
+        .min(1)
+        .max(500),
+      planDigest: z.string().max(64).optional(),
+    }),
+    response: applyAnswer,
+  },
+  listCredentials: {
+    method: "GET",
+    path: "/credentials",
+    summary: "Credentials in the order in which they were made.",
+    query: z.object({
+      team: z.string().max(63).optional(),
+      environment: z.string().max(63).optional(),
+      after: z.string().max(64).optional(),
+      limit,
+    }),
+    response: z.object({ credentials: z.array(credentialSummary) }),
+  },
+  showCredential: {
+    method: "GET",
+    path: "/credentials/:credential",
+    summary: "One credential with its versions and consumers.",
+    params: credential,
+    response: credentialDetail,
+  },
+  adoptCredential: {
+    method: "POST",
+    path: "/credentials/:credential/adopt",
+    summary:
+      "Takes the value that the credential has today as version 1, unchanged. Poll the check that it answers with.",
+    params: credential,
+    body: z.object({ fields: z.record(z.string().max(64), secretText) }),
+    response: z.object({ checkId: z.string() }),
+  },
+  planRotation: {
+    method: "GET",
+    path: "/credentials/:credential/plan",
+    summary: "All that a rotation would do now, with every call.",
+    params: credential,
+    response: rotationPlan,
+  },
+  reserveRotation: {
+    method: "POST",
+    path: "/credentials/:credential/rotate",
+    summary: "Reserves a rotation, or answers with the one that is open.",
+    params: credential,
+    body: z.object({ reason }),
+    response: rotationSummary.extend({ isNew: z.boolean() }),
+  },
+  showCheck: {
+    method: "GET",
+    path: "/checks/:check",
+    summary: "What a look outside has found.",
+    params: z.object({ check: reference }),
+    response: check,
+  },
+  listRotations: {
+    method: "GET",
+    path: "/rotations",
+    summary: "Rotations, newest first.",
+    query: z.object({
+      credential: reference.optional(),
+      open: z.enum(["true", "false"]).optional(),
+      before: z.string().max(64).optional(),
+      limit,
+    }),
+    response: z.object({ rotations: z.array(rotationSummary) }),
+  },
+  showRotation: {
+    method: "GET",
+    path: "/rotations/:rotation",
+    summary: "One rotation: where it is, what it waits for, its hold and consumers.",
+    params: rotation,
+    response: rotationDetail,
+  },
+  giveCommand: {
+    method: "POST",
+    path: "/rotations/:rotation/commands",
+    summary: "Gives a command; the rotation's next step hears it.",
+    params: rotation,
+    body: z.object({
+      command: z.discriminatedUnion("kind", [
+        z.object({ kind: z.enum(["pause", "resume", "abort"]) }),
+        z.object({
+          kind: z.literal("extend"),
+          byMs: z
+            .int()
+            .min(1)
+            .max(366 * 86_400_000),
+        }),
+        z.object({
+          kind: z.literal("decide"),
+          holdId: reference,
+          decision: z.enum(["retry", "roll-back", "accept"]),
+          /** Keys of the gaps that the person has seen. */
+          gaps: z.array(z.string().max(2_000)).max(1_000),
+        }),
+      ]),
+      reason,
+    }),
+    response: z.object({ commandId: z.string(), isNew: z.boolean(), rotationId: z.string() }),
+  },
+  listAudit: {
+    method: "GET",
+    path: "/audit",
+    summary: "The audit trail, newest first.",
+    query: z.object({
+      credential: reference.optional(),
+      rotation: reference.optional(),
+      before: z.coerce.number().int().min(1).optional(),
+      limit,
+    }),
+    response: z.object({ rows: z.array(auditRow) }),
+  },
+  verifyAudit: {
+    method: "POST",
+    path: "/audit/verify",
+    summary:
+      "Checks every row against its seal, every seal, every signed head, and an anchor that was exported earlier.",
+    body: z.object({
+      anchor: z
+        .object({
+          instance: z.string(),
+          position: z.number(),
+          lastAuditId: z.number(),
+          hash: z.string(),
+          sealedAt: z.string(),
+          signature: z.string(),
+          keyId: z.string(),
+        })
+        .optional(),
+    }),
+    response: z.object({
+      ok: z.boolean(),
+      count: z.number().optional(),
+      heads: z.number().optional(),
+      unsealed: z.number().optional(),
+      fault: z.string().optional(),
+      rowId: z.number().optional(),
+      position: z.number().optional(),
+    }),
+  },
+} as const satisfies Record<string, Route>;
+
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;
+
+type Part<R, K extends string> = R extends { readonly [N in K]: infer S extends z.ZodType } ? S : undefined;
+type In<S> = S extends z.ZodType ? z.input<S> : undefined;
+type Out<S> = S extends z.ZodType ? z.output<S> : undefined;
+
+/** What a caller gives: the parts that the route declares. */
+export type Request<N extends RouteName> = {
+  readonly [K in "params" | "query" | "body" as Routes[N] extends Record<K, z.ZodType> ? K : never]: In<
+    Part<Routes[N], K>
+  >;
+};
+
+/** What a handler gets, parsed. */
+export type Received<N extends RouteName> = {
+  readonly [K in "params" | "query" | "body" as Routes[N] extends Record<K, z.ZodType> ? K : never]: Out<
+    Part<Routes[N], K>
+  >;
+};
+
+export type Answer<N extends RouteName> = z.output<Routes[N]["response"]>;
+
+export const apiPrefix = "/api/v1";

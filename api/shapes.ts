@@ -1,0 +1,242 @@
+import { z } from "zod";
+
+/** Shapes of answers, from which the OpenAPI document and the client's types are derived. */
+
+/** ISO 8601, UTC. */
+const time = z.string();
+const policy = z.record(z.string(), z.union([z.string(), z.number()]));
+
+export const credentialSummary = z.object({
+  id: z.string(),
+  team: z.string(),
+  environment: z.string(),
+  name: z.string(),
+  kind: z.string(),
+  order: z.string(),
+  currentVersion: z.number().nullable(),
+  consumers: z.number(),
+  openRotation: z.object({ id: z.string(), phase: z.string(), hold: z.number().nullable() }).nullable(),
+  lastOutcome: z.string().nullable(),
+  lastClosedAt: time.nullable(),
+});
+
+export const credentialDetail = credentialSummary.extend({
+  connection: z.object({
+    id: z.string(),
+    ref: z.string(),
+    hasSecret: z.boolean(),
+    identity: z.string().nullable(),
+  }),
+  principals: z.array(z.string()),
+  config: z.record(z.string(), z.unknown()),
+  policy,
+  versions: z.array(
+    z.object({
+      number: z.number(),
+      state: z.string(),
+      handle: z.string().nullable(),
+      createdAt: time,
+      endedAt: time.nullable(),
+    }),
+  ),
+  consumerList: z.array(
+    z.object({
+      id: z.string(),
+      ref: z.string(),
+      kind: z.string(),
+      target: z.string(),
+      heldVersion: z.number().nullable(),
+      wanted: z.string(),
+      canGive: z.array(z.string()),
+    }),
+  ),
+});
+
+export const check = z.object({
+  id: z.string(),
+  kind: z.string(),
+  credentialId: z.string(),
+  state: z.enum(["pending", "done", "failed"]),
+  findings: z.array(z.object({ code: z.string(), title: z.string(), detail: z.string(), mend: z.string().optional() })),
+  at: time,
+  finishedAt: time.nullable(),
+});
+
+export const rotationSummary = z.object({
+  id: z.string(),
+  credentialId: z.string(),
+  credential: z.string(),
+  environment: z.string(),
+  order: z.string(),
+  phase: z.string(),
+  direction: z.enum(["forward", "undo"]),
+  outcome: z.string().nullable(),
+  fromVersion: z.number().nullable(),
+  toVersion: z.number(),
+  paused: z.boolean(),
+  urgent: z.boolean(),
+  phaseSince: time,
+  createdAt: time,
+  closedAt: time.nullable(),
+  openHold: z.number().nullable(),
+});
+
+const meaning = z.object({ allowed: z.boolean(), text: z.string() });
+
+const openHold = z.object({
+  id: z.string(),
+  number: z.number(),
+  phase: z.string(),
+  code: z.string(),
+  title: z.string(),
+  detail: z.string(),
+  openedAt: time,
+  gaps: z.array(z.object({ number: z.number(), key: z.string(), code: z.string(), text: z.string() })),
+  answers: z.object({ retry: meaning, "roll-back": meaning, accept: meaning }),
+  /** An answer that no step has heard yet. */
+  givenAnswer: z.object({ decision: z.string(), actor: z.string(), at: time }).nullable(),
+});
+
+const evidence = z.object({
+  strength: z.string(),
+  version: z.number(),
+  complete: z.boolean(),
+  instances: z.number(),
+  lacks: z.array(z.string()),
+  at: time,
+  isFresh: z.boolean(),
+});
+
+export const rotationDetail = rotationSummary.extend({
+  kind: z.string(),
+  policy,
+  requestedBy: z.string(),
+  reason: z.string(),
+  extendedMs: z.number(),
+  attempts: z.number(),
+  lastProblem: z.object({ code: z.string(), title: z.string() }).nullable(),
+  /** The ledger's clock when this was read. */
+  now: time,
+  phases: z.array(
+    z.object({ phase: z.string(), state: z.enum(["done", "here", "to come"]), isPointOfNoReturn: z.boolean() }),
+  ),
+  isPastReturn: z.boolean(),
+  waitsFor: z.object({ text: z.string(), since: time, until: time.nullable() }),
+  hold: openHold.nullable(),
+  answeredHolds: z.array(
+    z.object({
+      number: z.number(),
+      phase: z.string(),
+      code: z.string(),
+      decision: z.string(),
+      decidedBy: z.string(),
+      reason: z.string(),
+      decidedAt: time,
+    }),
+  ),
+  consumers: z.array(
+    z.object({
+      id: z.string(),
+      ref: z.string(),
+      kind: z.string(),
+      target: z.string(),
+      heldVersion: z.number().nullable(),
+      wanted: z.string(),
+      deliveredVersion: z.number().nullable(),
+      deliveredAt: time.nullable(),
+      evidence: z.array(evidence),
+    }),
+  ),
+  sessions: z
+    .object({
+      at: time,
+      list: z.array(
+        z.object({
+          version: z.number().nullable(),
+          principal: z.string(),
+          database: z.string(),
+          address: z.string(),
+          applicationName: z.string(),
+          startedAt: z.string(),
+        }),
+      ),
+    })
+    .nullable(),
+  commands: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.string(),
+      actor: z.string(),
+      state: z.string(),
+      refusal: z.string().nullable(),
+      at: time,
+    }),
+  ),
+});
+
+export const auditRow = z.object({
+  id: z.number(),
+  at: time,
+  credentialId: z.string().nullable(),
+  rotationId: z.string().nullable(),
+  actor: z.string(),
+  action: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+export const rotationPlan = z.object({
+  credential: z.string(),
+  environment: z.string(),
+  order: z.string(),
+  fromVersion: z.number().nullable(),
+  minutes: z.number(),
+  pointOfNoReturn: z.string(),
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      reaches: z.string(),
+      calls: z.array(z.string()),
+      minutes: z.number(),
+      crossesReturn: z.boolean(),
+    }),
+  ),
+  consumers: z.array(
+    z.object({ ref: z.string(), target: z.string(), wanted: z.string(), canGive: z.array(z.string()) }),
+  ),
+  warnings: z.array(z.string()),
+});
+
+const issue = z.object({
+  file: z.string(),
+  line: z.number(),
+  column: z.number(),
+  field: z.string(),
+  text: z.string(),
+});
+
+const shown = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+export const applyAnswer = z.object({
+  outcome: z.enum(["planned", "applied"]),
+  digest: z.string(),
+  items: z.array(
+    z.object({
+      kind: z.string(),
+      ref: z.string(),
+      action: z.enum(["create", "change", "unchanged"]),
+      changes: z.array(z.object({ field: z.string(), from: shown, to: shown })),
+      notes: z.array(z.string()),
+    }),
+  ),
+});
+
+/** RFC 9457, with a stable code and what to do next. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number(),
+  code: z.string(),
+  detail: z.string(),
+  next: z.string(),
+  issues: z.array(issue).optional(),
+});

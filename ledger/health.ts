@@ -1,0 +1,15 @@
+import { sql } from "kysely";
+import { asUnreachable, type Ledger } from "./database.ts";
+
+/** @throws {TransientError} `ledger_unreachable` when PostgreSQL does not answer. */
+export async function assertLedgerThere({ db }: Ledger): Promise<void> {
+  await sql`SELECT`.execute(db).catch((error: unknown) => {
+    throw asUnreachable(error) ?? error;
+  });
+}
+
+/** The id of this installation, as the ledger has it. */
+export async function readInstance({ db }: Ledger): Promise<string> {
+  const { rows } = await sql<{ id: string }>`SELECT id FROM instance`.execute(db);
+  return rows[0]?.id ?? "";
+}

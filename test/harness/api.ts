@@ -1,0 +1,76 @@
+import { createSecretKey, randomBytes } from "node:crypto";
+import type { FastifyInstance, InjectOptions } from "fastify";
+import { buildApi } from "../../api/build-api.ts";
+import type { ApiDeps } from "../../api/deps.ts";
+import { tokenDigest } from "../../api/token-file.ts";
+import type { Custody } from "../../custody/custody.ts";
+import { createEmbeddedCustody } from "../../custody/embedded.ts";
+import { createFingerprints } from "../../custody/fingerprint.ts";
+import { createKeyRing } from "../../custody/key-file.ts";
+import { createLog } from "../../custody/scrubbed-log.ts";
+import { createScrubber } from "../../custody/scrubber.ts";
+import { createCustodyRows } from "../../ledger/custody-rows.ts";
+import { readInstance } from "../../ledger/health.ts";
+import { storeToken } from "../../ledger/tokens.ts";
+import type { Catalog } from "../../providers/catalog.ts";
+
+import { fakeCatalog } from "./fake-catalog.ts";
+import type { TestLedger } from "./ledger.ts";
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly deps: ApiDeps;
+  readonly custody: Custody;
+  readonly token: string;
+  /** Lines of the log so far. */
+  readonly logged: readonly string[];
+  /** A request with the token, from the loopback address. */
+  ask(
+    method: "GET" | "POST",
+    path: string,
+    body?: unknown,
+    options?: InjectOptions,
+  ): Promise<{ readonly status: number; readonly text: string; readonly json: Record<string, unknown> }>;
+}
+
+const keys = () => createKeyRing([{ id: "key_test", key: createSecretKey(randomBytes(32)) }]);
+
+/** The API over a real ledger and real custody, asked without a socket. */
+export async function withApi({ ledger }: TestLedger, catalog: Catalog = fakeCatalog): Promise<TestApi> {
+  const logged: string[] = [];
+  const custody = createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: keys() });
+  const deps: ApiDeps = {
+    ledger,
+    custody,
+    fingerprints: createFingerprints(keys()),
+    catalog,
+    instance: await readInstance(ledger),
+    auditKeys: new Map(),
+    log: createLog({
+      level: "info",
+      scrubber: createScrubber(),
+      destination: { write: (line) => void logged.push(line) },
+    }),
+  };
+  const app = await buildApi(deps);
+  const token = `rk_${randomBytes(32).toString("base64url")}`;
+  await storeToken(ledger, { digest: tokenDigest(token), role: "admin", days: 1 });
+  return {
+    app,
+    deps,
+    custody,
+    token,
+    logged,
+    async ask(method, path, body, options = {}) {
+      const response = await app.inject({
+        method,
+        url: `/api/v1${path}`,
+        headers: { host: "127.0.0.1:7390", authorization: `Bearer ${token}` },
+        ...(body === undefined ? {} : { payload: body as object }),
+        ...options,
+      });
+      const { statusCode: status, body: text } = response;
+      return { status, text, json: response.json<Record<string, unknown>>() };
+    },
+  };
+}
