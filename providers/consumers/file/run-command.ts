@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { isAbsolute } from "node:path";
 import type { ReloadEntry } from "../../contract/consumer.ts";
 import { notReloaded } from "./not-reloaded.ts";
@@ -18,19 +18,21 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-async function ending(command: Command, signal: AbortSignal): Promise<Ending> {
+function started(command: Command): ChildProcess | undefined {
   const [program, ...args] = command.argv;
   const identity = command.uid === undefined ? {} : { uid: command.uid, gid: command.gid ?? command.uid };
+  try {
+    // Output is dropped: what a command prints may hold the value it has just read.
+    return spawn(program, args, { ...identity, cwd: "/", env: {}, shell: false, detached: true, stdio: "ignore" });
+  } catch {
+    return undefined;
+  }
+}
+
+async function ending(command: Command, signal: AbortSignal): Promise<Ending> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      ...identity,
-      cwd: "/",
-      env: {},
-      shell: false,
-      detached: true,
-      // Dropped: what a command prints may hold the value it has just read.
-      stdio: "ignore",
-    });
+    const child = started(command);
+    if (child === undefined) return resolve("not-started");
     let ended: Ending | undefined;
     const stop = (why: Ending): void => {
       ended ??= why;
