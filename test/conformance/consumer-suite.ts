@@ -1,5 +1,6 @@
 import { deliverClauses } from "./consumer-clauses/deliver.ts";
 import { lookClauses } from "./consumer-clauses/look.ts";
+import { consumerWorldChecks } from "./consumer-world-checks.ts";
 import type { ConsumerWorld } from "./consumer-world.ts";
 import { describeClauses, type Subject } from "./suite.ts";
 
@@ -13,5 +14,5 @@ export const consumerClauses: Readonly<Record<ConsumerClauseName, (world: Consum
 export const consumerClauseNames = Object.keys(all) as readonly ConsumerClauseName[];
 
 export function describeConsumer(subject: Subject<ConsumerWorld>): void {
-  describeClauses("the consumer", subject, consumerClauses);
+  describeClauses("the consumer", subject, consumerClauses, consumerWorldChecks);
 }

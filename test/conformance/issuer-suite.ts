@@ -2,6 +2,7 @@ import { endClauses } from "./issuer-clauses/end.ts";
 import { issueClauses } from "./issuer-clauses/issue.ts";
 import { lookClauses } from "./issuer-clauses/look.ts";
 import { probeClauses } from "./issuer-clauses/probe.ts";
+import { issuerWorldChecks } from "./issuer-world-checks.ts";
 import type { IssuerWorld } from "./issuer-world.ts";
 import { describeClauses, type Subject } from "./suite.ts";
 
@@ -18,5 +19,5 @@ export const issuerClauses: Readonly<Record<IssuerClauseName, (world: IssuerWorl
 export const issuerClauseNames = Object.keys(all) as readonly IssuerClauseName[];
 
 export function describeIssuer(subject: Subject<IssuerWorld>): void {
-  describeClauses("the issuer", subject, issuerClauses);
+  describeClauses("the issuer", subject, issuerClauses, issuerWorldChecks);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { RekeyError } from "../../../domain/errors.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
 import { assertLeftAlone, assertRead, deliveryOf, secretOf, textsOf, withText } from "../consumer-bench.ts";
 import { consumerAbility, type ConsumerWorld } from "../consumer-world.ts";
@@ -185,24 +186,27 @@ export const deliverClauses = {
       );
   },
 
-  async "13 every character that may be in a value arrives"(world: ConsumerWorld) {
+  async "13 an unusual character arrives or is refused, and is never changed on the way"(world: ConsumerWorld) {
     const session = await world.open();
     const texts = [
       `"q'u\`o$t{e}s\\ \\n #%&=;:|<>[]()!?*~^`,
-      " spaces around ",
-      "é€𝄞",
-      "$HOME ${HOME} $(id)",
-      "#",
-      "null",
-      "0x1F",
-      "~",
+      ...[" spaces around ", "é€𝄞", "$HOME ${HOME} $(id)", "a#b", "a #b", "#", "null", "0x1F", "~", "- x", "a: b"],
+      ...["'single'", '"double"', "back\\slash", "\u200b", "=", "a=b", "%41", "&amp;", "@x", "!x", "{x}", "1e5", "yes"],
     ];
+    let arrived = 0;
     for (const [index, text] of texts.entries()) {
       const value = withText(world, world.freshValue(), new Secret(text));
-      await session.deliver(deliveryOf(index + 1, value));
-      await assertRead(world, value);
-      assert.equal((await session.observe()).holds(value), true);
+      const before = await world.readBehindBack();
+      const isRefused = await session.deliver(deliveryOf(index + 1, value)).then(
+        () => false,
+        (error: unknown) => error instanceof RekeyError && error.code === "value_unfit",
+      );
+      if (isRefused) assert.deepEqual(await world.readBehindBack(), before);
+      else await assertRead(world, value);
+      if (!isRefused) assert.equal((await session.observe()).holds(value), true);
+      arrived += isRefused ? 0 : 1;
     }
+    assert.ok(arrived > texts.length / 2, "most of what a value may hold must arrive");
   },
 
   async "7.7 a value without a field that is needed is refused"(world: ConsumerWorld) {

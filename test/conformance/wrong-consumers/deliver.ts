@@ -124,7 +124,7 @@ export const wrongAtDelivering: readonly WrongConsumer[] = [
   ),
   {
     name: "cuts a value at a sign that its format uses",
-    caughtBy: "13 every character that may be in a value arrives",
+    caughtBy: "13 an unusual character arrives or is refused, and is never changed on the way",
     twist: {
       session: (right, store) => ({
         async deliver(delivery) {
