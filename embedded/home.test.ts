@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { HomeInUseError, openHome, ownHome, removeHome, whoOwns } from "./home.ts";
+import { tryLock } from "./owner-lock.ts";
 
 let root: string;
 
@@ -69,6 +70,14 @@ test("what a dead owner left behind names nobody and stops nobody", async () => 
   expect(await whoOwns(home)).toMatchObject({ pid: process.pid });
   expect(await readFile(home.record, "utf8")).not.toContain("gone");
   await owned.release();
+});
+
+test("who only asks does not keep an owner out", async () => {
+  const home = await openHome(root);
+  const asking = tryLock(home.lock);
+  const owning = ownHome(home);
+  asking?.release();
+  await (await owning).release();
 });
 
 test("a torn record still says that the home is taken", async () => {

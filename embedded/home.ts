@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { tryLock } from "./owner-lock.ts";
 
 /** Where everything of one embedded rekey lies. Paths only: who needs a file makes it, with mode 0600. */
@@ -36,6 +37,8 @@ export interface OwnedHome {
   /** Lets the next one in. May be repeated. */
   release(): Promise<void>;
 }
+
+const askedTries = 5;
 
 /** Another process runs this home. */
 export class HomeInUseError extends Error {
@@ -87,8 +90,14 @@ export async function openHome(folder: string = join(homedir(), ".rekey")): Prom
 
 /** Takes the home for this process, until released or until the process is gone, however it ends. */
 export async function ownHome(home: Home): Promise<OwnedHome> {
-  const held = tryLock(home.lock);
+  let held = tryLock(home.lock);
+  // Somebody who only asks who owns it holds it for less than a millisecond.
+  for (let tries = 0; held === undefined && tries < askedTries; tries++) {
+    await sleep(20);
+    held = tryLock(home.lock);
+  }
   if (held === undefined) throw new HomeInUseError(home.folder, await readOwner(home));
+  const lock = held;
   await chmod(home.lock, 0o600);
   const mine = { pid: process.pid, startedAt: new Date().toISOString() };
   await writeOwner(home, { ...mine, address: undefined });
@@ -98,7 +107,7 @@ export async function ownHome(home: Home): Promise<OwnedHome> {
     async release() {
       if (isOwned) await rm(home.record, { force: true });
       isOwned = false;
-      held.release();
+      lock.release();
     },
   };
 }
