@@ -19,8 +19,8 @@ const statement =
 const placeRules: readonly PlaceRule[] = [
   {
     name: "only settings.ts reads the environment",
-    // Handing the environment on to a process that is started reads nothing of it.
-    doing: /(?<!env:\s*(?:\{\s*\.\.\.)?)\bprocess\.env\b|\bfrom\s*["'](?:node:)?process["']/g,
+    // Handing the environment on, to a process that is started or to the one reader, reads nothing of it.
+    doing: /(?<!env:\s*(?:\{\s*\.\.\.)?|\breadSettings\()\bprocess\.env\b|\bfrom\s*["'](?:node:)?process["']/g,
     says: "reads the environment: name the variable in settings.ts and take its value as an argument",
     allowed: {
       "settings.ts": "the one schema of all variables",

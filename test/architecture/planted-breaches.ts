@@ -137,6 +137,7 @@ export const harmless: readonly Planted[] = [
   plant(environment, "settings.ts", "const url = process.env.DATABASE_URL;"),
   plant(environment, "cli/up.ts", "spawn(program, { env: { ...process.env, LANG: locale } });"),
   plant(environment, "cli/up.ts", "spawn(program, { env: process.env });"),
+  plant(environment, "cli/up.ts", "readSettings(process.env, { REKEY_HOME: home });"),
   plant(environment, "worker/main.ts", "// process.env is read by settings.ts"),
   plant(worker, "worker/main.ts", "await Worker.create({ taskQueue });"),
   plant(failures, "activities/failure-boundary.ts", "throw ApplicationFailure.create({ type: code });"),
