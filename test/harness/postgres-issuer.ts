@@ -80,6 +80,7 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
     hba: [
       `host all +${barred} 127.0.0.1/32 reject`,
       `host all +${trusted} 127.0.0.1/32 trust`,
+      "host all owner_lonely 127.0.0.1/32 trust",
       "host trusting all 127.0.0.1/32 trust",
       "host clear all 127.0.0.1/32 password",
       "host all all 127.0.0.1/32 scram-sha-256",

@@ -7,6 +7,7 @@ import {
   onEachRelease,
   type IssuerServer,
 } from "../../../test/harness/postgres-issuer.ts";
+import { revealField } from "../../contract/value.ts";
 import { effectOn, issueVersion, openRole, passwordOf, valueOf } from "../../../test/harness/postgres-role.ts";
 
 onEachRelease((get) => {
@@ -164,7 +165,7 @@ onEachRelease((get) => {
       `SELECT shobj_description(oid, 'pg_authid') AS c FROM pg_roles WHERE rolname = ${pg.escapeLiteral(b)}`,
     );
     expect(row?.["c"]).toMatch(/^It's Ann's; "ask" her \\ first\nrekey:\{/);
-    const client = new pg.Client({ connectionString: String((second.value["url"] as { reveal(): string }).reveal()) });
+    const client = new pg.Client({ connectionString: revealField(second.value, "url") });
     await client.connect();
     await client.end();
     await session.close();

@@ -99,11 +99,10 @@ async function slotFindings(
   const slots = slotsOf(config).map((name) => ({ name, why: occupied(name, roles.get(name), owner, live) }));
   const free = slots.find(({ why }) => why === undefined);
   if (free !== undefined) return sessionsOn(work, free.name);
-  return slots.flatMap(({ why }) => {
-    if (why === undefined) return [];
-    const { mend } = why;
-    return [{ code: "no_free_slot", detail: `${why.why}.`, ...(mend === undefined ? {} : { mend }) } as const];
-  });
+  const taken = slots.flatMap(({ why }) => why ?? []);
+  const mend = taken.flatMap((each) => each.mend ?? []).join("\n");
+  const detail = `${taken.map(({ why }) => why).join("; ")}.`;
+  return [{ code: "no_free_slot", detail, ...(mend === "" ? {} : { mend }) }];
 }
 
 /** Sessions that outlived the login's last version would pass for the new one's. */

@@ -1,0 +1,146 @@
+import { randomBytes } from "node:crypto";
+import { beforeAll, expect, test } from "vitest";
+import { makeAdmin, newSecret, onEachRelease, type IssuerServer } from "../../../test/harness/postgres-issuer.ts";
+import {
+  effectOn,
+  issueVersion,
+  nextClaim,
+  openRole,
+  passwordOf,
+  valueOf,
+} from "../../../test/harness/postgres-role.ts";
+
+onEachRelease((get) => {
+  let server: IssuerServer;
+  beforeAll(() => {
+    server = get();
+  });
+
+  async function opened() {
+    const login = `one_${randomBytes(5).toString("hex")}`;
+    const [password, admin] = [newSecret(), { user: `adm_${login}`, password: newSecret() }];
+    await server.ask(`CREATE ROLE ${login} LOGIN PASSWORD '${password}'`);
+    await makeAdmin(server, admin, [login]);
+    const session = await openRole(server, admin, { login, database: "orders" });
+    const first = { handle: `${login}/1`, value: valueOf(server, login, password) };
+    const state = async () => (await server.ask(`SELECT * FROM pg_authid WHERE rolname = '${login}'`))[0];
+    return { login, password, admin, session, first, state };
+  }
+
+  test("the new value takes the place of the former, which is refused under controls", async () => {
+    const { login, session, first, password } = await opened();
+    expect(await session.preflight({ live: [first.handle], instance: "i", credential: "c" })).toEqual([]);
+    expect([session.disable, session.enable]).toEqual([undefined, undefined]);
+    const second = await issueVersion(session, 2, [first.handle]);
+    expect(second.handle).toBe(`${login}/2`);
+    expect(await server.logsIn(login, password)).toBe("28P01");
+    expect(await session.probe(second)).toMatchObject({ verdict: "accepted" });
+    await session.revoke(effectOn(first.handle));
+    expect(await session.probe({ ...first, control: second.value })).toMatchObject({
+      verdict: "refused",
+      controls: [{ answer: "accepted" }, { control: "the catalogue", answer: "replaced" }],
+    });
+    expect(await session.list()).toEqual([{ handle: second.handle, state: "live", ours: true }]);
+    await session.close();
+  });
+
+  test("sessions begun before the cut are told from later ones by the server's clock, and only they are ended", async () => {
+    const { login, session, first, password } = await opened();
+    const old = await server.openSession(login, password);
+    const second = await issueVersion(session, 2, [first.handle]);
+    const current = await server.openSession(login, passwordOf(second.value), { name: "new" });
+    const usage = await session.usage?.([first.handle, second.handle]);
+    const seen = usage?.sessions[first.handle] ?? [];
+    expect(usage?.sessions[second.handle]).toEqual(seen);
+    const at = Date.parse(second.effectiveAt);
+    const isBefore = seen.map(
+      ({ applicationName, startedAt }) => [applicationName, Date.parse(startedAt) < at] as const,
+    );
+    expect(Object.fromEntries(isBefore)).toEqual({ new: false, shop: true });
+    const before = second.effectiveAt;
+    expect(await session.endSessions?.({ ...effectOn(first.handle), before })).toEqual({ ended: 1, remaining: 0 });
+    await expect(old.query("SELECT 1")).rejects.toThrow();
+    expect((await current.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    await session.close();
+  });
+
+  test("the former value can be set again, however often, and the candidate is refused then", async () => {
+    const { login, session, first, password } = await opened();
+    const second = await issueVersion(session, 2, [first.handle]);
+    const request = effectOn(second.handle);
+    await session.abandon({ ...request, restore: first });
+    await session.abandon({ ...request, restore: first });
+    await session.abandon({ ...effectOn(second.handle), restore: first });
+    expect(await server.logsIn(login, password)).toBe("accepted");
+    expect(await session.probe({ ...second, control: first.value })).toMatchObject({ verdict: "refused" });
+    const third = await issueVersion(session, 3, [first.handle]);
+    expect(await server.logsIn(login, passwordOf(third.value))).toBe("accepted");
+    const late = { handle: first.handle, operationKey: "key-1", keep: [], chosen: first.value };
+    await expect(session.issue({ ...late, claim: nextClaim() })).rejects.toMatchObject({ code: "claim_outdated" });
+    await session.close();
+  });
+
+  test("invariant 7: a cut on its way cannot land after it was abandoned", async () => {
+    const { login, session, first, password, state } = await opened();
+    const chosen = await session.choose?.({ operationKey: "key-2", version: 2, keep: [first.handle] });
+    const { handle = "", value = {} } = chosen ?? {};
+    const claim = nextClaim();
+    const before = await state();
+    await session.abandon({ ...effectOn(handle), restore: first });
+    expect(await state()).toEqual(before);
+    const cut = { handle, operationKey: "key-2", keep: [first.handle], chosen: value, claim };
+    await expect(session.issue(cut)).rejects.toMatchObject({ code: "claim_outdated" });
+    expect(await server.logsIn(login, password)).toBe("accepted");
+    await session.close();
+  });
+
+  test("without a value to restore, abandoning ends the candidate; before it landed, it ends nothing", async () => {
+    const { login, session, first, password } = await opened();
+    await session.abandon(effectOn(`${login}/2`));
+    expect(await server.logsIn(login, password)).toBe("accepted");
+    expect(await session.list()).toEqual([{ handle: first.handle, state: "live", ours: false }]);
+    const second = await issueVersion(session, 2, [first.handle]);
+    await session.abandon(effectOn(second.handle));
+    expect(await server.logsIn(login, passwordOf(second.value))).toBe("28P01");
+    const third = await issueVersion(session, 3, []);
+    expect(await server.logsIn(login, passwordOf(third.value))).toBe("accepted");
+    await session.close();
+  });
+
+  test("a login that somebody locked stays locked, and one that expires is found", async () => {
+    const { login, session, first } = await opened();
+    const look = () => session.preflight({ live: [first.handle], instance: "i", credential: "c" });
+    await server.ask(`ALTER ROLE ${login} NOLOGIN`);
+    expect(await look()).toMatchObject([{ code: "principal_mismatch", mend: `ALTER ROLE "${login}" LOGIN;` }]);
+    await expect(issueVersion(session, 2, [first.handle])).rejects.toMatchObject({ code: "no_free_slot" });
+    await server.ask(`ALTER ROLE ${login} LOGIN VALID UNTIL 'tomorrow'`);
+    const [finding] = await look();
+    expect(finding).toMatchObject({ code: "principal_mismatch" });
+    await server.ask(finding?.mend ?? "");
+    expect(await look()).toEqual([]);
+    await session.close();
+  });
+
+  test("the last version can be revoked too, and all its sessions go", async () => {
+    const { login, session, first, password } = await opened();
+    const second = await issueVersion(session, 2, [first.handle]);
+    const shop = await server.openSession(login, passwordOf(second.value));
+    await session.revoke(effectOn(second.handle));
+    await expect(shop.query("SELECT 1")).rejects.toThrow();
+    expect(await session.probe(second)).toMatchObject({ verdict: "refused" });
+    expect(await server.logsIn(login, password)).toBe("28P01");
+    await session.close();
+  });
+
+  test("a former value cannot be set on another login, nor a later one as the former", async () => {
+    const { session, first, login } = await opened();
+    const second = await issueVersion(session, 2, [first.handle]);
+    const unfit = { code: "value_unfit" };
+    const restore = (handle: string, value = first.value) =>
+      session.abandon({ ...effectOn(second.handle), restore: { handle, value } });
+    await expect(restore(`${login}/3`)).rejects.toMatchObject(unfit);
+    await expect(restore(first.handle, valueOf(server, "keeper", newSecret()))).rejects.toMatchObject(unfit);
+    expect(await session.probe(second)).toMatchObject({ verdict: "accepted" });
+    await session.close();
+  });
+});
