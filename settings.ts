@@ -10,7 +10,7 @@ const wrong = (variable: string, advice: string) =>
   new OperatorNeededError("setting_invalid", `${variable}: ${advice}`);
 
 const path = z.string().min(1).startsWith("/", "must be an absolute path");
-const port = z.coerce.number("must be a port number").int().min(1).max(65_535);
+const port = z.coerce.number("must be a port number").int().min(0).max(65_535);
 const hostAndPort = z.string().regex(/^[^\s:/]+:\d{1,5}$/, "must look like temporal.internal:7233");
 const flag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
 const ports = z
@@ -101,7 +101,11 @@ const variables = {
     whenAbsent: "the file `token` in the home folder",
     meaning: "The file (0600) with the token of the command line; `serve` writes the first one there.",
   },
-  REKEY_PORT: { schema: port.default(7390), whenAbsent: "7390", meaning: "The API's port on the loopback address." },
+  REKEY_PORT: {
+    schema: port.default(7390),
+    whenAbsent: "7390",
+    meaning: "The API's port on the loopback address; 0 takes any that is free.",
+  },
   REKEY_FILE_ROOTS: {
     schema: paths.default([]),
     whenAbsent: "none: the consumer `file` writes nowhere",
@@ -198,6 +202,11 @@ export function describeSettings(): readonly SettingDescription[] {
         ]
       : [{ name, whenAbsent, meaning }],
   );
+}
+
+/** A variable that a person's manifest names, on that person's machine. Never a setting of rekey. */
+export function readNamedVariable(name: string): string | undefined {
+  return process.env[name];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

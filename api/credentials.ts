@@ -28,7 +28,7 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
   async adoptCredential({ params, body, actor }, deps) {
     const { ledger, custody } = deps;
     const found = await readExisting(ledger, params.credential);
-    const value = valueOf(deps, found, body.fields);
+    const value = valueOf(deps, found, body);
     const checkId = await adoptCredential(ledger, {
       credentialId: found.id,
       actor,
@@ -50,25 +50,31 @@ export async function readExisting(ledger: ApiDeps["ledger"], reference: string)
   return found;
 }
 
+interface Given {
+  readonly secret: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
 type Detail = Awaited<ReturnType<typeof readExisting>>;
 
 /**
  * The value of today as far as a person knows it; the worker completes what the issuer derives. Refused here already
  * when the login is none of the credential's.
  */
-function valueOf({ catalog }: ApiDeps, found: Detail, given: Readonly<Record<string, string>>): Value {
+function valueOf({ catalog }: ApiDeps, found: Detail, { secret, fields }: Given): Value {
   const definition = catalog.issuers[found.kind];
   if (definition === undefined)
     throw new ProblemError(
       "request_invalid",
       "This program does not know the credential's kind. Run the newer release.",
     );
+  const given: Readonly<Record<string, string>> = { ...fields, [definition.authenticator]: secret };
   const declared = Object.keys(definition.fields);
   const unknown = Object.keys(given).filter((name) => !declared.includes(name));
-  if (unknown.length > 0 || given[definition.authenticator] === undefined)
+  if (unknown.length > 0)
     throw new ProblemError(
       "request_invalid",
-      `Give the field ${definition.authenticator}; besides it there can be ${declared.filter((name) => name !== definition.authenticator).join(", ")}.`,
+      `Besides the secret there can be ${declared.filter((name) => name !== definition.authenticator).join(", ")}.`,
     );
   const value = Object.fromEntries(
     Object.entries(given).map(([name, text]) => [

@@ -124,7 +124,7 @@ describe("applying manifests", () => {
     const secrets = { [connectionIndex]: newSecret() };
     const { plan } = await send(everything, secrets, undefined, own);
     const both = await Promise.all([1, 2].map(() => send(everything, secrets, plan.digest, own)));
-    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    expect(both.map(({ status }) => status)).toEqual(expect.arrayContaining([200, 409]));
     expect((await sql`SELECT FROM credentials`.execute(own.deps.ledger.db)).rows).toHaveLength(1);
   });
 

@@ -89,7 +89,12 @@ export const routes = {
     summary:
       "Takes the value that the credential has today as version 1, unchanged. Poll the check that it answers with.",
     params: credential,
-    body: z.object({ fields: z.record(z.string().max(64), secretText) }),
+    body: z.object({
+      /** The field that the issuer authenticates by, such as the password. */
+      secret: secretText,
+      /** Others that a person knows, such as the login's name. */
+      fields: z.record(z.string().max(64), secretText).default({}),
+    }),
     response: z.object({ checkId: z.string() }),
   },
   planRotation: {

@@ -38,8 +38,9 @@ export type LogFields = Readonly<Record<string, string | number | boolean>>;
 /** One line: an event of a closed vocabulary, `<noun>.<verb>`, and plain fields. */
 export interface Log {
   (event: string, fields?: LogFields): void;
-  warn(event: string, fields?: LogFields): void;
-  error(event: string, fields?: LogFields): void;
+  readonly debug: (event: string, fields?: LogFields) => void;
+  readonly warn: (event: string, fields?: LogFields) => void;
+  readonly error: (event: string, fields?: LogFields) => void;
 }
 
 export interface LogOptions {
@@ -59,10 +60,15 @@ export function createLog({ level, scrubber, destination }: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => { out.write(scrubber.scrub(line)); } },
+    {
+      write: (line: string) => {
+        out.write(scrubber.scrub(line));
+      },
+    },
   );
   const log = (event: string, fields?: LogFields) => logger.info({ event, ...pick(fields) });
   return Object.assign(log, {
+    debug: (event: string, fields?: LogFields) => logger.debug({ event, ...pick(fields) }),
     warn: (event: string, fields?: LogFields) => logger.warn({ event, ...pick(fields) }),
     error: (event: string, fields?: LogFields) => logger.error({ event, ...pick(fields) }),
   });

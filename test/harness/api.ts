@@ -47,7 +47,7 @@ export async function withApi({ ledger }: TestLedger, catalog: Catalog = fakeCat
     instance: await readInstance(ledger),
     auditKeys: new Map(),
     log: createLog({
-      level: "info",
+      level: "debug",
       scrubber: createScrubber(),
       destination: { write: (line) => void logged.push(line) },
     }),

@@ -1,0 +1,42 @@
+// A process of its own: `serve`, `migrate`, or both in this order (`up`). Whoever started it hears by IPC that it is
+// ready or why it is not; without IPC it writes to standard error.
+import { readSettings } from "../settings.ts";
+import { asProblem } from "./problem.ts";
+import { migrateLedger, serve, type Served } from "./serve.ts";
+
+type Word = "serve" | "migrate" | "up";
+
+async function run(word: Word): Promise<void> {
+  const settings = readSettings();
+  const applied = word === "serve" ? [] : await migrateLedger(settings);
+  if (word === "migrate") return tell({ ready: { applied } });
+  const served = await serve(settings);
+  stopOnSignal(served);
+  tell({ ready: { applied, address: served.address, tokenFile: served.tokenFile } });
+}
+
+function tell(message: object): void {
+  if (process.send !== undefined) process.send(message);
+  if (!("ready" in message) && process.send === undefined) process.stderr.write(`rekey: ${JSON.stringify(message)}\n`);
+}
+
+function stopOnSignal(served: Served): void {
+  let stopping: Promise<void> | undefined;
+  const stop = (): void => {
+    stopping ??= served.stop().finally(() => process.disconnect?.());
+  };
+  process.on("SIGTERM", stop);
+  // A terminal signals the whole group; whoever started us decides when.
+  process.on("SIGINT", () => process.connected || stop());
+  process.on("disconnect", stop);
+}
+
+const [, , word = "serve"] = process.argv;
+run(word as Word)
+  .catch((error: unknown) => {
+    tell({ failed: asProblem(error) });
+    process.exitCode = 1;
+  })
+  .finally(() => {
+    if (process.exitCode === 1 || word === "migrate") process.disconnect?.();
+  });

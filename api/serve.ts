@@ -1,0 +1,95 @@
+import type { AddressInfo } from "node:net";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { createEmbeddedCustody } from "../custody/embedded.ts";
+import { createFingerprints } from "../custody/fingerprint.ts";
+import { openKeyFile } from "../custody/key-file.ts";
+import { createLog } from "../custody/scrubbed-log.ts";
+import { createScrubber } from "../custody/scrubber.ts";
+import { openSigningKeys } from "../custody/signing-key-file.ts";
+import { OperatorNeededError } from "../domain/errors.ts";
+import { createCustodyRows } from "../ledger/custody-rows.ts";
+import { openLedger, type Ledger } from "../ledger/database.ts";
+import { hasSignedHeads, readInstance } from "../ledger/health.ts";
+import { assertSchemaCurrent, migrate } from "../ledger/migrate.ts";
+import { catalog } from "../providers/catalog.ts";
+import type { Settings } from "../settings.ts";
+import { buildApi } from "./build-api.ts";
+import { ensureTokenFile } from "./token-file.ts";
+
+export interface Served {
+  /** `http://127.0.0.1:7390` */
+  readonly address: string;
+  readonly tokenFile: string;
+  /** Answers what is under way, then lets go of port and ledger. */
+  stop(): Promise<void>;
+}
+
+/** The address of the ledger, for those commands that need one of their own. */
+export function ledgerAddress({ databaseUrl }: Settings): string {
+  if (databaseUrl !== undefined) return databaseUrl;
+  throw new OperatorNeededError(
+    "setting_invalid",
+    "DATABASE_URL_FILE: name a file with the ledger's address, postgres://…; or run everything on one machine with `rekey up`.",
+  );
+}
+
+/** Brings the ledger's schema up to date. Names what was applied. */
+export function migrateLedger(settings: Settings): Promise<readonly string[]> {
+  return migrate(ledgerAddress(settings));
+}
+
+/** Opens ledger, custody and keys, sees to a token, and listens on the loopback address. */
+export async function serve(settings: Settings): Promise<Served> {
+  const url = ledgerAddress(settings);
+  await assertSchemaCurrent(url);
+  const ledger = openLedger(url, { applicationName: "rekey api" });
+  try {
+    const app = await buildApi(await openDeps(settings, ledger));
+    await ensureTokenFile(ledger, settings.tokenFile);
+    await app.listen({ host: "127.0.0.1", port: settings.port }).catch((error: unknown) => {
+      throw portTaken(settings.port, error);
+    });
+    const { port } = app.server.address() as AddressInfo;
+    return {
+      address: `http://127.0.0.1:${port}`,
+      tokenFile: settings.tokenFile,
+      async stop() {
+        await app.close();
+        await ledger.close();
+      },
+    };
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+async function openDeps({ keyFiles, tokenFile, logLevel }: Settings, ledger: Ledger) {
+  for (const file of [...Object.values(keyFiles), tokenFile])
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const rows = createCustodyRows(ledger.db);
+  // A new key file beside values that need the lost one would only hide the loss.
+  const isEmpty = (await rows.countByKeyId()).size === 0;
+  const custodyKeys = await openKeyFile(keyFiles.custody, { create: isEmpty });
+  const fingerprintKeys = await openKeyFile(keyFiles.fingerprint, { create: isEmpty });
+  const { publicKeys } = await openSigningKeys(keyFiles.audit, { create: !(await hasSignedHeads(ledger)) });
+  return {
+    ledger,
+    custody: createEmbeddedCustody({ rows, keys: custodyKeys }),
+    fingerprints: createFingerprints(fingerprintKeys),
+    catalog,
+    instance: await readInstance(ledger),
+    auditKeys: publicKeys,
+    log: createLog({ level: logLevel, scrubber: createScrubber() }),
+  };
+}
+
+function portTaken(port: number, error: unknown): Error {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE")
+    return new OperatorNeededError("port_taken", `Something listens on 127.0.0.1:${port} already.`);
+  if (code === "EACCES")
+    return new OperatorNeededError("port_taken", `This user may not listen on port ${port}; take one above 1023.`);
+  return error instanceof Error ? error : new Error("the port could not be opened");
+}

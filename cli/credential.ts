@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer, Client } from "../api/client.ts";
+import { CliError } from "./cli-error.ts";
+import { exitCodes, type ExitCode } from "./exit-codes.ts";
+import type { Io } from "./io.ts";
+import { readSecretInput } from "./read-input.ts";
+import { clock } from "./show-time.ts";
+import { printable, table } from "./table.ts";
+import { wrap } from "./wrap.ts";
+
+export interface ListOptions {
+  readonly team?: string;
+  readonly environment?: string;
+  readonly limit?: string;
+}
+
+type Summary = Answer<"listCredentials">["credentials"][number];
+
+export async function listCredentials(io: Io, { team, environment, limit }: ListOptions): Promise<ExitCode> {
+  const client = await io.client();
+  const answer = await client.call("listCredentials", { query: { team, environment, limit } });
+  io.give(answer);
+  const rows = answer.credentials.map((one) => [
+    `${one.team}/${one.name}`,
+    one.environment,
+    one.kind,
+    one.currentVersion === null ? "not adopted" : `version ${one.currentVersion}`,
+    `${one.consumers} consumers`,
+    rotationOf(one),
+  ]);
+  if (rows.length === 0) io.say("There is no credential yet. Register one: rekey apply -f FILE");
+  else io.say(...table([["CREDENTIAL", "ENVIRONMENT", "KIND", "CURRENT", "CONSUMERS", "ROTATION"], ...rows]));
+  return exitCodes.done;
+}
+
+function rotationOf({ openRotation, lastOutcome, lastClosedAt }: Summary): string {
+  if (openRotation !== null)
+    return `${openRotation.phase}${openRotation.hold === null ? "" : `, HOLD ${openRotation.hold}`} (${openRotation.id})`;
+  return lastOutcome === null ? "never" : `${lastOutcome} ${clock(lastClosedAt ?? "")}`;
+}
+
+export async function showCredential(io: Io, credential: string): Promise<ExitCode> {
+  const client = await io.client();
+  const found = await client.call("showCredential", { params: { credential } });
+  io.give(found);
+  const ref = `${found.team}/${found.name}`;
+  io.say(
+    `Credential ${ref} (${found.environment}), ${found.kind}, ${found.order}   ${found.id}`,
+    `  Connection  ${found.connection.ref}${found.connection.hasSecret ? "" : ", which has no secret: apply it with secretFrom"}`,
+    `  Logins      ${found.principals.map(printable).join(", ")}`,
+    `  Policy      ${Object.entries(found.policy)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", ")}`,
+    `  Current     ${found.currentVersion === null ? `none. Give it: rekey credential adopt ${ref}` : `version ${found.currentVersion}`}`,
+    `  Rotation    ${rotationOf(found)}`,
+    "",
+    ...(found.versions.length === 0 ? [] : ["Versions", ...table(found.versions.map(versionRow)), ""]),
+    found.consumerList.length === 0
+      ? "Consumers: none is registered, so that nobody can show who uses it."
+      : "Consumers",
+    ...table(
+      found.consumerList.map((one) => [
+        `  ${one.ref}`,
+        one.target,
+        one.heldVersion === null ? "nothing delivered" : `holds version ${one.heldVersion}`,
+        `asked for ${one.wanted}`,
+        `can give ${one.canGive.join(", ")}`,
+      ]),
+    ),
+  );
+  return exitCodes.done;
+}
+
+function versionRow({ number, state, createdAt, endedAt }: Answer<"showCredential">["versions"][number]) {
+  return [`  ${number}`, state, `since ${clock(createdAt)}`, endedAt === null ? "" : `ended ${clock(endedAt)}`];
+}
+
+export interface AdoptOptions {
+  readonly username?: string;
+  readonly field?: readonly string[];
+  readonly timeout?: number;
+}
+
+/** `rekey credential adopt`: the secret comes on standard input, never as an argument. */
+export async function adopt(io: Io, credential: string, options: AdoptOptions): Promise<ExitCode> {
+  const client = await io.client();
+  const secret = await readSecretInput("Its password today: ");
+  const given = (options.field ?? []).map((pair): [string, string] => {
+    const [name = "", ...rest] = pair.split("=");
+    return [name, rest.join("=")];
+  });
+  const fields = {
+    ...(options.username === undefined ? {} : { username: options.username }),
+    ...Object.fromEntries(given),
+  };
+  const { checkId } = await client.call("adoptCredential", { params: { credential }, body: { secret, fields } });
+  io.say(`Check ${checkId}: asking the issuer whether it accepts the value.`);
+  const check = await waitForCheck(io, client, checkId, options.timeout ?? 60_000);
+  io.give(check);
+  if (check.state === "done") {
+    io.say(`Adopted as version 1. See what a rotation would do: rekey rotation plan ${credential}`);
+    return exitCodes.done;
+  }
+  io.say("It was not adopted:", ...check.findings.flatMap(findingLines));
+  return exitCodes.failed;
+}
+
+function findingLines({ title, detail, mend }: Answer<"showCheck">["findings"][number]): readonly string[] {
+  return [
+    `  ${title}`,
+    ...wrap(printable(detail), "    "),
+    ...(mend === undefined ? [] : ["    To mend it:", ...mend.split("\n").map((line) => `      ${printable(line)}`)]),
+  ];
+}
+
+async function waitForCheck(io: Io, client: Client, check: string, limitMs: number): Promise<Answer<"showCheck">> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    const found = await client.call("showCheck", { params: { check } });
+    if (found.state !== "pending") return found;
+    if (performance.now() > end)
+      throw new CliError(
+        `Check ${check} has no answer yet`,
+        "See that a worker runs (`rekey worker`); then try again.",
+        exitCodes.timeOut,
+      );
+    await sleep(200, undefined, { signal: io.signal });
+  }
+}

@@ -1,0 +1,99 @@
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createClient, type Client } from "../api/client.ts";
+import { readSettings, type Settings } from "../settings.ts";
+import { CliError, exitCodeOf, linesOf, tellOf } from "./cli-error.ts";
+import { exitCodes, type ExitCode } from "./exit-codes.ts";
+
+export interface GlobalOptions {
+  readonly home?: string;
+  readonly json?: boolean;
+}
+
+/** What a command has to work with. */
+export interface Io {
+  readonly settings: Settings;
+  readonly isJson: boolean;
+  /** Ends with Ctrl-C. */
+  readonly signal: AbortSignal;
+  client(): Promise<Client>;
+  /** Lines for a person; nothing with `--json`. */
+  say(...lines: readonly string[]): void;
+  /** One line of JSON with `--json`; nothing otherwise. */
+  give(answer: unknown): void;
+}
+
+export type Work = (io: Io) => Promise<ExitCode | undefined>;
+
+/** Runs one command: reads the settings, prints what goes wrong with what to do next, sets the exit code. */
+export async function run(options: GlobalOptions, work: Work): Promise<void> {
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once("SIGINT", interrupt);
+  // Whoever reads our lines may stop before we do.
+  process.stdout.on("error", () => interrupted.abort());
+  try {
+    const settings = readSettings(process.env, options.home === undefined ? {} : { REKEY_HOME: options.home });
+    process.exitCode = (await work(openIo(settings, options.json === true, interrupted.signal))) ?? exitCodes.done;
+  } catch (error) {
+    if (interrupted.signal.aborted) process.exitCode = 130;
+    else fail(error, options.json === true);
+  } finally {
+    process.removeListener("SIGINT", interrupt);
+  }
+}
+
+function fail(error: unknown, isJson: boolean): void {
+  const told = tellOf(error);
+  process.stderr.write(isJson ? `${JSON.stringify({ error: told })}\n` : `${linesOf(told).join("\n")}\n`);
+  process.exitCode = exitCodeOf(error);
+}
+
+function openIo(settings: Settings, isJson: boolean, signal: AbortSignal): Io {
+  return {
+    settings,
+    isJson,
+    signal,
+    async client() {
+      return createClient({ address: await addressOf(settings), token: await tokenOf(settings), signal });
+    },
+    say(...lines) {
+      if (!isJson) process.stdout.write(`${lines.join("\n")}\n`);
+    },
+    give(answer) {
+      if (isJson) process.stdout.write(`${JSON.stringify(answer)}\n`);
+    },
+  };
+}
+
+/** What the settings say, else what `rekey up` left in the home folder, else the usual port. */
+async function addressOf({ address, home, port }: Settings): Promise<string> {
+  if (address !== undefined) return address;
+  try {
+    const { address: announced } = JSON.parse(await readFile(join(home, "up.json"), "utf8")) as { address?: unknown };
+    if (typeof announced === "string") return announced;
+  } catch {
+    // Nobody has announced anything here.
+  }
+  return `http://127.0.0.1:${port}`;
+}
+
+async function tokenOf({ tokenFile }: Settings): Promise<string> {
+  let file;
+  try {
+    file = await open(tokenFile, "r");
+  } catch {
+    throw new CliError(
+      `There is no token that can be read at ${tokenFile}`,
+      "Start rekey with `rekey up`, or set REKEY_TOKEN_FILE or --home to where its token lies.",
+    );
+  }
+  try {
+    const { mode } = await file.stat();
+    if ((mode & 0o077) !== 0)
+      throw new CliError(`${tokenFile} can be read by others`, `Run \`chmod 600 ${tokenFile}\`.`);
+    return (await file.readFile("utf8")).trim();
+  } finally {
+    await file.close();
+  }
+}

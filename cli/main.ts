@@ -1,0 +1,195 @@
+// The command line. Each command is a function in its own file; this one only says which there are.
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { apply, type ApplyOptions } from "./apply.ts";
+import { listAudit, verifyAudit } from "./audit.ts";
+import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
+import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
+import { demo } from "./demo.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { run, type GlobalOptions, type Work } from "./io.ts";
+import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
+import { runMigrate, runServe, runWorker } from "./run-program.ts";
+import { up } from "./up.ts";
+import { watch } from "./watch.ts";
+
+const program = new Command("rekey")
+  .description(
+    "Rotates credentials: proves that every consumer moved before the old one ends, and that it is dead after.",
+  )
+  .option("--home <folder>", "the folder with the embedded servers, the keys and the token")
+  .option("--json", "answer with JSON, one line for each answer")
+  .exitOverride()
+  .showHelpAfterError("Run it with --help to see what it takes.");
+
+/** Work that gets the settings and prints its errors. */
+const act = (work: Work): Promise<void> => run(program.opts<GlobalOptions>(), work);
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function duration(text: string): number {
+  const [, count, unit = ""] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(count) * (units[unit] ?? Number.NaN);
+  if (Number.isSafeInteger(ms) && ms > 0) return ms;
+  throw new InvalidArgumentError("Write a number with its unit, such as 30s, 15m or 2h.");
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Write a whole number.");
+}
+
+const collect = (value: string, all: readonly string[] = []) => [...all, value];
+const reason = () => new Option("--reason <text>", "in your words, for the record");
+const limit = () => new Option("--limit <number>", "how many at most");
+const timeout = () => new Option("--timeout <duration>", "wait no longer, such as 10m").argParser(duration);
+
+program
+  .command("up")
+  .description("run everything on this machine")
+  .action(() => act(up));
+program
+  .command("serve")
+  .description("run the API alone")
+  .action(() => act(runServe));
+program
+  .command("worker")
+  .description("run a worker alone")
+  .action(() => act(runWorker));
+program
+  .command("migrate")
+  .description("bring the ledger's schema up to date")
+  .action(() => act(runMigrate));
+program
+  .command("demo")
+  .description("four rotations under live traffic, from nothing, in a minute")
+  .option("--keep", "leave everything running at the end")
+  .action(async ({ keep }: { keep?: boolean }) => {
+    const { json } = program.opts<GlobalOptions>();
+    process.exitCode = await demo({ ...(keep === true ? { keep } : {}), ...(json === true ? { json } : {}) });
+  });
+
+program
+  .command("apply")
+  .description("register what manifests say; shows the plan first")
+  .requiredOption("-f, --file <file>", "a manifest, a folder with manifests, or - for standard input", collect)
+  .option("--dry-run", "only show the plan")
+  .option("--exit-code", "with --dry-run: end with 5 when there is something to change")
+  .option("--yes", "apply without being asked; needed without a terminal")
+  .action((options: ApplyOptions) => act((io) => apply(io, options)));
+
+program
+  .command("rotate")
+  .description("replace a credential's version")
+  .argument("<credential>", "team/name")
+  .option("--wait", "until it is closed or waits for a person")
+  .addOption(timeout())
+  .addOption(reason())
+  .action((credential: string, options: RotateOptions) => act((io) => rotate(io, credential, options)));
+
+const credential = program.command("credential").description("what is rotated");
+credential
+  .command("list")
+  .option("--team <name>", "of this team only")
+  .option("--environment <name>", "in this environment only")
+  .addOption(limit())
+  .action((options: Parameters<typeof listCredentials>[1]) => act((io) => listCredentials(io, options)));
+credential
+  .command("show")
+  .argument("<credential>", "team/name")
+  .action((name: string) => act((io) => showCredential(io, name)));
+credential
+  .command("adopt")
+  .description("take the value it has today as version 1, unchanged; the secret comes on standard input")
+  .argument("<credential>", "team/name")
+  .option("--username <name>", "the login that the value belongs to")
+  .option("--field <name=value>", "another field that is no secret", collect)
+  .addOption(timeout())
+  .action((name: string, options: AdoptOptions) => act((io) => adopt(io, name, options)));
+
+const rotation = program.command("rotation").description("one replacement of a version");
+const which = "<rotation>";
+const whichText = "its id, or a credential whose open or last rotation is meant";
+rotation
+  .command("plan")
+  .description("all that a rotation would do, with every call")
+  .argument("<credential>", "team/name")
+  .action((name: string) => act((io) => plan(io, name)));
+rotation
+  .command("list")
+  .option("--credential <credential>", "of this one only")
+  .option("--open", "only those that are not closed")
+  .addOption(limit())
+  .action((options: Parameters<typeof list>[1]) => act((io) => list(io, options)));
+rotation
+  .command("show")
+  .description("where it is, what it waits for, and what you can do")
+  .argument(which, whichText)
+  .action((name: string) => act((io) => show(io, name)));
+rotation
+  .command("watch")
+  .description("follow it until it is closed")
+  .argument(which, whichText)
+  .addOption(timeout())
+  .action((name: string, options: { timeout?: number }) => act((io) => watch(io, name, options)));
+for (const [kind, text] of [
+  ["pause", "do nothing more until it is resumed"],
+  ["resume", "go on"],
+  ["abort", "undo it; refused past the point of no return"],
+] as const)
+  rotation
+    .command(kind)
+    .description(text)
+    .argument(which, whichText)
+    .addOption(reason())
+    .action((name: string, options: CommandOptions) => act((io) => give(io, name, { kind }, options)));
+rotation
+  .command("extend")
+  .description("make the grace longer")
+  .argument(which, whichText)
+  .argument("<by>", "such as 30m", duration)
+  .addOption(reason())
+  .action((name: string, byMs: number, options: CommandOptions) =>
+    act((io) => give(io, name, { kind: "extend", byMs }, options)),
+  );
+for (const [decision, text] of [
+  ["retry", "answer its hold: try the step again"],
+  ["roll-back", "answer its hold: undo the rotation"],
+  ["accept", "answer its hold: go on although its gaps are open, in your name"],
+] as const)
+  rotation
+    .command(decision)
+    .description(text)
+    .argument(which, whichText)
+    .option("--hold <number>", "the hold that you have read", wholeNumber)
+    .option("--gaps <numbers>", "the gaps that you accept: 1,2 or all")
+    .addOption(reason())
+    .action((name: string, options: DecideOptions) => act((io) => decide(io, name, decision, options)));
+
+const audit = program.command("audit").description("what happened, by whom");
+audit
+  .command("list")
+  .option("--credential <credential>", "about this one only")
+  .option("--rotation <rotation>", "about this one only")
+  .addOption(limit())
+  .action((options: Parameters<typeof listAudit>[1]) => act((io) => listAudit(io, options)));
+audit
+  .command("verify")
+  .description("check the whole chain and name the first bad row")
+  .option("--anchor <file>", "a head that was exported earlier")
+  .action((options: { anchor?: string }) => act((io) => verifyAudit(io, options)));
+
+function inherit(parent: Command): void {
+  for (const child of parent.commands) {
+    child.copyInheritedSettings(parent);
+    inherit(child);
+  }
+}
+inherit(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has said what is wrong. Help that was asked for is no mistake.
+  process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+}

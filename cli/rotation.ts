@@ -1,0 +1,115 @@
+import type { Answer } from "../api/client.ts";
+import { exitCodes, type ExitCode } from "./exit-codes.ts";
+import type { Io } from "./io.ts";
+import { consumerLines, headLines, holdLines, sessionLines, timelineLines } from "./rotation-lines.ts";
+import { clock } from "./show-time.ts";
+import { printable, table } from "./table.ts";
+import { watch } from "./watch.ts";
+import { wrap } from "./wrap.ts";
+
+export interface RotateOptions {
+  readonly reason?: string;
+  readonly wait?: boolean;
+  readonly timeout?: number;
+}
+
+/** `rekey rotate` */
+export async function rotate(io: Io, credential: string, { reason, wait, timeout }: RotateOptions): Promise<ExitCode> {
+  const client = await io.client();
+  const reserved = await client.call("reserveRotation", { params: { credential }, body: { reason } });
+  if (wait === true) {
+    io.say(`Rotation ${reserved.id} of ${reserved.credential}${reserved.isNew ? "" : ", which was open already"}.`);
+    return watch(io, reserved.id, { timeout });
+  }
+  io.give(reserved);
+  io.say(
+    `Rotation ${reserved.id} of ${reserved.credential}${reserved.isNew ? " is reserved" : " was open already"}.`,
+    `  Follow it: rekey rotation watch ${reserved.id}`,
+  );
+  return exitCodes.done;
+}
+
+/** `rekey rotation plan` */
+export async function plan(io: Io, credential: string): Promise<ExitCode> {
+  const client = await io.client();
+  const found = await client.call("planRotation", { params: { credential } });
+  io.give(found);
+  io.say(...planLines(found));
+  return exitCodes.done;
+}
+
+function planLines(found: Answer<"planRotation">): readonly string[] {
+  const from = found.fromVersion === null ? "" : `, from version ${found.fromVersion}`;
+  return [
+    `Rotating ${found.credential} (${found.environment}), ${found.order}${from}: ${minutes(found.minutes)} at most, when nobody is asked`,
+    "",
+    "Steps",
+    ...found.steps.flatMap(({ step, reaches, calls, minutes: each, crossesReturn }) => [
+      ...(crossesReturn ? ["  ‖ point of no return: before it all of this can be undone, after it nothing"] : []),
+      `  ${step.padEnd(10)} → ${reaches.padEnd(10)} ${each === 0 ? "" : minutes(each)}`.trimEnd(),
+      ...calls.map((call) => `      ${printable(call)}`),
+    ]),
+    "",
+    found.consumers.length === 0 ? "Consumers: none is registered" : "Consumers",
+    ...table(
+      found.consumers.map(({ ref, target, wanted, canGive }) => [
+        `  ${ref}`,
+        target,
+        `asked for ${wanted}`,
+        `can give ${canGive.join(", ")}`,
+      ]),
+    ),
+    ...(found.warnings.length === 0 ? [] : ["", "Mind"]),
+    ...found.warnings.flatMap((warning) => wrap(printable(warning), "  ! ")),
+  ];
+}
+
+const minutes = (count: number) => `${count} ${count === 1 ? "minute" : "minutes"}`;
+
+export interface ListOptions {
+  readonly credential?: string;
+  readonly open?: boolean;
+  readonly limit?: string;
+}
+
+/** `rekey rotation list` */
+export async function list(io: Io, { credential, open, limit }: ListOptions): Promise<ExitCode> {
+  const client = await io.client();
+  const query = { credential, limit, ...(open === true ? { open: "true" as const } : {}) };
+  const answer = await client.call("listRotations", { query });
+  io.give(answer);
+  const rows = answer.rotations.map((one) => [
+    one.id,
+    one.credential,
+    one.environment,
+    one.order,
+    one.outcome ?? (one.direction === "undo" ? `${one.phase}, being undone` : one.phase),
+    one.openHold === null ? (one.paused ? "paused" : "") : `HOLD ${one.openHold}`,
+    clock(one.createdAt),
+  ]);
+  if (rows.length === 0) io.say("There is no rotation. Start one: rekey rotate CREDENTIAL");
+  else io.say(...table([["ROTATION", "CREDENTIAL", "ENVIRONMENT", "ORDER", "STANDS AT", "WAITS", "SINCE"], ...rows]));
+  return exitCodes.done;
+}
+
+/** `rekey rotation show` */
+export async function show(io: Io, rotation: string): Promise<ExitCode> {
+  const client = await io.client();
+  const found = await client.call("showRotation", { params: { rotation } });
+  const { rows } = await client.call("listAudit", { query: { rotation: found.id, limit: 500 } });
+  io.give({ ...found, timeline: rows.toReversed() });
+  const blocks = [
+    headLines(found),
+    found.hold === null ? [] : holdLines(found.hold, found),
+    consumerLines(found),
+    sessionLines(found),
+    timelineLines(rows, found.now),
+  ];
+  io.say(
+    blocks
+      .filter((block) => block.length > 0)
+      .map((block) => block.join("\n"))
+      .join("\n\n"),
+  );
+  return found.hold === null ? exitCodes.done : exitCodes.person;
+}
