@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { RekeyError, type Code } from "../../domain/errors.ts";
 
+/** Caught is caught by what a clause says or by the provider's own error, not by a clause that fell over. */
+export const isVerdict = (error: unknown): boolean =>
+  error instanceof assert.AssertionError || error instanceof RekeyError;
+
 /** Must fail with one of ours; with one of these codes where codes are given. */
 export async function assertFails(work: Promise<unknown>, ...codes: readonly Code[]): Promise<RekeyError> {
   const error: unknown = await work.then(

@@ -1,7 +1,11 @@
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { releases, startIssuerServer, type IssuerServer, type Release } from "../harness/postgres-issuer.ts";
-import { describeIssuer } from "./issuer-suite.ts";
+import { isVerdict } from "./failing.ts";
+import { judge } from "./applicability.ts";
+import { describeIssuer, issuerClauses } from "./issuer-suite.ts";
+import { keptOpen } from "./postgres/kept-open.ts";
 import { makePostgresWorld } from "./postgres/world.ts";
+import { wrongPostgres } from "./postgres/wrong.ts";
 
 const leavesOut = { overlap: 6, "single-slot": 32 } as const;
 
@@ -9,17 +13,23 @@ function conform(release: Release): void {
   let server: IssuerServer;
   let twin: Promise<IssuerServer> | undefined;
   beforeAll(async () => {
-    server = await startIssuerServer(release);
+    server = await keptOpen(await startIssuerServer(release));
   });
   afterAll(async () => {
     await server.stop();
     await (await twin)?.stop();
   });
+  const makeTwin = () => (twin ??= startIssuerServer(release));
   for (const order of ["overlap", "single-slot"] as const)
     describeIssuer({
       name: `postgres-role, ${order}, on ${release.name}`,
-      makeWorld: () => makePostgresWorld(server, order, () => (twin ??= startIssuerServer(release))),
+      makeWorld: () => makePostgresWorld(server, order, makeTwin),
       leavesOut: leavesOut[order],
+    });
+  for (const { name, caughtBy, twist } of wrongPostgres)
+    test(`a postgres-role that is wrong by "${name}" is caught by "${caughtBy}"`, async () => {
+      const judged = await judge(() => makePostgresWorld(server, "overlap", makeTwin, twist), issuerClauses[caughtBy]);
+      expect(judged.verdict === "broken" && isVerdict(judged.error)).toBe(true);
     });
 }
 

@@ -1,6 +1,5 @@
-import { AssertionError } from "node:assert";
 import { afterAll, describe, expect, test } from "vitest";
-import { RekeyError } from "../../domain/errors.ts";
+import { isVerdict } from "./failing.ts";
 import { judge } from "./applicability.ts";
 import { consumerClauses, type ConsumerClauseName } from "./consumer-suite.ts";
 import { issuerClauses, type IssuerClauseName } from "./issuer-suite.ts";
@@ -16,9 +15,6 @@ interface Wrong<Name extends string, World> {
   readonly caughtBy: Name;
   makeWorld(): Promise<World>;
 }
-
-/** Caught is caught by what a clause says or by the provider's own error, not by a clause that fell over. */
-const isVerdict = (error: unknown): boolean => error instanceof AssertionError || error instanceof RekeyError;
 
 /** Runs every clause over every wrong provider, and in the end every clause must have earned its place. */
 function describeWrong<Name extends string, World extends { close(): Promise<void> }>(

@@ -43,6 +43,7 @@ export async function makePostgresWorld(
   server: IssuerServer,
   order: "overlap" | "single-slot",
   twin: () => Promise<IssuerServer>,
+  twist: (right: IssuerSession, server: IssuerServer) => Partial<IssuerSession> = () => ({}),
 ): Promise<IssuerWorld> {
   const pair = await makePair(server);
   const slots = order === "overlap" ? pair.logins : [pair.logins[0]];
@@ -82,7 +83,7 @@ export async function makePostgresWorld(
       contextOf(how),
     );
     ends.unshift(() => session.close());
-    return session;
+    return { ...session, ...twist(session, server) };
   }
 
   const nameOf = (value: Value) => revealField(value, "username");
