@@ -22,6 +22,7 @@ export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> 
     chooser: "rekey",
     slots: { overlap: 2, "single-slot": 1 },
     inactiveCounts: true,
+    canDisable: true,
     repeatedIssue: "same-version",
     activationLagMs: 0,
     deactivationLagMs: 0,

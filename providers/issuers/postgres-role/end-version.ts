@@ -4,13 +4,13 @@ import type { Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
 import { readRole, type Role } from "./catalogue.ts";
 import { marking, passwordOption, placeIn, standing } from "./effects.ts";
-import { behindFence } from "./fence.ts";
+import { behindFence, isHeld } from "./fence.ts";
 import type { Place } from "./handle.ts";
 import { assertTurn } from "./mark.ts";
 import { ident } from "./quoting.ts";
 import { effect } from "./rights.ts";
 import { isPair, type Scope } from "./scope.ts";
-import { endSessions } from "./sessions.ts";
+import { endHolders, endSessions } from "./sessions.ts";
 import { isForeign, ownMark } from "./slots.ts";
 
 /** Refused, and restorable: the verifier stays, and so do the sessions. */
@@ -42,7 +42,7 @@ export async function enableVersion(scope: Scope, request: EffectRequest & { rea
 /** Ended for good: no login, no password, no session. */
 export async function revokeVersion(scope: Scope, request: EffectRequest): Promise<void> {
   const place = placeIn(scope, request.handle);
-  const isThere = await changeIfThere(scope, `revoking ${request.handle}`, place, async (work, role) => {
+  const isThere = await changeIfThere(scope, `revoking ${request.handle}`, place, request, async (work, role) => {
     const found = standing(role, place, scope, request.claim);
     // In a single slot the newer value took the place of this one: it is ended already.
     if (found === "later" && !isPair(scope)) return false;
@@ -60,7 +60,7 @@ type Abandoning = EffectRequest & { readonly restore?: { readonly handle: string
 export async function abandonVersion(scope: Scope, request: Abandoning): Promise<void> {
   const place = placeIn(scope, request.handle);
   const restored = request.restore === undefined ? undefined : await restoring(scope, place, request.restore);
-  const isEnded = await changeIfThere(scope, `abandoning ${request.handle}`, place, async (work, role) => {
+  const isEnded = await changeIfThere(scope, `abandoning ${request.handle}`, place, request, async (work, role) => {
     const mark = ownMark(role, scope.owner);
     // The slot is not ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
     if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return false;
@@ -152,10 +152,17 @@ function changeIfThere<T>(
   scope: Scope,
   doing: string,
   place: Place,
+  { claim }: EffectRequest,
   body: (work: Work, role: Role) => Promise<T>,
 ): Promise<T | undefined> {
   return effect(scope, doing, async (work) => {
     if ((await readRole(work, place.role)) === undefined) return undefined;
-    return behindFence(work, place.role, (role) => body(work, role));
+    const fenced = () => behindFence(work, place.role, (role) => body(work, role));
+    try {
+      return await fenced();
+    } catch (error) {
+      if (!isHeld(error) || !(await endHolders(work, scope, place, claim))) throw error;
+      return fenced();
+    }
   });
 }

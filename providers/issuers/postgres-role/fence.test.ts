@@ -165,6 +165,18 @@ onEachRelease((get) => {
     await session.close();
   });
 
+  test("invariant 5: a session that holds its own role to be spared is ended with its version, and only with it", async () => {
+    const { a, session, third, first } = await withThird();
+    const holder = await server.openSession(a, passwordOf(third.value));
+    await holder.query(`SET ROLE none; BEGIN; ALTER ROLE ${a} PASSWORD '${newSecret()}'`);
+    expect(await codeOf(session.revoke(effectOn(first.handle)))).toBe("issuer_unreachable");
+    expect((await holder.query("SELECT 1 AS one")).rows, "it was no session of version 1").toEqual([{ one: 1 }]);
+    await session.revoke(effectOn(third.handle));
+    await expect(holder.query("COMMIT")).rejects.toThrow();
+    expect(await session.probe(third)).toMatchObject({ verdict: "refused" });
+    await session.close();
+  });
+
   test("a role whose mark was taken away is not touched beyond the first version", async () => {
     const { a, session, third, first } = await withThird();
     await server.ask(`COMMENT ON ROLE ${a} IS 'mine'`);

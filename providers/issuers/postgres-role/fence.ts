@@ -13,6 +13,9 @@ const looks = 10;
 const lostTheRow = "XX000";
 const noSuchRole = "42704";
 
+/** Somebody else's transaction has the role, and did not end within the lock's time limit. */
+export const isHeld = (error: unknown): boolean => sqlStateOf(error) === "55P03";
+
 /**
  * Keeps late attempts out. The bare `ALTER ROLE` locks the role's catalogue row on the whole server until the end of the
  * transaction; only then the comment is read, so that nothing can change between the look and the effect. An advisory

@@ -74,12 +74,12 @@ export function membership(login: string, owner: string, serverVersion: number):
   return `GRANT ${ident(owner)} TO ${ident(login)}${options};`;
 }
 
+/** Becomes the owner role at login, and may what the owner may before that: the database is entered as the login. */
 export async function mayBecome(work: Work, login: string, owner: string): Promise<boolean> {
-  const how = work.server.version >= grantsSayMore ? "SET" : "MEMBER";
-  const [row] = await work.ask<{ may: boolean }>("SELECT pg_has_role($1::name, $2::name, $3) AS may", [
+  const how = work.server.version >= grantsSayMore ? "pg_has_role($1::name, $2::name, 'SET')" : "true";
+  const [row] = await work.ask<{ may: boolean }>(`SELECT ${how} AND pg_has_role($1::name, $2::name, 'USAGE') AS may`, [
     login,
     owner,
-    how,
   ]);
   return row?.may === true;
 }

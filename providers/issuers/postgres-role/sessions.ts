@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Claim } from "../../../domain/claim.ts";
 import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { EffectRequest, EndedSessions, SeenSession, Usage } from "../../contract/issuer.ts";
 import type { Work } from "./admin.ts";
@@ -125,15 +126,40 @@ function untilWhen(
   return before !== undefined && !isPair(scope) ? before : ownMark(role, scope.owner)?.at;
 }
 
-/** https://www.postgresql.org/docs/18/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL */
 async function terminate(work: Work, scope: Scope, role: string, before: string | undefined): Promise<number> {
   const rows = (await readSessions(work, scope, [role], before)).filter(({ isBefore }) => isBefore === true);
-  if (rows.length === 0) return 0;
+  return endBackends(
+    work,
+    rows.map(({ pid }) => pid),
+  );
+}
+
+/** https://www.postgresql.org/docs/18/functions-admin.html#FUNCTIONS-ADMIN-SIGNAL */
+async function endBackends(work: Work, pids: readonly number[]): Promise<number> {
+  if (pids.length === 0) return 0;
   const ended = await work.ask<{ ended: boolean }>(
     "SELECT pg_terminate_backend(pid) AS ended FROM unnest($1::int[]) AS pid",
-    [rows.map(({ pid }) => pid)],
+    [[...pids]],
   );
   return ended.filter((row) => row.ended).length;
+}
+
+/**
+ * A login may change its own password, and whoever leaves that transaction open keeps everybody else from the role. Where
+ * the version is ended anyway its writing sessions go first. While they hold the role no newer attempt can have come by.
+ */
+export async function endHolders(work: Work, scope: Scope, place: Place, claim: Claim): Promise<boolean> {
+  const role = (await readRoles(work, [place.role])).get(place.role);
+  if (role === undefined || standing(role, place, scope, claim) !== "there") return false;
+  const rows = await work.ask<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE usename = $1 AND backend_xid IS NOT NULL",
+    [place.role],
+  );
+  const ended = await endBackends(
+    work,
+    rows.map(({ pid }) => pid),
+  );
+  return ended > 0;
 }
 
 async function remaining(work: Work, scope: Scope, role: string, before: string | undefined): Promise<number> {
