@@ -111,5 +111,5 @@ export async function show(io: Io, rotation: string): Promise<ExitCode> {
       .map((block) => block.join("\n"))
       .join("\n\n"),
   );
-  return found.hold === null ? exitCodes.done : exitCodes.person;
+  return exitCodes.done;
 }

@@ -42,10 +42,10 @@ export interface Rekey {
 export function operate(program: RekeyProgram): Rekey {
   return {
     async apply(file) {
-      await program.run(["apply", "-f", file]);
+      await program.run(["apply", "-f", file, "--yes"]);
     },
     async adopt(credential, today) {
-      await program.run(["credential", "adopt", credential, "--user", today.user], `${today.password}\n`);
+      await program.run(["credential", "adopt", credential, "--username", today.user], `${today.password}\n`);
     },
     async rotate(credential) {
       return readView(await program.run(["rotate", credential, "--json"])).id;
@@ -63,7 +63,10 @@ export function operate(program: RekeyProgram): Rekey {
       return last;
     },
     async decide(rotationId, decision) {
-      await program.run(["rotation", decision, rotationId]);
+      // Whoever accepts says which hold and which gaps.
+      const { hold } = readView(await program.run(["rotation", "show", rotationId, "--json"]));
+      const named = decision === "accept" ? ["--hold", String(hold?.number ?? 0), "--gaps", "all"] : [];
+      await program.run(["rotation", decision, rotationId, ...named]);
     },
   };
 }
