@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Secret } from "../../contract/secret.ts";
 import { file } from "./definition.ts";
+import { nodeFileSystem, type FileSystem } from "./file-system.ts";
 import { deliveryOf, randomText, startTrial, type Trial } from "./trial.ts";
 
 describe("a file with one key of ours", () => {
@@ -73,6 +74,40 @@ describe("a file with one key of ours", () => {
       code: "target_drift",
     });
     expect(await trial.text()).toContain("PASSWORD=by-hand\n");
+  });
+
+  it("invariant 12: reads back, so that a hand right after the write is not taken for ours", async () => {
+    const edited: FileSystem = {
+      ...nodeFileSystem,
+      replace: async (...args) => {
+        const outcome = await nodeFileSystem.replace(...args);
+        await writeFile(trial.path, "PASSWORD=by-hand\n");
+        return outcome;
+      },
+    };
+    await expect((await trial.open({ fs: edited })).deliver(deliveryOf(1, "next"))).rejects.toMatchObject({
+      name: "OperatorNeededError",
+      code: "target_drift",
+    });
+    expect(await trial.text()).toBe("PASSWORD=by-hand\n");
+  });
+
+  it("invariant 12: gives up for now when others change the file without end, and keeps what they wrote", async () => {
+    let edits = 0;
+    const restless: FileSystem = {
+      ...nodeFileSystem,
+      replace: async (...args) => {
+        await writeFile(trial.path, `PASSWORD=before\nEDIT=${++edits}\n`);
+        return nodeFileSystem.replace(...args);
+      },
+    };
+    await expect((await trial.open({ fs: restless })).deliver(deliveryOf(1, "next"))).rejects.toMatchObject({
+      name: "TransientError",
+      code: "target_drift",
+    });
+    expect(edits).toBeGreaterThan(1);
+    expect(await trial.text()).toBe(`PASSWORD=before\nEDIT=${edits}\n`);
+    expect(await trial.leftovers()).toEqual([]);
   });
 
   it("invariant 12: a file that somebody deleted is drift", async () => {

@@ -70,6 +70,11 @@ describe("invariant 16: a place where nothing may be written is said before, and
     symlinkSync(real, join(trial.folder, "link.env"));
     await expectRefusal("target_refused", { config: { path: join(trial.folder, "link.env") } });
     expect(readFileSync(real, "utf8")).toBe(start);
+    // The second line: if the link came after the look.
+    await expect(nodeFileSystem.read(join(trial.folder, "link.env"))).rejects.toMatchObject({ code: "ELOOP" });
+    await expect(
+      nodeFileSystem.replace(real, join(trial.folder, "link.env"), Buffer.from(start)),
+    ).rejects.toMatchObject({ code: "ELOOP" });
   });
 
   it("a link on the way", async () => {
@@ -98,6 +103,7 @@ describe("invariant 16: a place where nothing may be written is said before, and
     execFileSync("mkfifo", [join(trial.folder, "pipe")]);
     for (const name of ["folder", "pipe"])
       await expectRefusal("target_refused", { config: { path: join(trial.folder, name) } });
+    await expect(nodeFileSystem.read(join(trial.folder, "pipe"))).rejects.toMatchObject({ code: "target_refused" });
   });
 
   it("a file with a second name, under which the old value would stay", async () => {
@@ -144,6 +150,14 @@ describe("invariant 16: a place where nothing may be written is said before, and
     await expectContentRefusal("target_malformed");
   });
 
+  it("a comment of others inside our value, which would go with it", async () => {
+    writeFileSync(trial.path, "# mine\nPASSWORD: | # theirs\n  before\n");
+    const session = await trial.open({ config: { format: "yaml" } });
+    expect((await session.preflight()).map(({ code }) => code)).toEqual(["target_malformed"]);
+    await expect(session.deliver(deliveryOf(1, "next"))).rejects.toMatchObject({ code: "target_malformed" });
+    expect(await trial.text()).toContain("# theirs");
+  });
+
   it("content that is not what was registered", async () => {
     await expectContentRefusal("target_malformed", { config: { format: "json" } });
   });
@@ -168,6 +182,7 @@ describe("invariant 16: a place where nothing may be written is said before, and
       if (!isRoot) expect((await session.preflight()).map(({ code }) => code)).toEqual(["target_read_only"]);
       await expect(session.deliver(deliveryOf(1, "next"))).rejects.toMatchObject({ code: "target_read_only" });
     });
+    chmodSync(trial.folder, 0o700);
     expect(await trial.text()).toBe(start);
   });
 });

@@ -74,6 +74,8 @@ describe.each(Object.keys(starts) as FormatName[])("what is written to %s", (for
         written++;
         expect(never).not.toContain(text);
         expect(text.isWellFormed()).toBe(true);
+        expect(text.length).toBeLessThan(16_385);
+        if (text !== pem && text !== pem.trimEnd()) expect(text).not.toMatch(/[\u0000-\u001f\u007f]/);
         expect(readers[format](await trial.text())).toBe(text);
       }),
       { numRuns: 150 },

@@ -102,3 +102,20 @@ it("invariant 7: a turn belongs to one try, so that another try of the same numb
     "done",
   ]);
 });
+
+it("invariant 7: a newer delivery that has nothing to change is done only when no older one can still come", async () => {
+  const disk = new SimulatedDisk();
+  disk.write(path, "PASSWORD=value-6\n");
+  const [five, six] = [new Puppet(disk, 5), new Puppet(disk, 6)];
+  const side = ".app.env.rekey";
+
+  // Five has seen no newer number; six publishes; five publishes over it.
+  await five.upTo(`rename ${side}`);
+  await six.past(`rename ${side}`, "list");
+  await five.past(`rename ${side}`, "list");
+  await six.upTo("nothing");
+  await five.upTo("nothing");
+
+  expect(disk.text(path)).toBe("PASSWORD=value-6\n");
+  expect(await Promise.all([five.ended, six.ended])).toEqual(["claim_outdated", "done"]);
+});
