@@ -1,5 +1,5 @@
 /** Thrown where a clause does not apply to a world: the suite skips it by name, with this reason. */
-export class NotApplicable extends Error {
+class NotApplicable extends Error {
   override readonly name = "NotApplicable";
 }
 

@@ -11,8 +11,6 @@ export type ConsumerClauseName = keyof typeof all;
 
 export const consumerClauses: Readonly<Record<ConsumerClauseName, (world: ConsumerWorld) => Promise<void>>> = all;
 
-export const consumerClauseNames = Object.keys(all) as readonly ConsumerClauseName[];
-
 export function describeConsumer(subject: Subject<ConsumerWorld>): void {
   describeClauses("the consumer", subject, consumerClauses, consumerWorldChecks);
 }

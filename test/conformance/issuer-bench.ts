@@ -23,7 +23,7 @@ export interface Made extends Issued {
   readonly intent: Intent;
 }
 
-export const newKey = (): string => randomBytes(12).toString("hex");
+const newKey = (): string => randomBytes(12).toString("hex");
 
 let turn = 0;
 /** Rises over the whole process, as claims of one credential do. */

@@ -16,8 +16,6 @@ export type IssuerClauseName = keyof typeof all;
 
 export const issuerClauses: Readonly<Record<IssuerClauseName, (world: IssuerWorld) => Promise<void>>> = all;
 
-export const issuerClauseNames = Object.keys(all) as readonly IssuerClauseName[];
-
 export function describeIssuer(subject: Subject<IssuerWorld>): void {
   describeClauses("the issuer", subject, issuerClauses, issuerWorldChecks);
 }

@@ -216,6 +216,7 @@ export const lookClauses = {
     const { facts } = world.definition;
     assert.equal(session.choose !== undefined, facts.chooser === "rekey", "choose is there exactly when we choose");
     assert.equal(session.disable === undefined, session.enable === undefined, "what disables must enable");
+    if (session.disable !== undefined) assert.equal(facts.canDisable, true, "the facts tell the planner that it can");
     if (facts.sessionsOutliveRevocation) assert.ok(session.endSessions !== undefined, "sessions that outlive must end");
     assert.ok(facts.endedCodes.length > 0 && facts.lateCallsRefusedBy.length > 0);
     assert.ok(!isDeepStrictEqual(facts.slots, {}), "it supports an order");

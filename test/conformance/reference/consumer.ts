@@ -21,7 +21,7 @@ export interface StoreTrouble {
 
 type Held = Readonly<Record<string, string | undefined>>;
 
-export const heldIn = (document: Document, config: StoreConfig): Held =>
+const heldIn = (document: Document, config: StoreConfig): Held =>
   Object.fromEntries(Object.keys(config.keys).map((key) => [key, document.entries[key]]));
 
 function wantedOf(value: Value, config: StoreConfig): Readonly<Record<string, string>> {
@@ -50,7 +50,7 @@ function translated(error: unknown): never {
 
 const mostRounds = 8;
 
-export function openStore(
+function openStore(
   store: Store,
   config: StoreConfig,
   digestKey: Uint8Array,

@@ -118,7 +118,7 @@ async function endSessions(
   return { ended: meant.length - left.length, remaining: left.length };
 }
 
-export function openReference(
+function openReference(
   server: ReferenceServer,
   opening: { admin: Value; config: ReferenceConfig } & Owner,
   signal: AbortSignal,
@@ -156,11 +156,12 @@ function withOurErrors(session: IssuerSession): IssuerSession {
   return Object.fromEntries(methods) as unknown as IssuerSession;
 }
 
-export function referenceFacts(server: ReferenceServer, slots: readonly string[]): IssuerFacts {
+function referenceFacts(server: ReferenceServer, slots: readonly string[]): IssuerFacts {
   return {
     chooser: slots.length > 0 ? "rekey" : "issuer",
     slots: slots.length === 1 ? { "single-slot": 1 } : { overlap: server.capacity },
     inactiveCounts: true,
+    canDisable: true,
     repeatedIssue: slots.length > 0 ? "same-version" : "new-version",
     activationLagMs: server.lagMs,
     deactivationLagMs: server.lagMs,

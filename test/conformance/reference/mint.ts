@@ -12,10 +12,10 @@ export const mintFields = {
   secretKey: { secret: true, title: "Secret key" },
 } as const;
 
-/** Names a version that has been asked for and whose key id is not known yet. */
-export const unknownHandle = "";
-
-/** The effects of an issuer that makes the value itself and shows it once. */
+/**
+ * The effects of an issuer that makes the value itself and shows it once. Until it has, the handle is empty: what was asked
+ * for is found by its operation key.
+ */
 export function mintEffects(
   wire: Wire,
   owner: Owner,

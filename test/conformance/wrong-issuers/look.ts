@@ -193,6 +193,12 @@ export const wrongAtLooking: readonly WrongIssuer[] = [
     },
   },
   {
+    name: "can disable and does not say so",
+    shape: "two slots",
+    caughtBy: "3 an optional ability is absent, never a stub",
+    twist: { definition: ({ facts }) => ({ facts: { ...facts, canDisable: false } }) },
+  },
+  {
     name: "has a stub for what it cannot do",
     shape: "minted",
     caughtBy: "3 an optional ability is absent, never a stub",

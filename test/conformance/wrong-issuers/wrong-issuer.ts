@@ -15,7 +15,7 @@ export interface WrongIssuer {
 }
 
 export const nameIn = (handle: string): string => handle.split("#")[0] ?? handle;
-export const versionIn = (handle: string): number => Number(handle.split("#")[1]);
+const versionIn = (handle: string): number => Number(handle.split("#")[1]);
 export const loginIn = (value: Value): string => revealField(value, "keyId" in value ? "keyId" : "username");
 export const secretIn = (value: Value): string => revealField(value, "keyId" in value ? "secretKey" : "password");
 
