@@ -6,7 +6,7 @@ import { errnoOf, type FileSystem } from "./file-system.ts";
 import { isOlder, readSideFile, sideFileBytes, sidePath, stagedBeside, stagedPath } from "./side-file.ts";
 
 /** Removes a file that another try may have removed already. */
-export async function remove(path: string, fs: FileSystem): Promise<void> {
+async function remove(path: string, fs: FileSystem): Promise<void> {
   try {
     await fs.unlink(path);
   } catch (error) {
