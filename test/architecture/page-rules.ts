@@ -33,9 +33,16 @@ function check(files: readonly SourceFile[]): readonly Breach[] {
         target: posix.join(posix.dirname(path), target),
         index,
       }));
-      return [...named, ...links]
-        .filter(({ target }) => !exists(files, target))
-        .map(({ target, index }) => ({ path, line: lineAt(text, index), says: `names ${target}, which is not there` }));
+      return (
+        [...named, ...links]
+          // A page in a folder also names what lies beside it.
+          .filter(({ target }) => !exists(files, target) && !exists(files, posix.join(posix.dirname(path), target)))
+          .map(({ target, index }) => ({
+            path,
+            line: lineAt(text, index),
+            says: `names ${target}, which is not there`,
+          }))
+      );
     });
 }
 

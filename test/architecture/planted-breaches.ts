@@ -157,6 +157,7 @@ export const harmless: readonly Planted[] = [
   plant(tests, "domain/order.test.ts", 'expect(rows.only).toBe("one"); // it.only'),
   plant(pages, "ARCHITECTURE.md", "`guard.ts` in `domain/`, and `Worker.create`.", { "domain/guard.ts": "export {};" }),
   plant(pages, "ARCHITECTURE.md", "A new `providers/issuers/<kind>/`.", definition),
+  plant(pages, "ledger/README.md", "Old ones are in `migrations/`.", { "ledger/migrations/0001.sql": "" }),
   plant(pages, "docs/operating.md", "[here](settings.md#top), [out](https://example.com)", { "docs/settings.md": "#" }),
   plant(words, "README.md", "rekey reads /etc/rekey and writes below /srv/app or /home/app."),
 ];
