@@ -64,12 +64,14 @@ export function adoptCredential(ledger: Ledger, request: AdoptRequest): Promise<
 }
 
 async function lockForAdoption(trx: Transaction<Tables>, credentialId: string): Promise<AdoptRow> {
+  // A statement of its own: what the next one reads is then newer than whatever the lock had to wait for.
+  await sql`SELECT id FROM credentials WHERE id = ${credentialId} FOR UPDATE`.execute(trx);
   const { rows } = await sql<AdoptRow>`
     SELECT t.name || '/' || c.name AS name, c.connection_id, n.pool, c.current_version,
       (SELECT id FROM instance) AS instance,
       (SELECT k.id FROM checks k WHERE k.subject_id = c.id AND k.state = 'pending' LIMIT 1) AS pending
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN connections n ON n.id = c.connection_id
-    WHERE c.id = ${credentialId} FOR UPDATE OF c`.execute(trx);
+    WHERE c.id = ${credentialId}`.execute(trx);
   const [row] = rows;
   if (row === undefined) throw new OperatorNeededError("not_found", "The credential is gone. List what there is.");
   if (row.current_version !== null)

@@ -93,6 +93,12 @@ export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise
 
 /** Locks the rows: registering and changing what hangs on a credential excludes its guard and its reservation. */
 export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise<readonly CredentialRow[]> {
+  const wanted = JSON.stringify(refs);
+  // A statement of its own: what the next one reads is then newer than whatever the lock had to wait for.
+  await sql`
+    SELECT c.id FROM jsonb_to_recordset(${wanted}::jsonb) AS g (team text, name text)
+    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name
+    ORDER BY c.id FOR UPDATE OF c`.execute(db);
   const { rows } = await sql<CredentialRow>`
     SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
       (SELECT nt.name || '/' || n.name FROM connections n JOIN teams nt ON nt.id = n.team_id
@@ -100,10 +106,9 @@ export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise
       c.principals, c.policy,
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",
       (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation"
-    FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
+    FROM jsonb_to_recordset(${wanted}::jsonb) AS g (team text, name text)
     JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name
-    JOIN environments e ON e.id = c.environment_id
-    ORDER BY c.id FOR UPDATE OF c`.execute(db);
+    JOIN environments e ON e.id = c.environment_id`.execute(db);
   return rows;
 }
 
