@@ -8,7 +8,7 @@ import { effect, valueOf } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { GapsFoundError } from "./step-frame.ts";
 
-export function consumerKind(deps: StepDeps, kind: string): ConsumerDefinition {
+function consumerKind(deps: StepDeps, kind: string): ConsumerDefinition {
   const definition = deps.catalog.consumers[kind];
   if (definition === undefined)
     throw new PermanentError(

@@ -170,7 +170,7 @@ function collectorOf(deps: StepDeps, kind: string): EvidenceDefinition {
 }
 
 /** What a consumer has to show: its own wish, the policy's, else the best that needs no change to it. */
-export function wantedOf(deps: Pick<StepDeps, "catalog">, one: RotationCase, consumer: ConsumerCase): Strength {
+function wantedOf(deps: Pick<StepDeps, "catalog">, one: RotationCase, consumer: ConsumerCase): Strength {
   const offers = Object.keys(consumer.collectors).flatMap((kind) => deps.catalog.collectors[kind] ?? []);
   return consumer.wanted ?? one.policy.evidence ?? bestWithoutChange(offers);
 }

@@ -44,7 +44,7 @@ export function deathGap(verdict: string, code: string) {
 }
 
 /** A death that a person accepted without proof never passes through `proven`. */
-export async function closeUnproven({ deps, one }: StepScene, version: VersionChange): Promise<StepResult> {
+async function closeUnproven({ deps, one }: StepScene, version: VersionChange): Promise<StepResult> {
   await transact(deps.ledger, async (trx) => {
     await changeVersions(trx, [version]);
     await closeRotations(trx, [{ rotationId: one.rotationId, outcome: "closed-unproven" }]);

@@ -26,7 +26,7 @@ export interface Served {
 }
 
 /** The address of the ledger, for those commands that need one of their own. */
-export function ledgerAddress({ databaseUrl }: Settings): string {
+function ledgerAddress({ databaseUrl }: Settings): string {
   if (databaseUrl !== undefined) return databaseUrl;
   throw new OperatorNeededError(
     "setting_invalid",

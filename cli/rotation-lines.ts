@@ -24,7 +24,7 @@ export function headLines(one: Rotation): readonly string[] {
 }
 
 /** `✓ reserved ✓ issued [delivered] adopted … ‖ revoking …` */
-export function phaseLine({ phases, direction, outcome }: Rotation): string {
+function phaseLine({ phases, direction, outcome }: Rotation): string {
   const shown = phases.map(({ phase, state, isPointOfNoReturn }) => {
     const name = state === "here" ? `[${phase}]` : state === "done" ? `✓${phase}` : phase;
     return isPointOfNoReturn ? `‖ ${name}` : name;

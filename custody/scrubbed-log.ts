@@ -32,7 +32,6 @@ const allowed = [
   "workflow",
 ] as const;
 
-export type LogField = (typeof allowed)[number];
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 /** One line: an event of a closed vocabulary, `<noun>.<verb>`, and plain fields. */

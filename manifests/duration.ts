@@ -5,7 +5,7 @@ const pattern = /^(\d{1,9})(ms|s|m|h|d)$/;
 const longestMs = 366 * units.d;
 
 /** Milliseconds of a text such as `15m`; undefined when it is none, or longer than a year. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const [, count, unit] = pattern.exec(text) ?? [];
   if (count === undefined || unit === undefined) return undefined;
   const ms = Number(count) * units[unit as keyof typeof units];

@@ -16,7 +16,7 @@ const reference = z
 const open = z.record(z.string(), z.unknown(), { error: "must be a mapping of fields" });
 
 /** The command line reads the secret on its own machine and leaves this word in its place. */
-export const secretGiven = "given";
+const secretGiven = "given";
 
 const secretFrom = z.literal(secretGiven, {
   error:

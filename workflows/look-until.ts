@@ -3,10 +3,10 @@ import type { Step } from "../domain/order.ts";
 import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
 
 /** Something in the ledger has changed: look now instead of when the timer ends. Carries nothing. */
-export const lookAgainSignal = defineSignal("lookAgain");
+const lookAgainSignal = defineSignal("lookAgain");
 
 /** Where the workflow is, for people who look at it in Temporal. The ledger knows better. */
-export const progressQuery = defineQuery<{ readonly step: Step | "undo"; readonly now: StepAnswer["now"] }>("progress");
+const progressQuery = defineQuery<{ readonly step: Step | "undo"; readonly now: StepAnswer["now"] }>("progress");
 
 /** A run that is older takes its next wait as the chance to go on in a new one, on the code of the day. */
 const oldestRunMs = 24 * 3_600_000;

@@ -44,7 +44,7 @@ export interface RegisterOptions {
 }
 
 /** Fast enough for a test, with every wait of the real thing. */
-export const testPolicy: Policy = {
+const testPolicy: Policy = {
   ...defaultPolicy,
   graceMs: 300,
   disabledForMs: 300,

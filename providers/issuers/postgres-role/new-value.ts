@@ -27,7 +27,7 @@ function valueWith(connection: ConnectionConfig, config: CredentialConfig, role:
 }
 
 /** https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-CONNSTRING-URIS */
-export function urlFor(of: { role: string; password: string; host: string; port: string; database: string }): string {
+function urlFor(of: { role: string; password: string; host: string; port: string; database: string }): string {
   const login = `${encodeURIComponent(of.role)}:${encodeURIComponent(of.password)}`;
   const database = encodeURIComponent(of.database);
   if (isSocket(of.host))

@@ -75,7 +75,7 @@ export function membership(login: string, owner: string, serverVersion: number):
 }
 
 /** Becomes the owner role at login, and may what the owner may before that: the database is entered as the login. */
-export async function mayBecome(work: Work, login: string, owner: string): Promise<boolean> {
+async function mayBecome(work: Work, login: string, owner: string): Promise<boolean> {
   const how = work.server.version >= grantsSayMore ? "pg_has_role($1::name, $2::name, 'SET')" : "true";
   const [row] = await work.ask<{ may: boolean }>(`SELECT ${how} AND pg_has_role($1::name, $2::name, 'USAGE') AS may`, [
     login,

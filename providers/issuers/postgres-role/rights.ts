@@ -67,7 +67,7 @@ const superuserNeedsSuperuser = ({ name }: Role): Finding => ({
 });
 
 /** Runs an effect; where the server says that a right is missing, says which one, and the grant that gives it. */
-export async function namingRights<T>(work: Work, scope: Scope, body: () => Promise<T>): Promise<T> {
+async function namingRights<T>(work: Work, scope: Scope, body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {

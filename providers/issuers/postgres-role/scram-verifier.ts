@@ -23,7 +23,7 @@ export async function scramVerifier(password: Secret<string>, salt: Uint8Array =
 const keyed = (key: Buffer, label: string): Buffer => createHmac("sha256", key).update(label).digest();
 
 /** SASLprep (RFC 4013) leaves printable ASCII as it is. We never have to set anything else, so the rest is refused. */
-export function assertPlainAscii(password: string): void {
+function assertPlainAscii(password: string): void {
   if (!/^[\x20-\x7e]+$/.test(password))
     throw new PermanentError(
       "value_unfit",
