@@ -45,19 +45,19 @@ async function readFiles(names: readonly string[]): Promise<ReadFile[]> {
   const input = onceOnly();
   const files: ReadFile[] = [];
   for (const name of (await Promise.all(names.map(listed))).flat()) {
-    const text = name === "-" ? await input(readAll(process.stdin)) : await readManifest(name);
-    files.push(await readSecrets(name, text, async () => input(readSecretInput("Secret: "))));
+    const text = name === "-" ? await input(() => readAll(process.stdin)) : await readManifest(name);
+    files.push(await readSecrets(name, text, async () => input(() => readSecretInput("Secret: "))));
   }
   return files;
 }
 
 /** Standard input can be read once: either as a manifest or as one secret. */
-function onceOnly(): (reading: Promise<string>) => ReturnType<ReadInput> {
+function onceOnly(): (read: ReadInput) => Promise<string> {
   let isRead = false;
-  return async (reading) => {
+  return async (read) => {
     if (isRead) throw usage("Standard input is needed twice", "Use { file: PATH } for all secrets but one.");
     isRead = true;
-    return reading;
+    return read();
   };
 }
 
