@@ -36,7 +36,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Look at both credentials: the issuer named a version that another one holds. Correct their settings so that they differ, then start again.",
   value_unfit: "Give a value that is whole: not empty, not masked, without control characters.",
   custody_missing:
-    "Give the credential's present value again, or choose `roll-back` on the hold; a destroyed value cannot be had back.",
+    "Choose `roll-back` on the hold, or `accept` where it is offered; a destroyed value cannot be had back. A connection's secret is given again with `rekey apply`.",
   custody_unreadable:
     "Restore the key file that belongs to this ledger. If a row was changed by hand, restore the ledger from its backup.",
   custody_key_missing:

@@ -1,0 +1,50 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { catalog } from "../providers/catalog.ts";
+import { manifestKinds, type Manifest } from "./schemas.ts";
+import { readManifests } from "./read-manifests.ts";
+
+const text = readFileSync(new URL("../examples/manifests/orders.yaml", import.meta.url), "utf8");
+/** As the command line sends it, once it has read the secret. */
+const { manifests, issues } = readManifests([
+  { name: "orders.yaml", text: text.replace(/secretFrom: \{.*\}/, "secretFrom: given") },
+]);
+
+function inCatalog<T>(kinds: Readonly<Record<string, T>>, kind: string | undefined): T {
+  const found = kinds[kind ?? ""];
+  if (found === undefined) throw new Error(`the catalog has no '${kind ?? ""}'`);
+  return found;
+}
+
+/** What the kind's own schemas find wrong. */
+function faults({ kind, spec }: Manifest): readonly unknown[] {
+  switch (kind) {
+    case "Connection":
+      return [inCatalog(catalog.issuers, spec.kind).connectionSchema.safeParse(spec.config).error];
+    case "Credential":
+      return [inCatalog(catalog.issuers, spec.issuer).configSchema.safeParse(spec.config).error];
+    case "Consumer": {
+      const { wanted: _wanted, ...evidence } = spec.evidence ?? {};
+      const collectors = Object.entries(evidence).map(
+        ([name, config]) => inCatalog(catalog.collectors, name).configSchema.safeParse(config).error,
+      );
+      return [inCatalog(catalog.consumers, spec.kind).configSchema.safeParse(spec.config).error, ...collectors];
+    }
+    default:
+      return [];
+  }
+}
+
+describe("the example manifests", () => {
+  it("are free of mistakes", () => {
+    expect(issues).toEqual([]);
+  });
+
+  it("hold one of each kind", () => {
+    expect(manifests.map(({ manifest }) => manifest.kind)).toEqual(manifestKinds);
+  });
+
+  it.each(manifests)("fit what the providers ask for: $manifest.kind", ({ manifest }) => {
+    expect(faults(manifest).filter((fault) => fault !== undefined)).toEqual([]);
+  });
+});
