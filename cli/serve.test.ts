@@ -1,0 +1,119 @@
+import { rm, stat, readFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import pg from "pg";
+import { describe, expect, it } from "vitest";
+import { newFolder, rekey, start } from "../test/harness/cli.ts";
+import { withDatabase } from "../test/harness/ledger.ts";
+
+async function query(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(text).finally(() => client.end());
+}
+
+async function place(url?: string) {
+  const home = await newFolder();
+  return { home, env: { DATABASE_URL: url ?? (await withDatabase()), REKEY_HOME: home, REKEY_PORT: "0" } };
+}
+
+describe("rekey migrate", () => {
+  it("applies what is missing once, and says so", async () => {
+    const { env } = await place();
+    const first = await rekey(["migrate"], { env });
+    expect(first).toMatchObject({ code: 0, out: expect.stringContaining("Applied 0001-base.sql.") });
+    expect((await rekey(["migrate"], { env })).out).toContain("up to date");
+  });
+
+  it("needs to be told where the ledger is, and says when nothing answers there", async () => {
+    const none = await rekey(["migrate"], { env: { REKEY_HOME: await newFolder() } });
+    expect(none.err).toContain("DATABASE_URL_FILE: name a file");
+    const { env } = await place("postgres://nobody@127.0.0.1:9/none");
+    const gone = await rekey(["migrate"], { env });
+    expect(gone).toMatchObject({ code: 1, err: expect.stringContaining("PostgreSQL did not answer") });
+    expect(gone.err).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe("rekey serve", () => {
+  it("answers on the loopback address, writes a token 0600, keeps it, and ends by a signal", async () => {
+    const { home, env } = await place();
+    await rekey(["migrate"], { env });
+    const serving = start(["serve"], { env });
+    const address = (await serving.line("The API answers at")).match(/http:\S+\d/)?.[0] ?? "";
+    expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    const token = join(home, "token");
+    expect((await stat(token)).mode & 0o777).toBe(0o600);
+    const listed = await rekey(["credential", "list"], { env: { ...env, REKEY_ADDRESS: address } });
+    expect(listed).toMatchObject({ code: 0, out: expect.stringContaining("no credential yet") });
+    const text = await readFile(token, "utf8");
+    serving.process.kill("SIGTERM");
+    expect((await serving.ended).code).toBe(0);
+    const again = start(["serve"], { env });
+    await again.line("The API answers at");
+    expect(await readFile(token, "utf8")).toBe(text);
+    again.process.kill("SIGINT");
+    expect((await again.ended).code).toBe(0);
+  });
+
+  it("makes a new token when the former has expired or belongs to another ledger", async () => {
+    const { home, env } = await place();
+    await rekey(["migrate"], { env });
+    const token = join(home, "token");
+    const texts: string[] = [];
+    for (const change of ["", "UPDATE tokens SET expires_at = now()", "DELETE FROM tokens"]) {
+      if (change !== "") await query(env.DATABASE_URL, change);
+      const serving = start(["serve"], { env });
+      await serving.line("The API answers at");
+      texts.push(await readFile(token, "utf8"));
+      serving.process.kill("SIGTERM");
+      await serving.ended;
+    }
+    expect(new Set(texts).size).toBe(3);
+  });
+
+  it("says that the port is taken", async () => {
+    const { env } = await place();
+    await rekey(["migrate"], { env });
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const { code, err } = await rekey(["serve"], { env: { ...env, REKEY_PORT: String(port) } });
+    taken.close();
+    expect(code).toBe(1);
+    expect(err).toContain(`Something listens on 127.0.0.1:${port} already.`);
+    expect(err).toContain("REKEY_PORT");
+  });
+
+  it("refuses an older and a newer ledger, with what to run", async () => {
+    const { env } = await place();
+    expect((await rekey(["serve"], { env })).err).toContain("Run `rekey migrate`");
+    await rekey(["migrate"], { env });
+    await query(env.DATABASE_URL, "INSERT INTO schema_migrations (name, sha256) VALUES ('9999-later.sql', 'x')");
+    for (const command of ["serve", "migrate"]) {
+      const { code, err } = await rekey([command], { env });
+      expect([command, code]).toEqual([command, 1]);
+      expect(err).toContain("9999-later.sql");
+      expect(err).toContain("newer");
+    }
+  });
+
+  it("makes no new custody key while values need the lost one", async () => {
+    const { home, env } = await place();
+    await rekey(["migrate"], { env });
+    const serving = start(["serve"], { env });
+    await serving.line("The API answers at");
+    serving.process.kill("SIGTERM");
+    await serving.ended;
+    await query(
+      env.DATABASE_URL,
+      `INSERT INTO custody_values (key, format, key_id, key_check, wrap_nonce, wrapped_key, nonce, ciphertext)
+       VALUES ('a/1/version', 1, 'key_lost', '\\x${"00".repeat(8)}', '\\x${"00".repeat(12)}', '\\x${"00".repeat(48)}',
+         '\\x${"00".repeat(12)}', '\\x${"00".repeat(17)}')`,
+    );
+    await rm(join(home, "keys", "custody.json"));
+    const { code, err } = await rekey(["serve"], { env });
+    expect(code).toBe(1);
+    expect(err).toContain("custody.json does not exist. Restore it");
+  });
+});
