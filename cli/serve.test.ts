@@ -9,7 +9,8 @@ import { withDatabase } from "../test/harness/ledger.ts";
 async function query(url: string, text: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(text).finally(() => client.end());
+  await client.query(text);
+  await client.end();
 }
 
 async function place(url?: string) {

@@ -10,7 +10,7 @@ export function since(iso: string, now: string): string {
   return span(Date.parse(now) - Date.parse(iso));
 }
 
-function span(ms: number): string {
+export function span(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const [days, hours, minutes] = [
     Math.floor(seconds / 86_400),

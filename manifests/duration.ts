@@ -1,11 +1,11 @@
 import { z } from "zod";
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-const pattern = /^(\d{1,9})(ms|s|m|h|d)$/;
+const pattern = /^(\d{1,11})(ms|s|m|h|d)$/;
 const longestMs = 366 * units.d;
 
 /** Milliseconds of a text such as `15m`; undefined when it is none, or longer than a year. */
-function parseDuration(text: string): number | undefined {
+export function parseDuration(text: string): number | undefined {
   const [, count, unit] = pattern.exec(text) ?? [];
   if (count === undefined || unit === undefined) return undefined;
   const ms = Number(count) * units[unit as keyof typeof units];

@@ -31,7 +31,7 @@ export function sayIssue(
       if (issue.message.startsWith("must ")) return [{ path: issue.path, text: sentence(issue.message) }];
       return [{ path: issue.path, text: wrongChoice(issue.values.map(String), valueAt(input, issue.path)) }];
     case "invalid_union": {
-      const [first] = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a));
+      const [first] = issue.errors.toSorted((a, b) => mistakesIn(a) - mistakesIn(b));
       if (first === undefined || first.length === 0)
         return [{ path: issue.path, text: sentence("has the wrong form") }];
       return first.flatMap((inner) => sayIssue({ ...inner, path: [...issue.path, ...inner.path] }, input, knownAt));
@@ -41,8 +41,9 @@ export function sayIssue(
   }
 }
 
-/** The branch of a union that got furthest is the one that was meant. */
-const depthOf = (issues: readonly Issue[]) => Math.max(0, ...issues.map(({ path }) => path.length));
+/** Of a union the branch with the fewest mistakes is the one that was meant. */
+const mistakesIn = (issues: readonly Issue[]): number =>
+  issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
 
 /** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */
 function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): SaidIssue {

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { knownFields } from "./known-fields.ts";
+import { sayIssue } from "./say-issue.ts";
+
+function said(schema: z.ZodType, input: unknown): readonly string[] {
+  const result = schema.safeParse(input);
+  const known = knownFields(schema);
+  return (result.error?.issues ?? [])
+    .flatMap((issue) => sayIssue(issue, input, known))
+    .map(({ path, text }) => `${path.join(".")}: ${text}`);
+}
+
+const pair = z.strictObject({ owner: z.string(), logins: z.array(z.string()), database: z.string() });
+const single = z.strictObject({ login: z.string(), database: z.string() });
+const either = z.union([pair, single]);
+
+describe("what is said of a mistake", () => {
+  it("is about the branch of a union that was meant", () => {
+    expect(said(either, { login: "a", databse: "d" })).toEqual([
+      "database: is missing: it must be a text.",
+      "databse: is no field here; did you mean database?",
+    ]);
+    expect(said(either, { owner: "o", logins: "a", database: "d" })).toEqual(["logins: must be a list."]);
+  });
+
+  it("reaches into lists, records and nested fields", () => {
+    const schema = z.strictObject({
+      rows: z.array(z.strictObject({ name: z.string() })),
+      more: z.record(z.string(), single),
+    });
+    expect(said(schema, { rows: [{ nam: "x" }], more: { one: { login: 1, database: "d" } } })).toEqual([
+      "rows.0.name: is missing: it must be a text.",
+      "rows.0.nam: is no field here; did you mean name?",
+      "more.one.login: must be a text. YAML reads this as a number: put it in quotes.",
+    ]);
+  });
+
+  it("keeps a provider's own words, and ends them with a full stop", () => {
+    expect(said(z.string().regex(/^\//, "must be an absolute path"), "x")).toEqual([": must be an absolute path."]);
+    expect(said(z.int().min(1), 0)[0]).toContain("Too small");
+  });
+
+  it("never repeats what was written", () => {
+    const schema = z.strictObject({ a: z.enum(["on", "off"]), b: z.int(), c: z.string().max(3) });
+    const text = said(schema, { a: "hunter2", b: "hunter2", c: "hunter2", hunter2: 1 }).join("\n");
+    expect(text.replace("hunter2:", "")).not.toContain("hunter2");
+  });
+});
