@@ -116,7 +116,8 @@ describe("adopting the value of today", () => {
     expect(stranger.status).toBe(400);
     expect(stranger.json["detail"]).toContain("must be one of orders_a, orders_b");
     const unknown = await adopt(newSecret(), { username: "orders_a", colour: "red" });
-    expect(unknown.json["detail"]).toContain("Besides the secret there can be username, url");
+    expect(unknown.json["detail"]).toContain("besides the secret, exactly username");
+    expect((await adopt(newSecret(), {})).json["detail"]).toContain("besides the secret, exactly username");
   });
 
   it.each(["***", "[secret]", "a\nb"])("invariant 13: is refused for %o", async (secret) => {

@@ -69,13 +69,13 @@ function valueOf({ catalog }: ApiDeps, found: Detail, { secret, fields }: Given)
       "This program does not know the credential's kind. Run the newer release.",
     );
   const given: Readonly<Record<string, string>> = { ...fields, [definition.authenticator]: secret };
-  const declared = Object.keys(definition.fields);
-  const unknown = Object.keys(given).filter((name) => !declared.includes(name));
-  if (unknown.length > 0)
-    throw new ProblemError(
-      "request_invalid",
-      `Besides the secret there can be ${declared.filter((name) => name !== definition.authenticator).join(", ")}.`,
-    );
+  const { adoptedFields } = definition;
+  const isExact =
+    adoptedFields.every((name) => name in given) && Object.keys(given).every((name) => adoptedFields.includes(name));
+  if (!isExact) {
+    const others = adoptedFields.filter((name) => name !== definition.authenticator);
+    throw new ProblemError("request_invalid", `Give, besides the secret, exactly ${others.join(", ")}.`);
+  }
   const value = Object.fromEntries(
     Object.entries(given).map(([name, text]) => [
       name,
