@@ -14,7 +14,7 @@ import { completeValue } from "./new-value.ts";
 import { refusedBySecret } from "./probe.ts";
 import { openSession } from "./session.ts";
 
-/** Logins of PostgreSQL 14 and newer: two of one owner role in turn, or one whose password is replaced. */
+/** Logins of PostgreSQL 15 and newer: two of one owner role in turn, or one whose password is replaced. */
 export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> = {
   kind: "postgres-role",
   title: "PostgreSQL login",

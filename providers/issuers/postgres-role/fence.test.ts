@@ -72,10 +72,13 @@ onEachRelease((get) => {
     await Promise.all(sessions.map((session) => session.close()));
   });
 
-  test("invariant 7: an attempt that waited for the lock looks again and sees who won", async () => {
+  test.each([
+    ["changed the role, and loses the row", (role: string) => `ALTER ROLE "${role}"`],
+    ["only locked it, and reads on", (role: string) => `SELECT 1 FROM pg_authid WHERE rolname = '${role}' FOR UPDATE`],
+  ])("invariant 7: an attempt that waited for one who %s, sees who won", async (_, lock) => {
     const { a, session, third, first, stale } = await withThird();
     const winner = await server.openSession(server.superuser.user, server.superuser.password, { database: "postgres" });
-    await winner.query(`BEGIN; ALTER ROLE "${a}"`);
+    await winner.query(`BEGIN; ${lock(a)}`);
     const late = codeOf(session.disable?.(effectOn(third.handle, { claim: nextClaim() })));
     await untilWaiting(a);
     const comment = readComment(await commentOf(a));

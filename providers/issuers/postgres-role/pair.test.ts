@@ -221,6 +221,8 @@ onEachRelease((get) => {
       await expect(call).rejects.toMatchObject({ code: "handle_taken" });
     await session.abandon(effectOn(theirs.handle));
     expect(await server.logsIn(b, passwordOf(theirs.value))).toBe("accepted");
+    await other.revoke(effectOn(theirs.handle));
+    await expect(issueVersion(session, 2, [first.handle]), "ended, and still theirs").rejects.toMatchObject(refused);
     await Promise.all([session.close(), other.close()]);
   });
 
