@@ -31,7 +31,7 @@ export function manifestsFor(
       kind: "Connection",
       metadata: metadata("orders-db"),
       spec: {
-        issuer: "postgres-role",
+        kind: "postgres-role",
         config: { host: admin.host, port: admin.port, database: admin.database, user: admin.user },
         secretFrom: { file: files.adminPassword },
       },

@@ -4,6 +4,8 @@ import type { Catalog } from "../../providers/catalog.ts";
 import type { ConsumerDefinition } from "../../providers/contract/consumer.ts";
 import type { EvidenceDefinition } from "../../providers/contract/evidence.ts";
 import type { IssuerDefinition } from "../../providers/contract/issuer.ts";
+import { Secret } from "../../providers/contract/secret.ts";
+import { revealField } from "../../providers/contract/value.ts";
 
 const nothingReached = () => Promise.reject(new Error("a fake reaches nothing"));
 
@@ -58,6 +60,11 @@ const fakeDb: IssuerDefinition<FakeConnection, FakeConfig> = {
       );
     return `${login}#${version}`;
   },
+  adoptedFields: ["username", "password"],
+  complete: ({ host, port }, _config, given) => ({
+    ...given,
+    url: new Secret(`fake://${host}:${port}/?login=${revealField(given, "username")}`),
+  }),
   open: nothingReached,
 };
 
