@@ -5,7 +5,6 @@ import { wrap } from "./wrap.ts";
 
 export type Rotation = Answer<"showRotation">;
 type Hold = NonNullable<Rotation["hold"]>;
-type AuditRow = Answer<"listAudit">["rows"][number];
 
 const versions = ({ fromVersion, toVersion }: Rotation) =>
   fromVersion === null ? `version ${toVersion}` : `version ${fromVersion} to ${toVersion}`;
@@ -42,14 +41,13 @@ function standingLine({ outcome, isPastReturn, direction, closedAt, now }: Rotat
     : "  Before the point of no return (‖): all of it can still be undone.";
 }
 
-function waitLines({ waitsFor, outcome, now, lastProblem, attempts }: Rotation): readonly string[] {
+function waitLines({ waitsFor, outcome, now, lastProblem, attempts, hold }: Rotation): readonly string[] {
   if (outcome !== null) return [];
   const until = waitsFor.until === null ? "" : `, until ${clock(waitsFor.until, now)}`;
+  const isTold = lastProblem === null || attempts === 0 || hold !== null;
   return [
     `  Waits for: ${waitsFor.text} Since ${clock(waitsFor.since, now)} (${since(waitsFor.since, now)})${until}.`,
-    ...(lastProblem === null || attempts === 0
-      ? []
-      : [`  Last problem: ${lastProblem.title} (${lastProblem.code}), attempt ${attempts}.`]),
+    ...(isTold ? [] : [`  Last problem: ${lastProblem.title} (${lastProblem.code}), attempt ${attempts}.`]),
   ];
 }
 
@@ -61,12 +59,18 @@ export function holdLines(hold: Hold, { id, now }: Rotation): readonly string[] 
   });
   return [
     `HOLD ${hold.number}, in ${hold.phase}, since ${clock(hold.openedAt, now)} (${since(hold.openedAt, now)}): ${hold.title}`,
-    ...wrap(printable(hold.detail), "  "),
+    ...detailLines(hold),
     ...(gaps.length === 0 ? [] : ["  Gaps:", ...gaps]),
     ...(hold.givenAnswer === null
       ? ["  Answer it with one of:", ...answerLines(hold, id)]
       : [`  ${hold.givenAnswer.actor} has answered ${hold.givenAnswer.decision}; the next step hears it.`]),
   ];
+}
+
+/** The detail, unless it is the gaps once more. */
+function detailLines({ detail, gaps }: Hold): readonly string[] {
+  if (gaps.length > 0 && detail === gaps.map(({ text }) => text).join("\n")) return [];
+  return detail.split("\n").flatMap((line) => wrap(printable(line), "  "));
 }
 
 function answerLines({ answers, gaps, number }: Hold, id: string): readonly string[] {
@@ -113,36 +117,45 @@ function evidenceLines(found: Rotation["consumers"][number]["evidence"][number],
   ];
 }
 
+/** Sessions of one client on one version are one row. */
 export function sessionLines({ sessions, now }: Rotation): readonly string[] {
   if (sessions === null) return [];
-  const rows = sessions.list.map((one) => [
-    `  ${one.version === null ? "unknown version" : `version ${one.version}`}`,
-    one.principal,
-    one.address,
-    `"${one.applicationName}"`,
-    one.database,
-    `since ${clock(one.startedAt, now)}`,
-  ]);
+  const groups = Map.groupBy(sessions.list, ({ version, principal, address, applicationName, database }) =>
+    JSON.stringify([version, principal, address, applicationName, database]),
+  );
+  const rows = [...groups.values()].flatMap(([one, ...others]) => {
+    if (one === undefined) return [];
+    const first = [one, ...others].map(({ startedAt }) => startedAt).toSorted()[0] ?? one.startedAt;
+    return [
+      [
+        `  ${one.version === null ? "unknown version" : `version ${one.version}`}`,
+        one.principal,
+        one.address,
+        `"${one.applicationName}"`,
+        one.database,
+        others.length === 0 ? "1 session" : `${others.length + 1} sessions`,
+        `since ${clock(first, now)}`,
+      ],
+    ];
+  });
   return [`Sessions at the issuer, ${clock(sessions.at, now)}${rows.length === 0 ? ": none" : ""}`, ...table(rows)];
 }
 
-/** What happened, oldest first. */
-export function timelineLines(rows: readonly AuditRow[], now: string): readonly string[] {
+/** Who answered which hold, and how: the record of whom an accepted gap may have broken. */
+export function answeredLines({ answeredHolds, now }: Rotation): readonly string[] {
+  if (answeredHolds.length === 0) return [];
   return [
-    "Timeline",
+    "Answered holds",
     ...table(
-      rows
-        .toReversed()
-        .filter(({ action }) => !action.startsWith("operation.intended"))
-        .map(({ at, action, actor, details }) => [`  ${clock(at, now)}`, action, actor, summarize(details)]),
+      answeredHolds.map(({ number, phase, code, decision, decidedBy, reason, decidedAt }) => [
+        `  ${number}`,
+        `in ${phase}`,
+        code,
+        decision,
+        `by ${decidedBy}`,
+        clock(decidedAt, now),
+        reason === "" ? "" : `"${reason}"`,
+      ]),
     ),
   ];
-}
-
-function summarize(details: AuditRow["details"]): string {
-  return Object.entries(details)
-    .filter(([name, value]) => value !== null && !["claim", "command"].includes(name))
-    .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)
-    .join(", ")
-    .slice(0, 160);
 }

@@ -1,9 +1,10 @@
 import type { Answer } from "../api/client.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
-import { consumerLines, headLines, holdLines, sessionLines, timelineLines } from "./rotation-lines.ts";
+import { answeredLines, consumerLines, headLines, holdLines, sessionLines } from "./rotation-lines.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
+import { timelineLines } from "./timeline-lines.ts";
 import { watch } from "./watch.ts";
 import { wrap } from "./wrap.ts";
 
@@ -41,12 +42,12 @@ export async function plan(io: Io, credential: string): Promise<ExitCode> {
 function planLines(found: Answer<"planRotation">): readonly string[] {
   const from = found.fromVersion === null ? "" : `, from version ${found.fromVersion}`;
   return [
-    `Rotating ${found.credential} (${found.environment}), ${found.order}${from}: ${minutes(found.minutes)} at most, when nobody is asked`,
+    `Rotating ${found.credential} (${found.environment}), ${found.order}${from}: at most ${minutes(found.minutes)} when nobody has to be asked`,
     "",
     "Steps",
     ...found.steps.flatMap(({ step, reaches, calls, minutes: each, crossesReturn }) => [
       ...(crossesReturn ? ["  ‖ point of no return: before it all of this can be undone, after it nothing"] : []),
-      `  ${step.padEnd(10)} → ${reaches.padEnd(10)} ${each === 0 ? "" : minutes(each)}`.trimEnd(),
+      `  ${step.padEnd(10)} → ${reaches.padEnd(10)} ${each === 0 ? "" : `≤ ${each} min`}`.trimEnd(),
       ...calls.map((call) => `      ${printable(call)}`),
     ]),
     "",
@@ -103,7 +104,8 @@ export async function show(io: Io, rotation: string): Promise<ExitCode> {
     found.hold === null ? [] : holdLines(found.hold, found),
     consumerLines(found),
     sessionLines(found),
-    timelineLines(rows, found.now),
+    answeredLines(found),
+    timelineLines(rows, found),
   ];
   io.say(
     blocks
