@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  effectSteps,
   isPastReturn,
   nextPhase,
   orders,
@@ -166,4 +167,10 @@ describe("the way back", () => {
     expect(isPastReturn("single-slot", "proven", returnable)).toBe(true);
     expect(isPastReturn("single-slot", "closed", returnable)).toBe(true);
   });
+});
+
+test("invariant 3: each step that changes something outside stores its intent; those that only look do not", () => {
+  const looking = ["preflight", "adopt", "promote", "drain", "guard", "prove"];
+  const all = names.flatMap((order) => orders[order].flatMap((phase) => stepFor(order, phase) ?? []));
+  expect([...effectSteps].toSorted()).toEqual([...new Set(all)].filter((step) => !looking.includes(step)).toSorted());
 });
