@@ -1,7 +1,7 @@
 import { OperatorNeededError, PermanentError, RekeyError } from "../domain/errors.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
-import type { ConsumerDefinition, ConsumerSession } from "../providers/contract/consumer.ts";
+import type { ConsumerDefinition, ConsumerSession, Observation } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
 import { effect, valueOf } from "./reach.ts";
@@ -32,22 +32,33 @@ export async function openConsumer(
  * What the target may hold now: nothing, what we last put there, or a version of this very rotation. Anything else was
  * put there by somebody else and is not overwritten.
  */
-export async function expectedDigest(
+export async function expectedContent(
   deps: StepDeps,
   one: RotationCase,
   consumer: ConsumerCase,
   session: ConsumerSession,
-): Promise<string> {
+): Promise<{ readonly digest: string; readonly number: number }> {
   const seen = await session.observe();
-  if (seen.isEmpty || seen.digest === consumer.heldDigest) return seen.digest;
+  const found = { digest: seen.digest, number: numberOn(one, consumer, seen) };
+  if (seen.isEmpty || seen.digest === consumer.heldDigest) return found;
   for (const version of [one.from, one.to]) {
     if (version === undefined || (version === one.to && version.handle === undefined)) continue;
-    if (seen.holds(await valueOf(deps, one, version))) return seen.digest;
+    if (seen.holds(await valueOf(deps, one, version))) return found;
   }
   const lead = `Consumer ${consumer.name}: ${consumer.target} holds a value that rekey did not put there.`;
   throw new OperatorNeededError(
     "target_drift",
     `${lead} Put version ${one.from?.number ?? one.to.number} back there by hand, or register the consumer anew; then retry.`,
+  );
+}
+
+/** A target that was written under a later epoch belongs to a ledger that is newer than ours, which was restored. */
+function numberOn({ epoch }: RotationCase, consumer: ConsumerCase, { number }: Observation): number {
+  if (number === undefined || number.epoch < epoch) return 0;
+  if (number.epoch === epoch) return number.number;
+  throw new OperatorNeededError(
+    "target_drift",
+    `Consumer ${consumer.name}: ${consumer.target} was written by an installation with a later epoch. Find out which of the two installations is in charge of it; then remove the other's side file.`,
   );
 }
 
@@ -69,11 +80,11 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
   const value = await valueOf(deps, one, version);
   await deps.scrubber.withHeld([value], async () => {
     const session = await openConsumer(deps, consumer, context);
-    const expected = await expectedDigest(deps, one, consumer, session);
+    const { digest: expected, number: above } = await expectedContent(deps, one, consumer, session);
     const { rotationId } = one;
     const { consumerId, target } = consumer;
     const [delivery] = await intendDeliveries(deps.ledger, [
-      { rotationId, consumerId, target, version: version.number, step },
+      { rotationId, consumerId, target, version: version.number, step, above },
     ]);
     if (delivery === undefined) throw new PermanentError("claim_outdated", "The rotation was closed meanwhile.");
     failpoint(`${step}-one`, "B1");

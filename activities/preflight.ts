@@ -1,6 +1,6 @@
 import { OperatorNeededError } from "../domain/errors.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
-import { expectedDigest, openConsumer } from "./deliver-to.ts";
+import { expectedContent, openConsumer } from "./deliver-to.ts";
 import { withIssuer } from "./reach.ts";
 import type { StepWork } from "./step-frame.ts";
 
@@ -20,7 +20,7 @@ export const preflight: StepWork = async ({ deps, one, context }) => {
     const [finding] = (await session.preflight()).filter(({ code }) => !accepted.includes(code));
     if (finding !== undefined)
       throw new OperatorNeededError(finding.code, `Consumer ${consumer.name}: ${finding.detail}`);
-    await expectedDigest(deps, one, consumer, session);
+    await expectedContent(deps, one, consumer, session);
   }
   return { does: "finish", stays: true };
 };

@@ -29,10 +29,11 @@ export async function cutBack({ deps, one, turn, context }: StepScene): Promise<
     deps.scrubber.withHeld([value], async () => {
       const restored = { handle: former.handle, value };
       const { claim } = turnOf(turn);
-      await effect("undo-cut-back", async () => session.abandon({ handle, operationKey, claim, restore: restored }));
+      const request = { handle, operationKey, claim, restore: restored };
+      const back = await effect("undo-cut-back", async () => session.abandon(request));
       const rounds = { inRow: one.policy.answersInRow, signal: context.signal };
       await seeAccepted(session, facts, restored, rounds);
-      return (await session.usage?.([former.handle]))?.at;
+      return back?.effectiveAt;
     }),
   );
   await changeVersions(deps.ledger.db, [

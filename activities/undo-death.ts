@@ -26,7 +26,7 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
     await recordVerdict(deps.ledger.db, { rotationId, purpose: "abandon", verdict });
     return { does: "finish" };
   }
-  const after = waitOrHold(scene, verdict.gaps, one.askedForMs);
+  const after = waitOrHold(scene, verdict.gaps, one.askedForMs - one.policy.observeForMs);
   if (after.does === "hold") await recordVerdict(deps.ledger.db, { rotationId, purpose: "abandon", verdict });
   return after;
 }

@@ -41,7 +41,11 @@ export const undo: StepWork = async (scene) => {
   const { deps, one } = scene;
   const { rotationId } = one;
   const action = await nextAction(scene);
-  await setUndoPhase(deps.ledger.db, rotationId, action.phase);
+  // Each phase has its own time to be patient in: the case is read anew in the one that is taken back next.
+  if (action.phase !== one.phase) {
+    await setUndoPhase(deps.ledger.db, rotationId, action.phase);
+    return { does: "wait", waitMs: 0 };
+  }
   const step = action.does;
   failpoint(`undo-${step}`, "B0");
   // Restoring has an intent for each consumer, closing none: it ends the rotation.

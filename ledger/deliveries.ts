@@ -13,6 +13,8 @@ export interface DeliveryIntent {
   readonly version: number;
   /** `restore` puts the previous version back. */
   readonly step: "deliver" | "restore";
+  /** The number that the target carries already, perhaps by another installation: ours has to be above it. */
+  readonly above: number;
 }
 
 export interface IntendedDelivery extends DeliveryIntent {
@@ -46,11 +48,12 @@ export function intendDeliveries(
     const { rows } = await sql<{ id: string; epoch: number; number: number }>`
       WITH given AS (
         SELECT g.*, row_number() OVER (PARTITION BY g.target ORDER BY g."deliveryId") AS place
-        FROM jsonb_to_recordset(${JSON.stringify(taken)}::jsonb)
-          AS g ("deliveryId" text, "rotationId" text, "consumerId" text, target text, version integer)
+        FROM jsonb_to_recordset(${JSON.stringify(taken)}::jsonb) AS g
+          ("deliveryId" text, "rotationId" text, "consumerId" text, target text, version integer, above bigint)
       ), counted AS (
-        UPDATE targets t SET last_number = t.last_number + n.taken
-        FROM (SELECT target, count(*) AS taken FROM given GROUP BY target) n WHERE t.target = n.target
+        UPDATE targets t SET last_number = greatest(t.last_number, n.above) + n.taken
+        FROM (SELECT target, count(*) AS taken, max(above) AS above FROM given GROUP BY target) n
+        WHERE t.target = n.target
         RETURNING t.target, t.last_number - n.taken AS base
       )
       INSERT INTO deliveries (id, rotation_id, consumer_id, target, version, epoch, number)

@@ -18,7 +18,7 @@ export async function readOperations(db: Kysely<Tables>, rotationId: string): Pr
   return rows.map(({ step, target, is_done: isDone }) => ({ step, target, isDone }));
 }
 
-/** Shows people how far an undo has come back. The phase never rises during one. */
+/** Shows people how far an undo has come back, and gives what is taken back next its own time. */
 export async function setUndoPhase(db: Kysely<Tables>, rotationId: string, phase: Phase): Promise<void> {
   await sql`
     UPDATE rotations SET phase = ${phase}, phase_since = clock_timestamp(), asked_since = clock_timestamp()

@@ -52,9 +52,9 @@ export type ReloadEntry =
   | {
       /** Absolute program and its arguments; no shell. */
       readonly argv: readonly [string, ...string[]];
-      readonly uid?: number;
+      readonly uid?: number | undefined;
       /** Absent: the same number as `uid`, so that no group of the worker is kept. */
-      readonly gid?: number;
+      readonly gid?: number | undefined;
       readonly timeoutMs: number;
     };
 

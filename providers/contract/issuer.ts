@@ -122,10 +122,13 @@ export interface IssuerSession {
   /** Only where `facts.chooser` is `rekey`: makes a value and says which slot (handle) it is for. No effect. */
   choose?(request: ChooseRequest): Promise<{ handle: string; value: Value }>;
   issue(request: IssueRequest): Promise<Issued>;
-  /** Ends a candidate that nobody needs. Succeeds when it is gone already. */
+  /**
+   * Ends a candidate that nobody needs. Succeeds when it is gone already. Where it puts the former value back into a
+   * single slot, it says when that came into force, by the issuer's clock.
+   */
   abandon(
     request: EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } },
-  ): Promise<void>;
+  ): Promise<void | { readonly effectiveAt: string }>;
   probe(request: ProbeRequest): Promise<ProbeAnswer>;
   list(): Promise<readonly ListedVersion[]>;
   revoke(request: EffectRequest): Promise<void>;

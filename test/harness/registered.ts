@@ -23,6 +23,7 @@ export interface Registered {
   readonly connectionId: string;
   readonly database: string;
   readonly file: string;
+  readonly applicationName: string;
   /** In the order of use: the first is version 1's. */
   readonly logins: readonly string[];
   /** The owner of the pair; in a single slot the login itself. */
@@ -164,6 +165,7 @@ export async function register(world: World, options: RegisterOptions = {}): Pro
     connectionId: ids.connection,
     database,
     file,
+    applicationName,
     logins: logins.names,
     owner: logins.owner,
     password: logins.password,

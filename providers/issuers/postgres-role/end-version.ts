@@ -3,14 +3,14 @@ import type { EffectRequest } from "../../contract/issuer.ts";
 import type { Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
 import { readRole, type Role } from "./catalogue.ts";
-import { marking, passwordOption, placeIn, standing } from "./effects.ts";
+import { clockAfter, marking, passwordOption, placeIn, standing } from "./effects.ts";
 import { behindFence, isHeld } from "./fence.ts";
 import type { Place } from "./handle.ts";
 import { assertTurn } from "./mark.ts";
 import { ident } from "./quoting.ts";
 import { effect } from "./rights.ts";
 import { isPair, type Scope } from "./scope.ts";
-import { endHolders, endSessions } from "./sessions.ts";
+import { endHolders, endSessions, endSessionsSince } from "./sessions.ts";
 import { isForeign, ownMark } from "./slots.ts";
 
 /** Refused, and restorable: the verifier stays, and so do the sessions. */
@@ -57,24 +57,41 @@ export async function revokeVersion(scope: Scope, request: EffectRequest): Promi
 type Abandoning = EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } };
 
 /** Ends a candidate that nobody needs, or keeps one that is still on its way from ever landing. */
-export async function abandonVersion(scope: Scope, request: Abandoning): Promise<void> {
+export async function abandonVersion(
+  scope: Scope,
+  request: Abandoning,
+): Promise<void | { readonly effectiveAt: string }> {
   const place = placeIn(scope, request.handle);
   const restored = request.restore === undefined ? undefined : await restoring(scope, place, request.restore);
-  const isEnded = await changeIfThere(scope, `abandoning ${request.handle}`, place, request, async (work, role) => {
+  const done = await changeIfThere(scope, `abandoning ${request.handle}`, place, request, async (work, role) => {
     const mark = ownMark(role, scope.owner);
     // The slot is not ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
-    if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return false;
+    if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return {};
     if (mark !== undefined) assertTurn(mark, request.claim);
+    if (mark?.version === place.version && restored !== undefined) {
+      const effectiveAt = await clockAfter(work);
+      await work.run(setFormer(role, scope, request, restored, effectiveAt));
+      return { effectiveAt, isNew: true };
+    }
     if (mark?.version === place.version) {
-      await work.run(
-        restored === undefined ? ending(role, place, scope, request) : setFormer(role, scope, request, restored),
-      );
-      return restored === undefined;
+      await work.run(ending(role, place, scope, request));
+      return { isEnded: true };
     }
     if (mark === undefined || mark.version < place.version) await outdate(work, role, place, scope, request, restored);
-    return false;
+    // A repeat finds the former value back already: since when, its mark says.
+    return restored !== undefined && mark?.version === restored.place.version ? { effectiveAt: mark.at } : {};
   });
-  if (isEnded === true && isPair(scope)) await endSessions(scope, request);
+  if (done?.isEnded === true && isPair(scope)) await endSessions(scope, request);
+  if (done?.effectiveAt === undefined) return;
+  const since = Date.parse(done.effectiveAt);
+  // The clock was read before the commit, so that an application that is back at once counts as back.
+  if (done.isNew === true)
+    await changeIfThere(scope, "ending sessions", place, request, async (work, role) => {
+      const mark = ownMark(role, scope.owner);
+      if (mark !== undefined) assertTurn(mark, request.claim);
+      await endSessionsSince(work, scope, place.role, since);
+    });
+  return { effectiveAt: done.effectiveAt };
 }
 
 /** The candidate never came into force. A call that would set it may still be on its way: it must not land. */
@@ -102,8 +119,14 @@ async function restoring(scope: Scope, candidate: Place, restore: { readonly han
   return { place, password: await passwordOption(restore.value, place) };
 }
 
-function setFormer(role: Role, scope: Scope, request: EffectRequest, to: { place: Place; password: string }): string {
-  const mark = marking(role, scope, { version: to.place.version, state: "live", claim: request.claim });
+function setFormer(
+  role: Role,
+  scope: Scope,
+  { claim }: EffectRequest,
+  to: { readonly place: Place; readonly password: string },
+  at: string,
+): string {
+  const mark = marking(role, scope, { version: to.place.version, state: "live", claim, at });
   return `ALTER ROLE ${ident(role.name)} LOGIN ${to.password}; ${mark}`;
 }
 

@@ -112,6 +112,18 @@ export async function endSessions(
   });
 }
 
+/**
+ * Ends the sessions of a login that began since a time, up to now: of those nobody can say by which of two passwords
+ * they came in. A client of the one that is in force reconnects.
+ */
+export async function endSessionsSince(work: Work, scope: Scope, role: string, sinceMs: number): Promise<void> {
+  const rows = await readSessions(work, scope, [role]);
+  await endBackends(
+    work,
+    rows.filter(({ started }) => (started ?? 0) >= sinceMs).map(({ pid }) => pid),
+  );
+}
+
 /** Sessions that began before this are the version's; undefined: all that the login has. */
 function untilWhen(
   role: Role,
