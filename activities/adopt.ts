@@ -10,5 +10,5 @@ export const adopt: StepWork = async (scene) => {
   // Strangers keep nobody from having adopted: the guard asks about them before anything is ended.
   const { clear } = guardVerdict({ ...judged.input, strangers: [], oldSessions: 0 });
   if (clear) return { does: "finish" };
-  return waitOrHold(scene, judged.verdict.gaps, one.askedForMs - one.policy.observeForMs);
+  return waitOrHold(scene, judged.verdict.gaps, judged.watchedMs - one.policy.observeForMs);
 };

@@ -7,6 +7,7 @@ import type { StepResult, StepScene } from "./step-frame.ts";
 export interface Judged {
   readonly input: GuardInput;
   readonly verdict: GuardVerdict;
+  readonly watchedMs: number;
 }
 
 /**
@@ -20,8 +21,8 @@ export async function askAndJudge(scene: StepScene, sinceAsked: boolean): Promis
   const wasLate = await deliverMissing(deps, { one, version: to, step: "deliver", consumers, acceptedGaps }, context);
   if (wasLate) return undefined;
   const question = { purpose: "revoke", expected: to, unwanted: from, consumers, sinceAsked } as const;
-  const input = await askEvidence(deps, one, question, context);
-  return { input, verdict: guardVerdict(input) };
+  const { input, watchedMs } = await askEvidence(deps, one, question, context);
+  return { input, verdict: guardVerdict(input), watchedMs };
 }
 
 /** Asks again soon, or asks a person once the time for it is over. */

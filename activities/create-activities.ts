@@ -16,7 +16,7 @@ import { prove } from "./prove.ts";
 import { end, revoke } from "./revoke.ts";
 import { runCheck } from "./run-check.ts";
 import type { StepDeps } from "./step-deps.ts";
-import { takeStep, type StepWork } from "./step-frame.ts";
+import { takeStepPatiently, type StepWork } from "./step-frame.ts";
 import { undo } from "./undo.ts";
 
 const works: Record<Step | "undo", StepWork> = {
@@ -64,7 +64,7 @@ export function createActivities(deps: StepDeps): RotationSteps & CheckSteps {
     async (rotationId: string): Promise<StepAnswer> =>
       guarded(async (signal) => {
         const call = { rotationIds: [rotationId], carrier: carrierNow(), signal };
-        const answers = await takeStep(deps, step, call, works[step]);
+        const answers = await takeStepPatiently(deps, step, call, works[step]);
         return answers.get(rotationId) ?? { now: "over" };
       }),
   ]);

@@ -11,7 +11,7 @@ const samplesInGrace = 200;
  */
 export const drain: StepWork = async (scene) => {
   const { deps, one } = scene;
-  const { policy, urgent, extendedMs, inPhaseMs, askedForMs } = one;
+  const { policy, urgent, extendedMs, inPhaseMs } = one;
   const graceMs = urgent ? 0 : policy.graceMs + extendedMs;
   const judged = await askAndJudge(scene, true);
   if (judged === undefined) return { does: "wait", waitMs: 0 };
@@ -22,5 +22,5 @@ export const drain: StepWork = async (scene) => {
   const { rotationId } = one;
   await recordVerdict(deps.ledger.db, { rotationId, purpose: "drain", verdict: judged.verdict });
   if (judged.verdict.clear) return { does: "finish" };
-  return waitOrHold(scene, judged.verdict.gaps, Math.min(-restMs, askedForMs));
+  return waitOrHold(scene, judged.verdict.gaps, Math.min(-restMs, judged.watchedMs));
 };

@@ -34,6 +34,15 @@ export interface RoundQuestion {
   readonly sinceAsked: boolean;
 }
 
+export interface Round {
+  readonly input: GuardInput;
+  /**
+   * Since the first look of this asking. A person is asked for what did not come while somebody looked, not for what
+   * nobody saw because no worker ran.
+   */
+  readonly watchedMs: number;
+}
+
 /**
  * Asks for evidence once: takes a sample of who uses which version, puts the question to every consumer, stores what
  * came back, and returns what the guard decides on. It waits for nothing; a step asks again.
@@ -43,7 +52,7 @@ export async function askEvidence(
   one: RotationCase,
   question: RoundQuestion,
   context: ProviderContext,
-): Promise<GuardInput> {
+): Promise<Round> {
   const began = await readSequence(deps.ledger.db);
   const definition = issuerOf(deps, one.connection.kind);
   await sampleUsage(deps, one, question, context);
@@ -64,7 +73,7 @@ export async function askEvidence(
   const usages = sampled.map(({ usage }) => usage);
   const seen = question.sinceAsked ? usages : latestWindow(usages, one.policy.observeForMs).samples;
   const old = seen.map((usage) => sessionsToEnd(one, versions.unwanted, versions.expected, usage));
-  return {
+  const input: GuardInput = {
     purpose: question.purpose,
     consumers: question.consumers.map((consumer) =>
       asGuardConsumer(deps, one, consumer, evidence.get(consumer.consumerId) ?? [], began),
@@ -78,6 +87,7 @@ export async function askEvidence(
     acceptedGaps: await readAcceptedGaps(deps.ledger.db, one.rotationId),
     alsoFound: registrationGaps(one),
   };
+  return { input, watchedMs: sampled[0]?.ageMs ?? one.askedForMs };
 }
 
 /** An issuer that has no usage signal leaves no sample. */

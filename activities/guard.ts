@@ -15,7 +15,7 @@ import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
  */
 export const guard: StepWork = async (scene) => {
   const { deps, one } = scene;
-  const { rotationId, credentialId, order, policy, urgent, inPhaseMs, askedForMs } = one;
+  const { rotationId, credentialId, order, policy, urgent, inPhaseMs } = one;
   const judged = await askAndJudge(scene, true);
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   const { input, verdict } = judged;
@@ -30,7 +30,7 @@ export const guard: StepWork = async (scene) => {
     return isEntered ? { does: "answer", answer: { now: "done" } } : { does: "wait", waitMs: 0 };
   }
   await recordVerdict(deps.ledger.db, { rotationId, purpose: "revoke", verdict });
-  return waitOrHold(scene, verdict.gaps, Math.min(-restMs, askedForMs));
+  return waitOrHold(scene, verdict.gaps, Math.min(-restMs, judged.watchedMs));
 };
 
 /** A consumer of which nothing is seen any more since the old version is refused has not moved: it has broken. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { OperatorNeededError, RekeyError, TransientError, type Code } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
 import type { Step } from "../domain/order.ts";
@@ -52,11 +53,32 @@ export class GapsFoundError extends OperatorNeededError {
   }
 }
 
+/** Temporal's timers have a grain of a second: what is shorter is waited out here, for so long at most. */
+const shortWaitMs = 1_000;
+const waitHereMs = 5_000;
+
+/** Takes a step, and again after each short wait. Every time it hears what people have said meanwhile. */
+export async function takeStepPatiently(
+  deps: StepDeps,
+  step: Step | "undo",
+  call: StepCall,
+  work: StepWork,
+): Promise<Map<string, StepAnswer>> {
+  const end = performance.now() + waitHereMs;
+  for (;;) {
+    const answers = await takeStep(deps, step, call, work);
+    const waits = [...answers.values()].map((answer) => (answer.now === "wait" ? answer.waitMs : Infinity));
+    const shortest = Math.min(...waits);
+    if (shortest > shortWaitMs || performance.now() + shortest > end) return answers;
+    await pause(shortest, undefined, { signal: call.signal });
+  }
+}
+
 /**
  * Takes a step on many rotations: opens it in one transaction, acts outside on each, and records in one transaction.
  * What fails on one rotation is recorded for that one and stops no other.
  */
-export async function takeStep(
+async function takeStep(
   deps: StepDeps,
   step: Step | "undo",
   call: StepCall,

@@ -18,7 +18,7 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
   const consumers = one.consumers.filter(({ isTouched }) => isTouched);
   if (unwanted === undefined && consumers.length === 0) return { does: "finish" };
   const question = { purpose: "abandon", expected: formerOf(one), unwanted, consumers, sinceAsked: false } as const;
-  const found = await askEvidence(deps, one, question, context);
+  const { input: found, watchedMs } = await askEvidence(deps, one, question, context);
   const input = { ...found, alsoFound: [] };
   const verdict = guardVerdict(input);
   const { rotationId } = one;
@@ -26,7 +26,7 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
     await recordVerdict(deps.ledger.db, { rotationId, purpose: "abandon", verdict });
     return { does: "finish" };
   }
-  const after = waitOrHold(scene, verdict.gaps, one.askedForMs - one.policy.observeForMs);
+  const after = waitOrHold(scene, verdict.gaps, watchedMs - one.policy.observeForMs);
   if (after.does === "hold") await recordVerdict(deps.ledger.db, { rotationId, purpose: "abandon", verdict });
   return after;
 }

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from "kysely";
-import { admit, type Command, type CommandKind } from "../domain/command.ts";
+import { admit, type Command, type CommandKind, type RotationState } from "../domain/command.ts";
+import { changed, hear } from "../domain/hear.ts";
 import { recordEvent } from "./audit.ts";
 import type { Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
@@ -22,6 +23,7 @@ export type CommandAnswer =
 
 interface PendingRow {
   readonly id: string;
+  readonly kind: CommandKind;
   readonly actor: string;
   readonly arguments: Readonly<Record<string, unknown>>;
 }
@@ -34,13 +36,13 @@ export function giveCommand(ledger: Ledger, request: CommandRequest): Promise<Co
   const { rotationId, command } = request;
   return ledger.db.transaction().execute(async (trx) => {
     const credentialId = await lockRotation(trx, rotationId);
-    const state = (await rotationState(trx, [rotationId])).get(rotationId);
-    if (credentialId === undefined || state === undefined) return undefined;
-    const admission = admit(command, state);
-    if (!admission.ok) return admission;
-    const waiting = await findWaiting(trx, rotationId, command);
+    const now = (await rotationState(trx, [rotationId])).get(rotationId);
+    if (credentialId === undefined || now === undefined) return undefined;
+    const pending = await readPending(trx, rotationId);
+    const waiting = findWaiting(pending, command);
     if (waiting !== undefined) return waiting;
-    return store(trx, credentialId, request);
+    const admission = admit(command, pending.reduce(afterPending, now));
+    return admission.ok ? store(trx, credentialId, request) : admission;
   });
 }
 
@@ -53,18 +55,24 @@ async function lockRotation(trx: Transaction<Tables>, rotationId: string): Promi
   return rows[0]?.id;
 }
 
-/** Two operators who say the same are heard once; the second answer to one hold is refused, not silently lost. */
-async function findWaiting(
-  trx: Transaction<Tables>,
-  rotationId: string,
-  command: Command,
-): Promise<CommandAnswer | undefined> {
-  if (command.kind === "extend") return undefined;
+async function readPending(trx: Transaction<Tables>, rotationId: string): Promise<readonly PendingRow[]> {
   const { rows } = await sql<PendingRow>`
-    SELECT id, actor, arguments FROM commands
-    WHERE rotation_id = ${rotationId} AND state = 'pending' AND kind = ${command.kind} ORDER BY at, id`.execute(trx);
+    SELECT id, kind, actor, arguments FROM commands
+    WHERE rotation_id = ${rotationId} AND state = 'pending' ORDER BY at, id`.execute(trx);
+  return rows;
+}
+
+/** The rotation as it will be once the step has heard what waits: a resume may follow a pause that nobody heard yet. */
+function afterPending(state: RotationState, row: PendingRow): RotationState {
+  const command = asCommand(row.kind, row.arguments);
+  return admit(command, state).ok ? changed(state, hear(command, state)) : state;
+}
+
+/** Two operators who say the same are heard once; the second answer to one hold is refused, not silently lost. */
+function findWaiting(pending: readonly PendingRow[], command: Command): CommandAnswer | undefined {
+  if (command.kind === "extend") return undefined;
   if (command.kind === "decide") {
-    const first = rows.find((row) => row.arguments["holdId"] === command.holdId);
+    const first = pending.find((row) => row.kind === "decide" && row.arguments["holdId"] === command.holdId);
     if (first === undefined) return undefined;
     if (first.arguments["decision"] === command.decision) return { ok: true, commandId: first.id, isNew: false };
     return {
@@ -72,9 +80,12 @@ async function findWaiting(
       reason: `${first.actor} has answered that hold with ${String(first.arguments["decision"])}; the first answer stands.`,
     };
   }
+  // Only the last one counts: pause, resume, pause are three commands.
+  const last = pending.at(-1);
   const wanted = argumentsOf(command);
-  const same = rows.find((row) => Object.entries(wanted).every(([name, value]) => row.arguments[name] === value));
-  return same === undefined ? undefined : { ok: true, commandId: same.id, isNew: false };
+  const isSame =
+    last?.kind === command.kind && Object.entries(wanted).every(([name, value]) => last.arguments[name] === value);
+  return isSame ? { ok: true, commandId: last.id, isNew: false } : undefined;
 }
 
 async function store(

@@ -82,19 +82,19 @@ export async function recordUsage(ledger: Ledger, rotationId: string, usage: unk
 
 export interface UsageSample<U> {
   readonly sequence: number;
+  /** By the ledger's clock. */
+  readonly ageMs: number;
   readonly usage: U;
 }
 
-/**
- * The samples of a rotation since its step began to ask, or since a number of milliseconds ago when that is shorter,
- * oldest first.
- */
+/** The samples of a rotation since its step began to ask, oldest first. */
 export async function readUsage<U>(
   db: Kysely<Tables>,
   query: { readonly rotationId: string; readonly afterSequence: number },
 ): Promise<readonly UsageSample<U>[]> {
   const { rows } = await sql<UsageSample<U>>`
-    SELECT s.sequence, s.usage FROM usage_samples s JOIN rotations r ON r.id = s.rotation_id
+    SELECT s.sequence, s.usage, (extract(epoch FROM clock_timestamp() - s.at) * 1000)::float8 AS "ageMs"
+    FROM usage_samples s JOIN rotations r ON r.id = s.rotation_id
     WHERE s.rotation_id = ${query.rotationId} AND s.sequence > ${query.afterSequence} AND s.at >= r.asked_since
     ORDER BY s.sequence`.execute(db);
   return rows;

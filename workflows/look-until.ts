@@ -34,7 +34,7 @@ export function lookUntil(id: string): LookUntil {
       const answer = await ask();
       at = { step, now: answer.now };
       if (answer.now !== "wait") return answer.now;
-      await condition(() => isTold, Math.min(Math.max(answer.waitMs, 1), longestWaitMs));
+      if (answer.waitMs > 0) await condition(() => isTold, Math.min(answer.waitMs, longestWaitMs));
       const { continueAsNewSuggested, runStartTime } = workflowInfo();
       if (continueAsNewSuggested || Date.now() - runStartTime.getTime() > oldestRunMs) await continueAsNew(id);
     }

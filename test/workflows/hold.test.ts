@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { register } from "../harness/registered.ts";
-import { answerHold, say, untilPhase, versionsOf } from "../harness/say.ts";
+import { answerHold, auditActions, say, untilPhase, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
-import { openWorld, untilClosed, untilHeld, type World } from "../harness/world.ts";
+import { openWorld, readRotation, untilClosed, untilHeld, untilLedger, type World } from "../harness/world.ts";
 
 describe.runIf(hasTemporal)("holds", () => {
   let world: World;
@@ -102,6 +102,13 @@ describe.runIf(hasTemporal)("holds", () => {
     await untilPhase(world, rotationId, "promoted");
     await say(world, rotationId, { kind: "pause" });
     await say(world, rotationId, { kind: "extend", byMs: 500 });
+    await untilLedger(async () =>
+      (await auditActions(world, rotationId)).includes("command.heard") ? true : undefined,
+    );
+    const paused = (await auditActions(world, rotationId)).length;
+    expect(await readRotation(world, rotationId)).toMatchObject({ phase: "promoted", outcome: null });
+    expect((await auditActions(world, rotationId)).length).toBeLessThanOrEqual(paused + 1);
+    // A resume that follows at once fits, although no step has heard the pause before it yet.
     await say(world, rotationId, { kind: "resume" });
     const row = await untilClosed(world, rotationId);
     expect(row.outcome).toBe("proven");
