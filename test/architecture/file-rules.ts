@@ -27,7 +27,8 @@ const names: Rule = {
   name: "files and folders are named for a thing or a verb, in kebab-case",
   check: (files) =>
     files.flatMap(({ path }): readonly Breach[] => {
-      if (isPage(path) || path.startsWith(".") || path.includes("/.")) return [];
+      // Recorded histories are named for the workflow they are of.
+      if (isPage(path) || path.includes("/histories/") || path.startsWith(".") || path.includes("/.")) return [];
       return path.split("/").flatMap((part, at, all): readonly Breach[] => {
         const stem = at === all.length - 1 ? part.replace(/(?:\.(?:test|config|d))?\.[a-z]+$/, "") : part;
         if (reserved.test(stem)) return [{ path, says: `'${stem}' says nothing: name it for what it holds` }];
