@@ -28,7 +28,10 @@ const fakes: Record<string, string> = {
     else if (args[0] === "build") program(args[2]);`,
 };
 
-const fakeText = (name: string, body: string): string => `#!${process.execPath}
+/** By way of a shell: a line that names the interpreter cannot name one whose path has spaces. */
+const launcher = `#!/bin/sh\nexec '${process.execPath.replaceAll("'", String.raw`'\''`)}' "$0.cjs" "$@"\n`;
+
+const fakeText = (name: string, body: string): string => `
 const fs = require("node:fs"), path = require("node:path"), args = process.argv.slice(2);
 const does = (what) => (process.env.FAKE_${name.toUpperCase()} ?? "").split(",").includes(what);
 const write = (file, text, mode) => { fs.mkdirSync(path.dirname(file), { recursive: true }); fs.writeFileSync(file, text, { mode }); };
@@ -66,8 +69,10 @@ export class SetupSandbox {
     await box.write("package.json", { dependencies: { node: "24.0.0" } });
     await box.lock({ "node_modules/node": { version: "24.0.0" } });
     await mkdir(box.bin);
-    for (const [name, body] of Object.entries(fakes))
-      await writeFile(join(box.bin, name), fakeText(name, body), { mode: 0o755 });
+    for (const [name, body] of Object.entries(fakes)) {
+      await writeFile(join(box.bin, name), launcher, { mode: 0o755 });
+      await writeFile(join(box.bin, `${name}.cjs`), fakeText(name, body));
+    }
     await writeFile(join(box.root, "fetch.mjs"), 'globalThis.fetch = () => Promise.reject(new Error("no network"));');
     return box;
   }
