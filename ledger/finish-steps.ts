@@ -61,13 +61,17 @@ export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Fini
   if (moving.length > 0) await advanceRotations(trx, moving);
 }
 
-/** Sets when each rotation is looked at again, by the ledger's clock. */
+/** Sets when each rotation is looked at again, by the ledger's clock. A look that went well forgets failed ones. */
 export async function waitSteps(
   ledger: Ledger,
   waits: readonly { readonly rotationId: string; readonly waitMs: number }[],
 ): Promise<void> {
   if (waits.length === 0) return;
-  await transact(ledger, (trx) => setWaits(trx, waits));
+  await transact(ledger, async (trx) => {
+    await setWaits(trx, waits);
+    await sql`UPDATE rotations SET attempts = 0, last_code = NULL
+      WHERE attempts > 0 AND id = ANY(${waits.map(({ rotationId }) => rotationId)})`.execute(trx);
+  });
 }
 
 async function setWaits(
@@ -173,7 +177,7 @@ async function follow(
       rotationId,
       actor: "system:worker",
       action: "step.failed",
-      details: { step: failure.step, code: error.code, attempt: row.attempts, follows: next.action },
+      details: { step: failure.step, code: error.code, why: error.detail, attempt: row.attempts, follows: next.action },
     },
   ]);
   await sql`UPDATE rotations SET last_code = ${error.code} WHERE id = ${rotationId}`.execute(trx);

@@ -53,8 +53,9 @@ export async function rotateCredential(rotationId: string): Promise<void> {
   if (order === null) return;
   for (const step of story[order]) {
     const answer = await look(step, async () => take(step));
-    if (answer === "undo") await look("undo", async () => steps.undo(rotationId));
-    if (answer === "again") return rotateCredential(rotationId);
-    if (answer !== "done") return;
+    if (answer === "done") continue;
+    if (answer === "over") return;
+    if (answer === "undo" && (await look("undo", async () => steps.undo(rotationId))) === "over") return;
+    return rotateCredential(rotationId);
   }
 }
