@@ -16,6 +16,7 @@ const unit = files.filter((file) => !servers.includes(file) && !replay.includes(
 export default defineConfig({
   test: {
     exclude,
+    reporters: ["default", "./test/harness/skipped-reporter.ts"],
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
