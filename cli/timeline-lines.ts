@@ -1,7 +1,8 @@
 import type { Answer } from "../api/client.ts";
 import type { Rotation } from "./rotation-lines.ts";
 import { clock } from "./show-time.ts";
-import { table } from "./table.ts";
+import { printable, table } from "./table.ts";
+import { wrap } from "./wrap.ts";
 
 type AuditRow = Answer<"listAudit">["rows"][number];
 
@@ -9,21 +10,25 @@ type AuditRow = Answer<"listAudit">["rows"][number];
 export function timelineLines(rows: readonly AuditRow[], rotation: Rotation): readonly string[] {
   const names = new Map(rotation.consumers.map(({ id, ref }) => [id, ref]));
   const shown = rows.toReversed().filter(({ action }) => !action.startsWith("operation."));
-  return [
-    "Timeline",
-    ...table(
-      shown.map(({ at, action, actor, details }) => [
-        `  ${clock(at, rotation.now)}`,
-        action,
-        actor,
-        summarize(details, names),
-      ]),
-    ),
-  ];
+  const lines = table(
+    shown.map(({ at, action, actor, details }) => [
+      `  ${clock(at, rotation.now)}`,
+      action,
+      actor,
+      summarize(details, names),
+    ]),
+  );
+  return ["Timeline", ...lines.flatMap((line, index) => [line, ...whyLines(shown[index])])];
+}
+
+/** Why a step failed, whole, under its row. What asks a person stands in the hold already. */
+function whyLines(row: AuditRow | undefined): readonly string[] {
+  const { why, follows } = row?.details ?? {};
+  return typeof why === "string" && follows !== "hold" ? wrap(printable(why), "             ") : [];
 }
 
 /** Ids that say nothing to a person, and what the row's own name says already. */
-const unsaid = new Set(["claim", "command", "holdId", "follows"]);
+const unsaid = new Set(["claim", "command", "holdId", "follows", "why"]);
 
 function summarize(details: AuditRow["details"], names: ReadonlyMap<string, string>): string {
   return Object.entries(details)
