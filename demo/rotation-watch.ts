@@ -64,6 +64,8 @@ export async function beginRotation(stage: Stage): Promise<WatchedRotation> {
 
 function show({ screen }: Stage, view: RotationView, logins: { former: string; next: string }): void {
   if (view.hold === undefined) return screen.line("rekey", wordsFor(view, logins));
-  screen.line("rekey", `HOLD ${view.hold.number}      ${view.hold.detail}`);
-  for (const { text } of view.hold.gaps) screen.note(text);
+  const { number, detail, gaps } = view.hold;
+  // The detail of a hold with gaps is the gaps themselves.
+  screen.line("rekey", `HOLD ${number}      ${gaps.length === 0 ? detail : "waits for a person, and says why:"}`);
+  for (const { text } of gaps) screen.note(text);
 }
