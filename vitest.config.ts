@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 const exclude = ["node_modules/**", ".stryker-tmp/**", "dist/**"];
 const files = globSync("**/*.test.ts", { exclude });
 
-/** A test that starts a server says so by what it imports. These also run in `npm run check`, so they stay quick. */
+/** A test that starts a server says so by what it imports. The others also run in `npm run check`. */
 const startsServer = (file: string): boolean =>
   !file.startsWith("test/architecture/") &&
   (/^(?:embedded|scripts|demo|test)\//.test(file) ||
