@@ -46,6 +46,8 @@ export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
   });
   // An idle connection that dies must not end the process; the next query opens another one.
   pool.on("error", () => undefined);
+  // Neither must one that dies while it is lent out, between two statements: the next statement on it fails.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, close: () => db.destroy() };
 }
@@ -60,13 +62,15 @@ export async function transact<T>(ledger: Ledger, work: (trx: Transaction<Tables
 }
 
 const networkCodes = /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)/;
+/** The driver's own errors, which have no code. */
+const cutMessages = /^(Connection terminated|timeout exceeded when trying|Client has encountered a connection error)/;
 const shutdownCodes = /^(08...|57P0[123]|53300)$/;
 
 /** The error to report when the ledger did not answer; undefined when it did and the trouble is another one. */
 export function asUnreachable(error: unknown): TransientError | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const isCut = /^(Connection terminated|timeout exceeded when trying to connect)/.test(error.message);
+  const isCut = cutMessages.test(error.message);
   if (!isCut && !networkCodes.test(code) && !shutdownCodes.test(code)) return undefined;
   return new TransientError(
     "ledger_unreachable",
