@@ -30,6 +30,8 @@ export interface Registered {
   readonly owner: string;
   /** Today's password, as the application has it. */
   readonly password: string;
+  /** Of the connection's own login. */
+  readonly adminPassword: string;
   readonly shop: Shop;
   rotate(reason?: string): Promise<string>;
 }
@@ -169,6 +171,7 @@ export async function register(world: World, options: RegisterOptions = {}): Pro
     logins: logins.names,
     owner: logins.owner,
     password: logins.password,
+    adminPassword: logins.admin.password,
     shop,
     async rotate(reason = "due") {
       const { reserved, refused } = await reserveRotations(ledger, [

@@ -8,6 +8,18 @@ export interface ShopReport {
   readonly statements: number;
   /** SQLSTATE of each refused login or failed statement. Empty means that nobody noticed the rotation. */
   readonly failures: readonly string[];
+  /** The same with what an oracle asks. */
+  readonly troubles: readonly ShopTrouble[];
+  /** Every login that lay in the file, in the order in which it was first seen there, with returns. */
+  readonly held: readonly { readonly user: string; readonly password: string }[];
+}
+
+export interface ShopTrouble {
+  readonly code: string;
+  /** When the round began in which it happened, milliseconds since 1970. */
+  readonly beganAt: number;
+  /** Which of `held` lay in the file then. */
+  readonly held: number;
 }
 
 export interface Shop {
@@ -33,25 +45,30 @@ const everyMs = 20;
  */
 export async function startShop(place: ShopPlace): Promise<Shop> {
   const pool = openSwappingPool(place.applicationName, 2);
-  const failures: string[] = [];
+  const troubles: ShopTrouble[] = [];
+  const held: { user: string; password: string }[] = [];
   let logins = 0;
   let statements = 0;
   let isOpen = true;
   let current = "";
 
-  const note = (error: unknown): void => {
-    failures.push(error instanceof pg.DatabaseError ? (error.code ?? "unknown") : String(error));
+  const note = (beganAt: number, error: unknown): void => {
+    const code = error instanceof pg.DatabaseError ? (error.code ?? "unknown") : String(error);
+    troubles.push({ code, beganAt, held: held.length - 1 });
   };
 
-  async function loginIn(text: string) {
+  function loginIn(text: string) {
     const { host, port, database } = place;
-    const held = (key: string) => new RegExp(`^${key}=["']?([^"'\\n]*)`, "m").exec(text)?.[1] ?? "";
-    return { host, port, database, user: held("DB_USER"), password: held("DB_PASSWORD") };
+    const of = (key: string) => new RegExp(`^${key}=["']?([^"'\\n]*)`, "m").exec(text)?.[1] ?? "";
+    const [user, password] = [of("DB_USER"), of("DB_PASSWORD")];
+    const last = held.at(-1);
+    if (last?.user !== user || last.password !== password) held.push({ user, password });
+    return { host, port, database, user, password };
   }
 
   async function tick(): Promise<void> {
     const text = await readFile(place.file, "utf8");
-    const login = await loginIn(text);
+    const login = loginIn(text);
     if (text !== current && !shop.isStubborn) {
       await pool.use(login);
       current = text;
@@ -75,7 +92,13 @@ export async function startShop(place: ShopPlace): Promise<Shop> {
 
   const shop: Shop = {
     isStubborn: false,
-    report: () => ({ logins, statements, failures: [...failures] }),
+    report: () => ({
+      logins,
+      statements,
+      failures: troubles.map(({ code }) => code),
+      troubles: [...troubles],
+      held: [...held],
+    }),
     async close() {
       isOpen = false;
       await running;
@@ -86,7 +109,8 @@ export async function startShop(place: ShopPlace): Promise<Shop> {
   await tick();
   const running = (async () => {
     while (isOpen) {
-      await tick().catch(note);
+      const beganAt = Date.now();
+      await tick().catch((error: unknown) => note(beganAt, error));
       await pause(everyMs);
     }
   })();

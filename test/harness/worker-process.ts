@@ -1,9 +1,17 @@
-// A worker as a process of its own, so that a test can kill it. The argument is a file with bundled workflows.
+// A worker as a process of its own, so that a test can kill it. The first argument is a file with bundled workflows; with
+// `prepared` as the second it takes no work before it is told to.
+import { once } from "node:events";
+import { armFailpoint } from "../../activities/failpoint.ts";
 import { readSettings } from "../../settings.ts";
 import { startWorker } from "../../worker/main.ts";
 
+if (process.argv[3] === "prepared") await once(process, "message");
 const worker = await startWorker(readSettings(), process.argv[2]);
 process.on("SIGTERM", () => worker.stop());
+process.on("message", ({ failpoint }: { readonly failpoint: string }) => {
+  armFailpoint(failpoint);
+  process.send?.("armed");
+});
 process.send?.("ready");
 await worker.ended;
 process.disconnect?.();

@@ -24,6 +24,8 @@ import { temporalProgram } from "./temporal-program.ts";
 /** Everything that a rotation needs, real: a ledger, a Temporal, an issuer of its own, keys, and a worker that can die. */
 export interface World {
   readonly ledger: Ledger;
+  /** For who looks at the ledger with nothing of ours. */
+  readonly ledgerUrl: string;
   readonly custody: Custody;
   readonly issuer: IssuerServer;
   readonly folder: string;
@@ -31,6 +33,8 @@ export interface World {
   /** What workers wrote to standard output and error so far. */
   workerOutput(): string;
   startWorker(environment?: Readonly<Record<string, string>>): Promise<WorkerProcess>;
+  /** A worker that has loaded all it needs and takes no work before it is told to start. */
+  prepareWorker(): PreparedWorker;
   close(): Promise<void>;
 }
 
@@ -40,6 +44,12 @@ export interface WorkerProcess {
   readonly ended: Promise<string>;
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
+  /** Arms a failpoint while the worker runs; resolves when it is armed. */
+  arm(failpoint: string): Promise<void>;
+}
+
+export interface PreparedWorker {
+  start(): Promise<WorkerProcess>;
 }
 
 const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
@@ -47,15 +57,11 @@ const workflow = (name: string): string => fileURLToPath(new URL(`../../workflow
 
 export async function openWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "rk-world-"));
-  const [cluster, temporal, issuer, bundle] = await Promise.all([
+  const [cluster, temporal, issuer, code] = await Promise.all([
     startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" }),
     startTemporal({ folder: join(folder, "temporal"), binary: temporalProgram }),
     startIssuerServer(releases[0] ?? { name: "PostgreSQL" }),
-    bundleWorkflowCode({
-      workflowsPath: workflow("workflows.ts"),
-      payloadConverterPath: workflow("payload-guard.ts"),
-      logger: quiet,
-    }),
+    workflowCode(),
   ]);
   await migrate(cluster.url);
   const ledger = openLedger(cluster.url, { applicationName: "rekey test" });
@@ -66,38 +72,61 @@ export async function openWorld(): Promise<World> {
   createFingerprints(await openKeyFile(join(keys, "fingerprint.json"), { create: true }));
   await openSigningKeys(join(keys, "audit.json"), { create: true });
   const bundleFile = join(folder, "workflows.bundle.js");
-  await writeFile(bundleFile, bundle.code);
+  await writeFile(bundleFile, code);
   const running = new Set<WorkerProcess>();
   let output = "";
 
+  function launch(environment: Readonly<Record<string, string>>, ...args: readonly string[]): ChildProcess {
+    const child = fork(script, [bundleFile, ...args], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      env: {
+        PATH: process.env["PATH"],
+        DATABASE_URL: cluster.url,
+        TEMPORAL_ADDRESS: temporal.address,
+        REKEY_HOME: folder,
+        REKEY_FILE_ROOTS: targets,
+        ...environment,
+      },
+    });
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
+    return child;
+  }
+
+  async function untilReady(child: ChildProcess, worker: WorkerProcess, mayDie: boolean): Promise<WorkerProcess> {
+    const first = await Promise.race([once(child, "message").then(() => "ready"), worker.ended]);
+    if (first !== "ready" && !mayDie) throw new Error(`The worker ended before it was ready (${first}):\n${output}`);
+    return worker;
+  }
+
+  function watched(child: ChildProcess): WorkerProcess {
+    const worker = asWorker(child);
+    running.add(worker);
+    void worker.ended.then(() => running.delete(worker));
+    return worker;
+  }
+
   return {
     ledger,
+    ledgerUrl: cluster.url,
     custody: createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys }),
     issuer,
     folder,
     temporalAddress: temporal.address,
     workerOutput: () => output,
     async startWorker(environment = {}) {
-      const child = fork(script, [bundleFile], {
-        stdio: ["ignore", "pipe", "pipe", "ipc"],
-        env: {
-          PATH: process.env["PATH"],
-          DATABASE_URL: cluster.url,
-          TEMPORAL_ADDRESS: temporal.address,
-          REKEY_HOME: folder,
-          REKEY_FILE_ROOTS: targets,
-          ...environment,
+      const child = launch(environment);
+      return untilReady(child, watched(child), environment["REKEY_FAILPOINT"] !== undefined);
+    },
+    prepareWorker() {
+      const child = launch({}, "prepared");
+      const worker = watched(child);
+      return {
+        async start() {
+          child.send("start");
+          return untilReady(child, worker, false);
         },
-      });
-      for (const stream of [child.stdout, child.stderr])
-        stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
-      const worker = asWorker(child);
-      running.add(worker);
-      void worker.ended.then(() => running.delete(worker));
-      const first = await Promise.race([once(child, "message").then(() => "ready"), worker.ended]);
-      if (first !== "ready" && environment["REKEY_FAILPOINT"] === undefined)
-        throw new Error(`The worker ended before it was ready (${first}):\n${output}`);
-      return worker;
+      };
     },
     async close() {
       await Promise.all([...running].map(async (worker) => worker.stop()));
@@ -120,7 +149,24 @@ function asWorker(child: ChildProcess): WorkerProcess {
       await ended;
     },
     kill: (signal) => void child.kill(signal),
+    async arm(failpoint) {
+      const armed = once(child, "message");
+      child.send({ failpoint });
+      await armed;
+    },
   };
+}
+
+let bundled: Promise<string> | undefined;
+
+/** Bundled once for all worlds of a process: it takes seconds. */
+async function workflowCode(): Promise<string> {
+  bundled ??= bundleWorkflowCode({
+    workflowsPath: workflow("workflows.ts"),
+    payloadConverterPath: workflow("payload-guard.ts"),
+    logger: quiet,
+  }).then(({ code }) => code);
+  return bundled;
 }
 
 const nothing = (): void => undefined;

@@ -1,0 +1,84 @@
+import type { Policy } from "../../domain/policy.ts";
+
+/**
+ * The points of a step: B0 before the intent, B1 intent stored, B2 effect applied and the answer not read, B3 answer read
+ * and not recorded, B4 recorded and not acknowledged to Temporal, B5 acknowledged.
+ */
+const points = ["B0", "B1", "B2", "B3", "B4", "B5"] as const;
+export type Point = (typeof points)[number];
+
+export interface MatrixCase {
+  /** `<step>:<point>`, which is also the failpoint. */
+  readonly name: string;
+  readonly step: string;
+  readonly point: Point;
+  readonly order: "overlap" | "single-slot";
+  /** The phase in which a person aborts; without it the rotation runs to its end. */
+  readonly abortIn?: string;
+  readonly policy: Partial<Policy>;
+}
+
+interface Row {
+  readonly step: string;
+  readonly has: readonly Point[];
+}
+
+/** A step that only looks makes no call with an effect: it has no B2. */
+const looks = ["B0", "B1", "B3", "B4", "B5"] as const;
+/** One that changes the ledger alone reads no answer either. */
+const records = ["B0", "B1", "B4", "B5"] as const;
+
+const overlap: readonly Row[] = [
+  { step: "preflight", has: looks },
+  { step: "issue", has: points },
+  { step: "deliver", has: points },
+  { step: "deliver-one", has: ["B1", "B3"] },
+  { step: "adopt", has: looks },
+  { step: "promote", has: records },
+  { step: "drain", has: looks },
+  { step: "disable", has: points },
+  { step: "guard", has: looks },
+  { step: "revoke", has: points },
+  { step: "prove", has: looks },
+  // What it records is one transaction with its end: between B2 and B4 there is nothing.
+  { step: "close", has: ["B0", "B1", "B2", "B4", "B5"] },
+];
+
+const undo: readonly Row[] = [
+  { step: "undo-restore", has: ["B0"] },
+  { step: "restore-one", has: ["B1", "B3"] },
+  { step: "restore", has: ["B2"] },
+  { step: "undo-demote", has: ["B0", "B1", "B3", "B4"] },
+  { step: "undo-guard-candidate", has: ["B0", "B1", "B3", "B4"] },
+  { step: "undo-abandon", has: ["B0", "B1", "B2", "B3", "B4"] },
+  { step: "undo-prove-refused", has: ["B0", "B1", "B3", "B4"] },
+  { step: "undo-forget", has: ["B0", "B1", "B2", "B3", "B4"] },
+  { step: "undo-close", has: ["B0"] },
+];
+
+const undoOfDisabled: readonly Row[] = [{ step: "undo-enable", has: ["B0", "B1", "B2", "B3", "B4"] }];
+
+/** What the single-slot order does otherwise than the overlap. Sessions are ended by no call whose answer counts. */
+const singleSlot: readonly Row[] = [
+  { step: "stage", has: looks },
+  { step: "cut", has: points },
+  { step: "end", has: looks },
+];
+
+const undoOfCut: readonly Row[] = [{ step: "undo-cut-back", has: ["B0", "B1", "B2", "B3", "B4"] }];
+
+/** So long that the abort comes first. */
+const long = 120_000;
+/** A crash costs seconds in which nobody looks; no person is to be asked because of it. */
+const patient = { holdAfterMs: 60_000 };
+
+const expand = (rows: readonly Row[], rest: Omit<MatrixCase, "name" | "step" | "point">): readonly MatrixCase[] =>
+  rows.flatMap(({ step, has }) => has.map((point) => ({ name: `${step}:${point}`, step, point, ...rest })));
+
+export const matrixCases: readonly MatrixCase[] = [
+  ...expand(overlap, { order: "overlap", policy: patient }),
+  ...expand(undo, { order: "overlap", abortIn: "promoted", policy: { ...patient, graceMs: long } }),
+  ...expand(undoOfDisabled, { order: "overlap", abortIn: "disabled", policy: { ...patient, disabledForMs: long } }),
+  ...expand(singleSlot, { order: "single-slot", policy: patient }),
+  ...expand(undoOfCut, { order: "single-slot", abortIn: "promoted", policy: { ...patient, graceMs: long } }),
+];

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { openSigningKeys } from "../../custody/signing-key-file.ts";
+import { verifyAudit } from "../../ledger/audit-verify.ts";
+import type { Scene } from "./oracle.ts";
+
+/** In the order in which a rotation of each order reaches them. Written out: the product's own list may be wrong. */
+const phases = {
+  overlap: "issued delivered adopted promoted drained disabled revoking revoked proven closed",
+  "single-slot": "staged cut delivered adopted promoted drained ended proven closed",
+} as const;
+
+/** The trail verifies, and each effect and each phase stands in it exactly once. */
+export async function brokenAudit(scene: Scene): Promise<readonly string[]> {
+  const { ledger, rotationId, order, outcome } = scene;
+  const breaches = [...(await brokenChain(scene))];
+  const rows = await ledger("SELECT action, details FROM audit WHERE rotation_id = $1 ORDER BY id", [rotationId]);
+  const times = (action: string): number => rows.filter((row) => row["action"] === action).length;
+  const wanted = outcome === "proven" ? phases[order].split(" ") : ["closed"];
+  for (const phase of ["reserved", ...wanted])
+    if (times(`rotation.${phase}`) !== 1)
+      breaches.push(`invariant 15: the phase ${phase} has ${times(`rotation.${phase}`)} audit rows.`);
+  const operations = await ledger(
+    `SELECT o.step, o.state, i.rows AS intended, d.rows AS done FROM operations o,
+       LATERAL (SELECT count(*)::int AS rows FROM audit WHERE rotation_id = o.rotation_id AND action = 'operation.intended'
+         AND details ->> 'step' = o.step AND details ->> 'target' = o.target) i,
+       LATERAL (SELECT count(*)::int AS rows FROM audit WHERE rotation_id = o.rotation_id AND action = 'operation.done'
+         AND details ->> 'step' = o.step AND details ->> 'target' = o.target) d
+     WHERE o.rotation_id = $1`,
+    [rotationId],
+  );
+  if (operations.length === 0) breaches.push("invariant 15: the rotation has no intent at all.");
+  for (const { step, state, intended, done } of operations) {
+    if (intended !== 1)
+      breaches.push(`invariant 15: the intent of ${String(step)} has ${String(intended)} audit rows.`);
+    if (done !== (state === "done" ? 1 : 0))
+      breaches.push(`invariant 15: ${String(step)} is ${String(state)} and has ${String(done)} audit rows.`);
+  }
+  return breaches;
+}
+
+async function brokenChain({ world }: Scene): Promise<readonly string[]> {
+  const { publicKeys } = await openSigningKeys(join(world.folder, "keys", "audit.json"), { create: false });
+  const end = performance.now() + 20_000;
+  for (;;) {
+    const verdict = await verifyAudit(world.ledger, publicKeys);
+    if (!verdict.ok) return [`invariant 15: the audit trail does not verify: row ${verdict.rowId}, ${verdict.fault}.`];
+    if (verdict.unsealed === 0) return [];
+    if (performance.now() > end) return [`invariant 15: ${verdict.unsealed} audit rows are not sealed.`];
+    await pause(50);
+  }
+}
