@@ -1,10 +1,10 @@
 import type { Gap, GuardConsumer } from "../domain/guard.ts";
 import { transact } from "../ledger/database.ts";
 import { enterRevoking } from "../ledger/enter-revoking.ts";
-import { recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
+import { readAdopted, recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
 import { takeTurns } from "../ledger/operations.ts";
 import { stepBackToDrained } from "../ledger/step-back.ts";
-import { askAndJudge, waitOrHold } from "./ask-and-judge.ts";
+import { askAndJudge, waitOrHold, type Judged } from "./ask-and-judge.ts";
 import { turnOf } from "./issue.ts";
 import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
@@ -19,7 +19,7 @@ export const guard: StepWork = async (scene) => {
   const judged = await askAndJudge(scene, true);
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   const { input, verdict } = judged;
-  const failed = one.from?.state === "disabled" ? input.consumers.find(hasVanished) : undefined;
+  const failed = await findVanished(scene, judged);
   if (failed !== undefined && !input.acceptedGaps.includes(healthGap(failed).key)) return enableAgain(scene, failed);
   const restMs = Math.max(urgent ? 0 : policy.disabledForMs, policy.observeForMs) - inPhaseMs;
   if (restMs > 0) return { does: "wait", waitMs: Math.min(restMs, policy.lookEveryMs) };
@@ -32,6 +32,14 @@ export const guard: StepWork = async (scene) => {
   await recordVerdict(deps.ledger.db, { rotationId, purpose: "revoke", verdict });
   return waitOrHold(scene, verdict.gaps, Math.min(-restMs, judged.watchedMs));
 };
+
+/** Who had adopted and was not seen over the whole time that is watched, since the old version is refused. */
+async function findVanished({ deps, one }: StepScene, judged: Judged): Promise<GuardConsumer | undefined> {
+  const { from, to, rotationId, policy } = one;
+  if (from?.state !== "disabled" || judged.watchedMs <= policy.observeForMs) return undefined;
+  const adopted = await readAdopted(deps.ledger.db, { rotationId, version: to.number });
+  return judged.input.consumers.find((consumer) => adopted.has(consumer.consumerId) && hasVanished(consumer));
+}
 
 /** A consumer of which nothing is seen any more since the old version is refused has not moved: it has broken. */
 function hasVanished({ evidence }: GuardConsumer): boolean {

@@ -66,6 +66,17 @@ export async function readEvidence(
   return new Map([...grouped].map(([consumerId, found]) => [consumerId, found.map(asEvidence)]));
 }
 
+/** Consumers that have once shown a version completely in a rotation. */
+export async function readAdopted(
+  db: Kysely<Tables>,
+  query: { readonly rotationId: string; readonly version: number },
+): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT DISTINCT consumer_id AS id FROM evidence
+    WHERE rotation_id = ${query.rotationId} AND version = ${query.version} AND complete`.execute(db);
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** The ledger's sequence as it is now: whatever is recorded later has a higher one. */
 export async function readSequence(db: Kysely<Tables>): Promise<number> {
   const { rows } = await sql<{ last: number }>`SELECT nextval('ledger_sequence') AS last`.execute(db);

@@ -70,6 +70,8 @@ async function hearOne(
     await answerHold(trx, { holdId: state.hold?.holdId ?? "", decision, decidedBy: row.actor, reason });
   }
   await applyChange(trx, { row, change });
+  if (command.kind === "decide" && command.decision === "retry" && state.hold?.code === "connection_changed")
+    await pinConnection(trx, row.rotation_id);
   states.set(row.rotation_id, changed(state, change));
   return undefined;
 }
@@ -93,6 +95,14 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
       VALUES (${row.rotation_id}, ${change.acknowledged.consumerId}, ${change.acknowledged.version},
         'acknowledged', true, 1)`.execute(trx);
   }
+}
+
+/** A person has seen that the connection was edited and goes on: from now on it counts as it is. */
+async function pinConnection(trx: Kysely<Tables>, rotationId: string): Promise<void> {
+  await sql`
+    UPDATE rotations r SET pinned = r.pinned || jsonb_build_object('connection', n.revision)
+    FROM credentials c JOIN connections n ON n.id = c.connection_id
+    WHERE r.id = ${rotationId} AND c.id = r.credential_id`.execute(trx);
 }
 
 /** A change of control: whatever any attempt of these rotations is still doing can no longer be recorded. */
