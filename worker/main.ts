@@ -34,11 +34,20 @@ const payloadConverterPath = beside("payload-guard");
 /** How long another worker waits for this one's answer before it takes over a workflow's next turn. */
 const stickyMs = 2_000;
 
+export interface WorkerTimes {
+  /** How long nobody may have looked at an open rotation before it is started again. */
+  readonly silentMs?: number;
+}
+
 /**
  * Runs a worker: carries rotations and checks, acts outside, dispatches what the ledger holds, seals its audit trail.
  * `bundle` names workflows that were bundled before; where there is no such file, they are bundled now.
  */
-export async function startWorker(settings: Settings, bundle = bundleFile): Promise<RunningWorker> {
+export async function startWorker(
+  settings: Settings,
+  bundle = bundleFile,
+  times: WorkerTimes = {},
+): Promise<RunningWorker> {
   const { databaseUrl } = settings;
   const { address, namespace } = settings.temporal;
   if (databaseUrl === undefined || address === undefined)
@@ -67,7 +76,7 @@ export async function startWorker(settings: Settings, bundle = bundleFile): Prom
   ]);
   const trouble = (event: string) => (error: unknown) =>
     log.error(event, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error });
-  const dispatcher = createDispatcher({ ledger, client, onTrouble: trouble("dispatcher.troubled") });
+  const dispatcher = createDispatcher({ ledger, client, ...times, onTrouble: trouble("dispatcher.troubled") });
   const { signing } = await openSigningKeys(settings.keyFiles.audit, { create: false });
   const sealer = createSealer({ ledger, signingKey: signing, onError: trouble("sealer.troubled") });
   dispatcher.start();

@@ -20,6 +20,10 @@ export interface IssuerServer {
   logsIn(user: string, password: string, database?: string): Promise<string>;
   /** A session that stays until `stop`, or until it is ended. Idle sessions that are ended fail nothing. */
   openSession(user: string, password: string, how?: { database?: string; name?: string }): Promise<pg.Client>;
+  /** Takes the server away, sessions and all, until `resume`. */
+  halt(): Promise<void>;
+  /** Brings it back: the same data at the same address. */
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -70,9 +74,8 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
   if (missing !== undefined) throw new Error(missing);
   const folder = await mkdtemp(join(tmpdir(), "rk-"));
   const superuser = { user: "keeper", password: newSecret() };
-  const server = await startPostgres({
+  const place = {
     folder,
-    port: 0,
     superuser: superuser.user,
     password: superuser.password,
     binaries,
@@ -86,7 +89,8 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
       "host all all 127.0.0.1/32 scram-sha-256",
       "local all all scram-sha-256",
     ],
-  });
+  };
+  let server = await startPostgres({ ...place, port: 0 });
   const at = { host: "127.0.0.1", port: server.port ?? 0 };
   const open = new Set<pg.Client>();
 
@@ -131,6 +135,12 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
       const client = await connect(user, password, database, name);
       open.add(client);
       return client;
+    },
+    async halt() {
+      await server.stop();
+    },
+    async resume() {
+      server = await startPostgres({ ...place, port: at.port });
     },
     async stop() {
       for (const client of open) await client.end().catch(() => undefined);

@@ -39,6 +39,10 @@ export interface Registered {
 export interface RegisterOptions {
   readonly order?: "overlap" | "single-slot";
   readonly policy?: Partial<Policy>;
+  /** Where the application's file lies: a folder below the allowed root that exists already. */
+  readonly folder?: string;
+  /** True: nobody is registered, although the application runs. */
+  readonly isUnregistered?: boolean;
   /** Overrides the evidence that the consumer can give. */
   readonly evidence?: {
     readonly wanted?: "attested" | "observed" | "acknowledged" | "delivered";
@@ -73,7 +77,7 @@ export async function register(world: World, options: RegisterOptions = {}): Pro
     `CREATE TABLE orders (id bigserial PRIMARY KEY, item text); ALTER TABLE orders OWNER TO ${logins.owner}`,
     database,
   );
-  const file = join(world.folder, "targets", `${mark}.env`);
+  const file = join(options.folder ?? join(world.folder, "targets"), `${mark}.env`);
   await writeFile(
     file,
     `# the shop of ${mark}\nMODE=live\nDB_USER=${logins.names[0]}\nDB_PASSWORD=${logins.password}\n`,
@@ -143,6 +147,7 @@ export async function register(world: World, options: RegisterOptions = {}): Pro
       },
       by,
     );
+    if (options.isUnregistered === true) return;
     await storeConsumer(
       trx,
       {

@@ -6,7 +6,10 @@ import { readSettings } from "../../settings.ts";
 import { startWorker } from "../../worker/main.ts";
 
 if (process.argv[3] === "prepared") await once(process, "message");
-const worker = await startWorker(readSettings(), process.argv[2]);
+const silentMs = process.env["WORLD_SILENT_MS"];
+const worker = await startWorker(readSettings(), process.argv[2], {
+  ...(silentMs === undefined ? {} : { silentMs: Number(silentMs) }),
+});
 process.on("SIGTERM", () => worker.stop());
 process.on("message", ({ failpoint }: { readonly failpoint: string }) => {
   armFailpoint(failpoint);
