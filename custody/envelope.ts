@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from "node:crypto";
-import { OperatorNeededError, PermanentError } from "../domain/errors.ts";
+import { OperatorNeededError } from "../domain/errors.ts";
 import type { CustodyRow } from "../ledger/custody-rows.ts";
 import { custodyKey, type CustodyRef } from "./custody.ts";
 import { keyCheck, type KeyRing, type NamedKey } from "./key-file.ts";
@@ -56,19 +56,19 @@ export function sealBytes(ref: CustodyRef, plain: Buffer, kek: NamedKey): Custod
   }
 }
 
-function altered(ref: CustodyRef, keyId: string): PermanentError {
+function altered(ref: CustodyRef, keyId: string): OperatorNeededError {
   const where = `The value of version ${ref.version} of ${ref.credential} (key ${keyId})`;
   const advice =
     ref.binding === undefined
       ? "it was swapped with another row or altered. Restore the row, or rotate the credential."
       : "its connection's address, TLS or login settings changed, or it was swapped or altered. Give the secret again.";
-  return new PermanentError("custody_unreadable", `${where} does not belong where it lies: ${advice}`);
+  return new OperatorNeededError("custody_unreadable", `${where} does not belong where it lies: ${advice}`);
 }
 
 /** The inverse of `sealBytes`; says which key is missing or wrong, and when a row lies where it does not belong. */
 export function openBytes(ref: CustodyRef, row: CustodyRow, keys: KeyRing): Buffer {
   if (row.format !== format)
-    throw new PermanentError(
+    throw new OperatorNeededError(
       "custody_unreadable",
       `The value has format ${row.format}, which only a newer release can open.`,
     );
@@ -79,7 +79,7 @@ export function openBytes(ref: CustodyRef, row: CustodyRow, keys: KeyRing): Buff
       `The key file lacks the key ${row.keyId}. Put that key back into it and restart.`,
     );
   if (!keyCheck(kek).equals(row.keyCheck))
-    throw new PermanentError(
+    throw new OperatorNeededError(
       "custody_unreadable",
       `The key ${row.keyId} in the key file is not the one that sealed this value. Restore the right key file.`,
     );
