@@ -75,6 +75,7 @@ export async function withIssuer<T>(
 
 /** The call with an effect, and the place where its answer can be lost. */
 export async function effect<T>(step: string, call: () => Promise<T>): Promise<T> {
+  failpoint(step, "call");
   const answer = await call();
   failpoint(step, "B2");
   return answer;

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { fork, type ChildProcess } from "node:child_process";
+import { execFile, fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 import { bundleWorkflowCode } from "@temporalio/worker";
 import { sql } from "kysely";
@@ -35,6 +37,8 @@ export interface World {
   startWorker(environment?: Readonly<Record<string, string>>): Promise<WorkerProcess>;
   /** A worker that has loaded all it needs and takes no work before it is told to start. */
   prepareWorker(): PreparedWorker;
+  /** The ledger's PostgreSQL and Temporal, for tests that kill them. */
+  readonly servers: { readonly ledger: Crashable; readonly temporal: Crashable };
   close(): Promise<void>;
 }
 
@@ -48,23 +52,34 @@ export interface WorkerProcess {
   arm(failpoint: string): Promise<void>;
 }
 
+export interface Crashable {
+  /** SIGKILL, to every process of the server. */
+  kill(): Promise<void>;
+  /** Again on the same data and at the same address. */
+  restart(): Promise<void>;
+}
+
 export interface PreparedWorker {
   start(): Promise<WorkerProcess>;
 }
 
+const run = promisify(execFile);
 const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
 const workflow = (name: string): string => fileURLToPath(new URL(`../../workflows/${name}`, import.meta.url));
 
 export async function openWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "rk-world-"));
+  const startLedger = async () =>
+    startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" });
+  const startOrchestrator = async () => startTemporal({ folder: join(folder, "temporal"), binary: temporalProgram });
   const [cluster, temporal, issuer, code] = await Promise.all([
-    startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" }),
-    startTemporal({ folder: join(folder, "temporal"), binary: temporalProgram }),
+    crashable(startLedger, ({ url }) => url),
+    crashable(startOrchestrator, ({ address }) => address),
     startIssuerServer(releases[0] ?? { name: "PostgreSQL" }),
     workflowCode(),
   ]);
-  await migrate(cluster.url);
-  const ledger = openLedger(cluster.url, { applicationName: "rekey test" });
+  await migrate(cluster.address);
+  const ledger = openLedger(cluster.address, { applicationName: "rekey test" });
   const keys = join(folder, "keys");
   const targets = join(folder, "targets");
   for (const each of [keys, targets]) await mkdir(each, { mode: 0o700 });
@@ -81,7 +96,7 @@ export async function openWorld(): Promise<World> {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: {
         PATH: process.env["PATH"],
-        DATABASE_URL: cluster.url,
+        DATABASE_URL: cluster.address,
         TEMPORAL_ADDRESS: temporal.address,
         REKEY_HOME: folder,
         REKEY_FILE_ROOTS: targets,
@@ -108,11 +123,12 @@ export async function openWorld(): Promise<World> {
 
   return {
     ledger,
-    ledgerUrl: cluster.url,
+    ledgerUrl: cluster.address,
     custody: createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys }),
     issuer,
     folder,
     temporalAddress: temporal.address,
+    servers: { ledger: cluster, temporal },
     workerOutput: () => output,
     async startWorker(environment = {}) {
       const child = launch(environment);
@@ -155,6 +171,52 @@ function asWorker(child: ChildProcess): WorkerProcess {
       await armed;
     },
   };
+}
+
+interface Server {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+async function crashable<T extends Server>(start: () => Promise<T>, addressOf: (server: T) => string) {
+  let server = await start();
+  const address = addressOf(server);
+  return {
+    address,
+    async kill() {
+      const { pid } = server;
+      const { stdout } = await run("ps", ["-o", "pid=", "--ppid", String(pid)]).catch(() => ({ stdout: "" }));
+      for (const each of [pid, ...stdout.split("\n").map(Number)]) if (each > 1) killNow(each);
+      while (isThere(pid)) await pause(20);
+    },
+    async restart() {
+      server = await start();
+      if (addressOf(server) !== address) throw new Error(`It came back elsewhere: ${addressOf(server)}`);
+    },
+    stop: async () => server.stop(),
+  };
+}
+
+function killNow(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // gone by itself
+  }
+}
+
+/** A zombie is gone too: it is ours to reap, and holds nothing. */
+function isThere(pid: number): boolean {
+  return !["", "Z", "X"].includes(stateOf(pid));
+}
+
+/** The kernel's letter for what the process does, "T" when it is stopped; empty when there is none. */
+export function stateOf(pid: number): string {
+  try {
+    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1] ?? "";
+  } catch {
+    return "";
+  }
 }
 
 let bundled: Promise<string> | undefined;
