@@ -62,8 +62,8 @@ async function bringUp(io: Io, stops: (() => Promise<void>)[], ending: AbortCont
     ending.abort(new CliError("A server that rekey runs on has ended", `Look at ${join(settings.home, "logs")}.`)),
   );
   const env = {
-    DATABASE_URL_FILE: "",
-    DATABASE_URL: databaseUrl,
+    // The embedded ledger's URL holds no password. Another one stays where the user keeps it, perhaps in a file.
+    ...(settings.databaseUrl === undefined ? { DATABASE_URL_FILE: "", DATABASE_URL: databaseUrl } : {}),
     TEMPORAL_ADDRESS: temporalAddress,
     REKEY_HOME: settings.home,
   };
