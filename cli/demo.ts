@@ -8,9 +8,8 @@ export function demo(options: { readonly keep?: boolean; readonly json?: boolean
   const file = fileURLToPath(new URL(`../demo/main${extname(import.meta.url)}`, import.meta.url));
   const args = [...(options.keep === true ? ["--keep"] : []), ...(options.json === true ? ["--json"] : [])];
   const child = fork(file, args, { stdio: "inherit" });
-  // A terminal signals the whole group; it stops what it has started, and we wait for it.
-  process.on("SIGINT", () => undefined);
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  // It stops what it has started, and we wait for it. A terminal signals both of us; it hears the first of two.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => resolve((code ?? 1) as ExitCode));

@@ -18,7 +18,8 @@ export interface BuiltStage extends Stage {
   /** For somebody who wants to go on by hand. */
   readonly home: string;
   readonly manifests: string;
-  readonly address: string;
+  /** The folder of the program `rekey`. */
+  readonly program: string;
 }
 
 /** Starts everything: the shop with its own PostgreSQL, rekey with a home of its own, and the first version adopted. */
@@ -27,32 +28,20 @@ export async function buildStage(screen: Screen, closers: Closers, signal: Abort
   closers.add(() => rm(folder, { recursive: true, force: true }));
   // Passable, not readable: PostgreSQL runs as another user when we are root.
   await chmod(folder, 0o711);
-  const shop = join(folder, "shop");
-  await mkdir(shop, { mode: 0o700 });
-  const file = join(shop, "service.env");
+  const shopFolder = join(folder, "shop");
+  await mkdir(shopFolder, { mode: 0o700 });
+  const file = join(shopFolder, "service.env");
   const home = join(folder, "home");
   const port = await freePort();
-  const program = findProgram({ home, fileRoots: [shop], port, logFile: join(folder, "up.log"), signal });
+  const program = findProgram({ home, fileRoots: [shopFolder], port, logFile: join(folder, "up.log"), signal });
 
-  const [cluster, running] = await Promise.all([
-    closers.begin(startOrdersCluster({ folder: join(folder, "orders") }), (started) => started.stop()),
+  const [shop, running] = await Promise.all([
+    openShop({ folder, file }, screen, closers, signal),
     closers.begin(program.up(), (started) => started.stop()),
   ]);
-  screen.line("demo", `the shop's own PostgreSQL runs on 127.0.0.1:${cluster.admin.port}, for SCRAM logins only`);
+  const { cluster } = shop;
   screen.line("demo", `rekey runs at ${running.address}, its home is ${home}`);
   signal.throwIfAborted();
-
-  await writeLogin(file, cluster.today);
-  const service = startChild("order-service", ["--file", file], ({ event, user, code }) => {
-    if (event === "reloaded") screen.line("service", `saw its file change: new work goes to ${String(user)}`);
-    else if (event !== "listening") screen.line("service", `${event} (${String(code)})`);
-  });
-  closers.add(() => service.stop());
-  const address = `http://127.0.0.1:${String((await service.until("listening"))["port"])}`;
-  const load = startLoad(address);
-  closers.add(() => load.stop());
-  screen.line("service", `takes orders at ${address} as ${cluster.today.user}, one every 20 ms`);
-  const witness = await closers.begin(openWitness(cluster.keeper), (open) => open.close());
 
   const adminPassword = join(folder, "admin-password");
   await writeFile(adminPassword, cluster.admin.password, { mode: 0o600 });
@@ -67,15 +56,41 @@ export async function buildStage(screen: Screen, closers: Closers, signal: Abort
     screen,
     rekey,
     upPid: running.pid,
-    witness,
-    load,
-    service: address,
+    witness: shop.witness,
+    load: shop.load,
+    service: shop.address,
     file,
     credential: credentialName,
     closers,
     signal,
     home,
     manifests,
-    address: running.address,
+    program: program.folder,
   };
+}
+
+/** The shop: its database, its service under load, and a witness at the database's door. */
+async function openShop(
+  { folder, file }: { readonly folder: string; readonly file: string },
+  screen: Screen,
+  closers: Closers,
+  signal: AbortSignal,
+) {
+  const cluster = await closers.begin(startOrdersCluster({ folder: join(folder, "orders") }), (started) =>
+    started.stop(),
+  );
+  screen.line("demo", `the shop's own PostgreSQL runs on 127.0.0.1:${cluster.admin.port}, for SCRAM logins only`);
+  signal.throwIfAborted();
+  await writeLogin(file, cluster.today);
+  const service = startChild("order-service", ["--file", file], ({ event, user, code }) => {
+    if (event === "reloaded") screen.line("service", `saw its file change: new work goes to ${String(user)}`);
+    else if (event !== "listening") screen.line("service", `${event} (${String(code)})`);
+  });
+  closers.add(() => service.stop());
+  const address = `http://127.0.0.1:${String((await service.until("listening"))["port"])}`;
+  const load = startLoad(address);
+  closers.add(() => load.stop());
+  screen.line("service", `takes orders at ${address} as ${cluster.today.user}, one every 20 ms`);
+  const witness = await closers.begin(openWitness(cluster.keeper), (open) => open.close());
+  return { cluster, address, load, witness };
 }

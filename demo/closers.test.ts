@@ -29,3 +29,16 @@ test("what never started needs no end", async () => {
   await expect(start).rejects.toThrow("no port");
   await closers.close();
 });
+
+test("what comes too late is ended at once, whether all is still ending or has ended", async () => {
+  const ended: string[] = [];
+  const late = (name: string) => () => Promise.resolve(void ended.push(name));
+  const closers = openClosers();
+  closers.add(() => {
+    closers.add(late("during"));
+    return Promise.resolve();
+  });
+  await closers.close();
+  closers.add(late("after"));
+  expect(ended).toEqual(["during", "after"]);
+});

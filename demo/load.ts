@@ -4,6 +4,8 @@ export interface LoadCounts {
   /** Statements that failed in the service, and orders that got no answer from it. */
   readonly failedStatements: number;
   readonly refusedLogins: number;
+  /** Idle sessions of the service that somebody ended: it had not moved in time. */
+  readonly lostSessions: number;
 }
 
 /** What the order service says of itself. */
@@ -56,8 +58,8 @@ export function startLoad(service: string, everyMs = 20): Load {
   return {
     placed: () => placed,
     async counts() {
-      const { failedStatements, refusedLogins } = await readStats(service);
-      return { ordersPlaced: placed, failedStatements: failedStatements + unanswered, refusedLogins };
+      const { failedStatements, refusedLogins, lostSessions } = await readStats(service);
+      return { ordersPlaced: placed, failedStatements: failedStatements + unanswered, refusedLogins, lostSessions };
     },
     async stop() {
       clearInterval(timer);

@@ -1,119 +1,114 @@
 // The demonstration: everything from nothing, four rotations under live traffic, and nothing left behind.
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { tailOf } from "../embedded/bounded-log.ts";
 import { buildStage, type BuiltStage } from "./build-stage.ts";
-import { openClosers, type Closers } from "./closers.ts";
-import { playScene, type PlayedScene } from "./scene.ts";
+import { openClosers } from "./closers.ts";
+import { hearInterrupts, leaveParent, type Interrupts } from "./interrupts.ts";
+import type { LoadCounts } from "./load.ts";
+import { isUnnoticed, playScene, type PlayedScene } from "./scene.ts";
 import { openScreen, seconds, type Screen } from "./screen.ts";
 import { forgottenUser } from "./scenes/forgotten-user.ts";
 import { killedWorker } from "./scenes/killed-worker.ts";
 import { stubbornConsumer } from "./scenes/stubborn-consumer.ts";
 import { underLoad } from "./scenes/under-load.ts";
+import { summaryLine } from "./summary.ts";
 
 const scenes = [underLoad, stubbornConsumer, killedWorker, forgottenUser];
-const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-interface Options {
-  readonly keep: boolean;
-  readonly json: boolean;
+const { values: options } = parseArgs({
+  options: { keep: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
+});
+
+/** What there is to tell at the end, however far it came. */
+interface Progress {
+  stage: BuiltStage | undefined;
+  readonly played: PlayedScene[];
+  counts: LoadCounts | undefined;
 }
 
-function readOptions(): Options {
-  const { values } = parseArgs({
-    options: { keep: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
-  });
-  return values;
+async function play(screen: Screen, progress: Progress, build: () => Promise<BuiltStage>): Promise<void> {
+  screen.scene("rekey demonstration: one login of a live order service, rotated four times", [
+    "Setting the stage: a shop with a database of its own, and rekey beside it.",
+  ]);
+  const stage = await build();
+  progress.stage = stage;
+  for (const scene of scenes) {
+    stage.signal.throwIfAborted();
+    progress.played.push(await playScene(scene, stage));
+    progress.counts = await stage.load.counts();
+  }
+  screen.table(progress.played.map(({ result }) => result));
 }
 
-/** The one line of `--json`. */
-function summary(played: readonly PlayedScene[]): string {
-  const results = played.map(({ result }) => result);
-  const sum = (key: "ordersPlaced" | "failedStatements" | "refusedLogins"): number =>
-    results.reduce((total, result) => total + result[key], 0);
-  return JSON.stringify({
-    ordersPlaced: sum("ordersPlaced"),
-    failedStatements: sum("failedStatements"),
-    refusedLogins: sum("refusedLogins"),
-    oldLoginRefusedAfterMs: Math.round(results[0]?.refusedAfterMs ?? Number.NaN),
-    rotations: results.map(({ rotationId, outcome }) => ({ id: rotationId, outcome })),
-  });
-}
-
-function tellHowToGoOn(screen: Screen, stage: BuiltStage): void {
+function tellHowToGoOn(screen: Screen, { program, home, credential, file, manifests, service }: BuiltStage): void {
   screen.text(
     "",
     "Everything still runs, orders too. In another terminal:",
     "",
-    `  export REKEY_HOME=${stage.home} REKEY_ADDRESS=${stage.address}`,
-    `  rekey rotate ${stage.credential} --wait`,
-    `  rekey credential show ${stage.credential}`,
-    "  rekey rotation list",
+    `  export REKEY_HOME='${home}' PATH='${program}':"$PATH"`,
+    `  rekey rotate ${credential} --wait`,
+    `  rekey credential show ${credential}`,
+    `  rekey rotation plan ${credential}`,
+    `  rekey rotation show ${credential}`,
     "  rekey audit verify",
-    `  cat ${stage.file} ${stage.manifests}`,
-    `  curl ${stage.service}/stats`,
+    `  cat '${manifests}' '${file}'`,
+    `  curl ${service}/stats`,
     "",
-    "Ctrl-C stops everything and removes it.",
+    "Ctrl-C here stops everything and removes it.",
   );
 }
 
-async function play(screen: Screen, signal: AbortSignal, closers: Closers) {
-  screen.scene("rekey demonstration: one login of a live order service, rotated four times", [
-    "Setting the stage: a shop with a database of its own, and rekey beside it.",
-  ]);
-  const stage = await buildStage(screen, closers, signal);
-  const played: PlayedScene[] = [];
-  for (const scene of scenes) {
-    signal.throwIfAborted();
-    played.push(await playScene(scene, stage));
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : "something unexpected was thrown");
+
+/** The logs go with the folder, so their ends are shown first. */
+async function showLogs(screen: Screen, stage: BuiltStage | undefined): Promise<void> {
+  if (stage === undefined) return;
+  for (const name of ["worker", "api"]) {
+    const end = await tailOf(join(stage.home, "logs", `${name}.log`)).catch(() => "");
+    if (end.trim() !== "") screen.text("", `The ${name}'s log ends with:`, end.trim());
   }
-  screen.table(played.map(({ result }) => result));
-  return { stage, played };
 }
 
-async function main(): Promise<number> {
-  const options = readOptions();
-  const screen = openScreen(options.json ? process.stderr : process.stdout);
+async function main(screen: Screen, interrupts: Interrupts): Promise<number> {
   const began = performance.now();
-  const ending = new AbortController();
   const closers = openClosers();
-  let code = 0;
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(name, () => {
-      if (!ending.signal.aborted) screen.text("", "Stopping everything; this takes a few seconds.");
-      code = exitCodes[name];
-      ending.abort();
-    });
-  const aborted = new Promise<undefined>((resolve) =>
-    ending.signal.addEventListener("abort", () => resolve(undefined), { once: true }),
-  );
-
-  const playing = play(screen, ending.signal, closers);
-  let played: readonly PlayedScene[] | undefined;
+  const progress: Progress = { stage: undefined, played: [], counts: undefined };
+  let isGood = false;
+  const playing = play(screen, progress, () => buildStage(screen, closers, interrupts.signal));
   try {
-    const end = await Promise.race([playing, aborted]);
-    played = end?.played;
-    if (end !== undefined && options.keep) {
-      tellHowToGoOn(screen, end.stage);
-      await aborted;
-      code = 0; // asked for, and the only way to end it
+    await Promise.race([playing, interrupts.wanted]);
+    const { counts, played } = progress;
+    isGood =
+      played.length === scenes.length &&
+      played.every((scene) => scene.isGood) &&
+      counts !== undefined &&
+      isUnnoticed(counts);
+    if (options.keep && progress.stage !== undefined && !interrupts.signal.aborted) {
+      tellHowToGoOn(screen, progress.stage);
+      await interrupts.wanted;
     }
   } catch (error) {
-    code = 1;
-    if (!ending.signal.aborted)
-      screen.wrong(error instanceof Error ? error.message : "something unexpected was thrown");
+    if (!interrupts.signal.aborted) screen.wrong(textOf(error));
   }
+  const wasPlayed = progress.played.length === scenes.length;
+  if (!isGood && !interrupts.signal.aborted) await showLogs(screen, progress.stage);
   playing.catch(() => undefined);
+  let isStopped = true;
   await closers.close().catch((error: unknown) => {
-    code ||= 1;
-    screen.wrong(`not everything could be stopped: ${error instanceof Error ? error.message : "unknown"}`);
+    isStopped = false;
+    screen.wrong(`Not everything could be stopped: ${textOf(error)}`);
   });
-  if (played === undefined) return code;
-  const isGood = played.every((scene) => scene.isGood);
-  screen.text(
-    "",
-    `${isGood ? "Everything went as told" : "Not everything went as told"}, in ${seconds(performance.now() - began)}. Nothing was left running.`,
-  );
-  if (options.json) process.stdout.write(`${summary(played)}\n`);
-  return isGood ? code : 1;
+  const took = seconds(performance.now() - began);
+  const told = isGood ? "Everything went as told" : wasPlayed ? "Not everything went as told" : "It ended early";
+  screen.text("", `${told}, in ${took}.${isStopped ? " Nothing was left running." : ""}`);
+  if (options.json && progress.counts !== undefined)
+    process.stdout.write(`${summaryLine(progress.played, progress.counts)}\n`);
+  if (isGood && isStopped) return 0; // also when it was kept up, and Ctrl-C the only way to end it
+  return interrupts.exitCode() || 1;
 }
 
-process.exitCode = await main();
+const screen = openScreen(options.json ? process.stderr : process.stdout);
+const interrupts = hearInterrupts(() => screen.text("", "Stopping everything; this takes a few seconds."));
+process.exitCode = await main(screen, interrupts);
+leaveParent();

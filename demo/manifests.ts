@@ -9,11 +9,11 @@ export const credentialName = `${team}/orders`;
 
 /** Short enough to watch; an installation would keep the defaults of minutes. */
 const policy = {
-  grace: "1s",
-  disabledFor: "1s",
+  grace: "500ms",
+  disabledFor: "500ms",
   observeFor: "1s",
   lookEvery: "200ms",
-  holdAfter: "4s",
+  holdAfter: "3s",
   retryFirst: "200ms",
   answersInRow: 2,
 };

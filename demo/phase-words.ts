@@ -7,7 +7,11 @@ interface Logins {
 }
 
 /** What has been done when a rotation reaches a phase, for somebody who sees it for the first time. */
-export function wordsFor({ phase, direction }: RotationView, { former, next }: Logins): string {
+export function wordsFor(
+  phase: string,
+  { direction }: Pick<RotationView, "direction">,
+  { former, next }: Logins,
+): string {
   const words = direction === "undo" ? backward[phase] : forward[phase];
   return words?.({ former, next }) ?? phase;
 }
@@ -31,8 +35,7 @@ const forward: Words = {
 
 const backward: Words = {
   promoted: () => "undo        the new version is no longer offered",
-  adopted: () => "undo        begins: from here the steps go backwards",
-  delivered: () => "undo        begins: from here the steps go backwards",
+  delivered: () => "undo        begins: every step is taken back, the last one first",
   issued: () => "undo        the file holds the former version again",
   reserved: ({ next }) => `undo        ${next} was seen unused, has lost its password, and is refused`,
   closed: () => "closed      everything is as it was",

@@ -10,6 +10,8 @@ import { isGoneWithin } from "../embedded/processes.ts";
 
 /** The program `rekey` on a home of its own. */
 export interface RekeyProgram {
+  /** Holds the program `rekey`. */
+  readonly folder: string;
   /** Runs one command to its end; gives what it printed, or throws with what it said instead. */
   run(args: readonly string[], input?: string): Promise<string>;
   /** Runs one command and hands on each line of its output, until it ends or `isEnough` says so. */
@@ -87,6 +89,7 @@ export function findProgram(options: ProgramOptions): RekeyProgram {
   };
 
   return {
+    folder: dirname(bin),
     async run(args, input) {
       const lines: string[] = [];
       await runLines(args, input, (line) => {

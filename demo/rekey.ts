@@ -19,10 +19,14 @@ export interface RotationView {
   readonly id: string;
   readonly phase: string;
   readonly direction: string;
+  /** All phases of its order, first to last. */
+  readonly phases: readonly { readonly phase: string }[];
   readonly outcome: string | undefined;
   /** The hold that waits for a person. */
   readonly hold: HoldView | undefined;
 }
+
+export type Decision = "retry" | "roll-back" | "accept";
 
 /** rekey as an operator uses it: by its command line, and nothing else. */
 export interface Rekey {
@@ -36,7 +40,8 @@ export interface Rekey {
    * @param answered the number of the last hold that has its answer: it may still be shown until a step has heard it.
    */
   follow(rotationId: string, answered: number, onChange: (view: RotationView) => void): Promise<RotationView>;
-  decide(rotationId: string, decision: "retry" | "roll-back" | "accept"): Promise<void>;
+  /** Answers a hold; gives the command line that did. */
+  decide(rotationId: string, hold: HoldView, decision: Decision): Promise<string>;
 }
 
 export function operate(program: RekeyProgram): Rekey {
@@ -62,11 +67,13 @@ export function operate(program: RekeyProgram): Rekey {
       if (last === undefined || !isOver(last)) throw new Error(`'rekey rotation watch ${rotationId}' ended too early.`);
       return last;
     },
-    async decide(rotationId, decision) {
+    async decide(rotationId, { number, gaps }, decision) {
       // Whoever accepts says which hold and which gaps.
-      const { hold } = readView(await program.run(["rotation", "show", rotationId, "--json"]));
-      const named = decision === "accept" ? ["--hold", String(hold?.number ?? 0), "--gaps", "all"] : [];
-      await program.run(["rotation", decision, rotationId, ...named]);
+      const named =
+        decision === "accept" ? ["--hold", String(number), ...(gaps.length > 0 ? ["--gaps", "all"] : [])] : [];
+      const args = ["rotation", decision, rotationId, ...named];
+      await program.run(args);
+      return ["rekey", ...args].join(" ");
     },
   };
 }

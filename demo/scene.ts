@@ -57,8 +57,9 @@ export async function playScene(scene: Scene, stage: Stage): Promise<PlayedScene
   const checks = [
     check(outcome === scene.outcome, `the rotation is ${outcome}`, `, and should be ${scene.outcome}`),
     check(
-      felt.failedStatements + felt.refusedLogins === 0,
+      isUnnoticed(felt),
       `${felt.ordersPlaced} orders meanwhile, ${felt.failedStatements} failed statements, ${felt.refusedLogins} refused logins`,
+      `, ${felt.lostSessions} lost sessions`,
     ),
     ...(problem === undefined ? [] : [check(false, problem)]),
   ];
@@ -69,6 +70,11 @@ export async function playScene(scene: Scene, stage: Stage): Promise<PlayedScene
   };
 }
 
+/** The application has felt nothing of it. */
+export function isUnnoticed({ failedStatements, refusedLogins, lostSessions }: LoadCounts): boolean {
+  return failedStatements + refusedLogins + lostSessions === 0;
+}
+
 const check = (isGood: boolean, text: string, otherwise = "") => ({ isGood, text: isGood ? text : text + otherwise });
 
 function difference(before: LoadCounts, after: LoadCounts): LoadCounts {
@@ -76,5 +82,6 @@ function difference(before: LoadCounts, after: LoadCounts): LoadCounts {
     ordersPlaced: after.ordersPlaced - before.ordersPlaced,
     failedStatements: after.failedStatements - before.failedStatements,
     refusedLogins: after.refusedLogins - before.refusedLogins,
+    lostSessions: after.lostSessions - before.lostSessions,
   };
 }

@@ -28,10 +28,11 @@ interface Deeds {
   moved(): Promise<void>;
   end(login: Login): Promise<void>;
 }
-type View = Omit<RotationView, "id" | "direction">;
+type View = Omit<RotationView, "id" | "direction" | "phases">;
 /** Yields a hold and goes on with the answer it gets. */
 type Rotator = (deeds: Deeds) => AsyncGenerator<View, void, string | undefined>;
 
+const phases = ["reserved", "issued", "delivered", "adopted", "promoted", "closed"].map((phase) => ({ phase }));
 const view = (phase: string, more: Partial<View> = {}): View => ({
   phase,
   outcome: undefined,
@@ -99,12 +100,12 @@ function handmade(): Rekey {
       for (;;) {
         const { value } = await running.next(answer);
         if (value === undefined) throw new Error("the rotator ended without an outcome");
-        const now: RotationView = { id, direction: "forward", ...value };
+        const now: RotationView = { id, direction: "forward", phases, ...value };
         onChange(now);
         if (now.outcome !== undefined || (now.hold?.number ?? 0) > answered) return now;
       }
     },
-    decide: (_, decision) => Promise.resolve(void (answer = decision)),
+    decide: (_, __, decision) => Promise.resolve((answer = decision)),
   };
 }
 
@@ -128,7 +129,7 @@ test("a rotation that nobody noticed is told as one, with the time until the old
   expect(result).toMatchObject({ outcome: "proven", failedStatements: 0, refusedLogins: 0 });
   expect(result.ordersPlaced).toBeGreaterThan(0);
   expect(result.refusedAfterMs).toBeGreaterThan(0);
-  expect(text).toMatch(/witness +tries the old password itself: refused \(28P01\)/);
+  expect(text).toMatch(/witness +tried the old password itself: refused \(28P01\)/);
 });
 
 test("a rotator that ends the old login before the service has moved is found out", async () => {

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { startChild } from "../child.ts";
 import { beginRotation } from "../rotation-watch.ts";
 import type { Scene } from "../scene.ts";
 import type { RotationView } from "../rekey.ts";
 
 const name = "forgotten-report";
+/** For the news of an end that has happened already. */
+const patienceMs = 2_000;
 
 export const forgottenUser: Scene = {
   title: "4 forgotten session",
@@ -30,11 +33,15 @@ export const forgottenUser: Scene = {
       screen.note("you know the report and that it may break; the decision is kept with your name");
       end = await rotation.follow();
     }
+    const wasEnded = await Promise.race([
+      report.until("session_ended").then(() => true),
+      sleep(patienceMs, false, { signal: stage.signal }),
+    ]);
     await report.stop();
     return {
       rotation: end,
       refusedAfterMs: await rotation.refusedAfterMs(end),
-      problem: isNamed ? undefined : `no hold named ${name}`,
+      problem: isNamed ? (wasEnded ? undefined : `${name} still has its session`) : `no hold named ${name}`,
     };
   },
 };

@@ -1,30 +1,33 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { readLogin } from "../login-file.ts";
+import type { Login } from "../orders-cluster.ts";
 import { beginRotation } from "../rotation-watch.ts";
-import type { Scene } from "../scene.ts";
+import type { Scene, Stage } from "../scene.ts";
 import { workerOf } from "../worker-process.ts";
 
 export const killedWorker: Scene = {
   title: "3 worker killed",
   headline: "Scene 3: the worker is killed in the middle",
   why: [
-    "SIGKILL while the new version is on its way to the service: no handler runs, nothing is written down any more.",
+    "SIGKILL in the moment in which the new version reaches the service: no handler runs, nothing is written down any more.",
     "Each step stored its intent before it acted, so another worker knows what to finish, and what not to do twice.",
   ],
   outcome: "proven",
   async play(stage) {
+    const before = await readLogin(stage.file);
+    const killed = killOnceWritten(stage, before);
     const rotation = await beginRotation(stage);
-    let killed: Promise<void> | undefined;
-    const kill = async (): Promise<void> => {
-      const pid = await workerOf(stage.upPid, stage.signal);
-      process.kill(pid, "SIGKILL");
-      stage.screen.line("demo", `kill -9 ${pid}: the worker is gone`);
-      const next = await workerOf(stage.upPid, stage.signal, pid);
-      stage.screen.line("rekey", `a new worker runs (pid ${next}) and takes the rotation up where the ledger has it`);
-    };
-    const end = await rotation.follow((view) => {
-      if (view.phase === "delivered") killed ??= kill();
-    });
-    await killed;
-    const problem = killed === undefined ? "the rotation was over before the worker could be killed" : undefined;
-    return { rotation: end, refusedAfterMs: await rotation.refusedAfterMs(end), problem };
+    const [end] = await Promise.all([rotation.followToEnd(), killed]);
+    return { rotation: end, refusedAfterMs: await rotation.refusedAfterMs(end) };
   },
 };
+
+/** At once when the file has changed: the step that wrote it has hardly had the time to say so. */
+async function killOnceWritten({ screen, file, upPid, signal }: Stage, before: Login): Promise<void> {
+  const pid = await workerOf(upPid, signal);
+  while ((await readLogin(file)).password === before.password) await sleep(5, undefined, { signal });
+  process.kill(pid, "SIGKILL");
+  screen.line("demo", `kill -9 ${pid}: the file is written, and the worker is gone`);
+  const next = await workerOf(upPid, signal, pid);
+  screen.line("rekey", `a new worker starts (pid ${next}) and takes the rotation up where the ledger has it`);
+}

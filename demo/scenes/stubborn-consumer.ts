@@ -35,7 +35,10 @@ export const stubbornConsumer: Scene = {
     );
     await setStubborn(service, false);
     screen.line("service", "listens to its file again, and finds nothing new in it");
-    rotation.stopWatching();
-    return { rotation: end, problem: isBack ? undefined : "the file does not hold the former login" };
+    return {
+      rotation: end,
+      refusedAfterMs: await rotation.refusedAfterMs(end),
+      problem: isBack ? undefined : "the file does not hold the former login",
+    };
   },
 };

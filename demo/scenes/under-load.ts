@@ -11,7 +11,7 @@ export const underLoad: Scene = {
   outcome: "proven",
   async play(stage) {
     const rotation = await beginRotation(stage);
-    const end = await rotation.follow();
+    const end = await rotation.followToEnd();
     return { rotation: end, refusedAfterMs: await rotation.refusedAfterMs(end) };
   },
 };
