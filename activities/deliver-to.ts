@@ -1,4 +1,4 @@
-import { OperatorNeededError, PermanentError, RekeyError } from "../domain/errors.ts";
+import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
 import type { ConsumerDefinition, ConsumerSession, Observation } from "../providers/contract/consumer.ts";
@@ -28,6 +28,20 @@ export async function openConsumer(
   return definition.open({ config, allowed: deps.allowed, digestKey: deps.digestKey }, context);
 }
 
+/** What fails at a target says at whose: a rotation has many, and the provider knows only its own. */
+export async function atTarget<T>(consumer: ConsumerCase, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof RekeyError)) throw error;
+    const detail = `Consumer ${consumer.name} (${consumer.target}): ${error.detail}`;
+    if (error instanceof TransientError) throw new TransientError(error.code, detail);
+    throw error instanceof OperatorNeededError
+      ? new OperatorNeededError(error.code, detail)
+      : new PermanentError(error.code, detail);
+  }
+}
+
 /**
  * What the target may hold now: nothing, what we last put there, or a version of this very rotation. Anything else was
  * put there by somebody else and is not overwritten.
@@ -38,7 +52,7 @@ export async function expectedContent(
   consumer: ConsumerCase,
   session: ConsumerSession,
 ): Promise<{ readonly digest: string; readonly number: number }> {
-  const seen = await session.observe();
+  const seen = await atTarget(consumer, async () => session.observe());
   const found = { digest: seen.digest, number: numberOn(one, consumer, seen) };
   if (seen.isEmpty || seen.digest === consumer.heldDigest) return found;
   for (const version of [one.from, one.to]) {
@@ -90,7 +104,7 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
     failpoint(`${step}-one`, "B1");
     const { number } = delivery;
     const { digest } = await effect(step, async () =>
-      session.deliver({ version: version.number, number, value, expected }),
+      atTarget(consumer, async () => session.deliver({ version: version.number, number, value, expected })),
     );
     if (!wish.skipsReload) await reload(session, consumer);
     failpoint(`${step}-one`, "B3");

@@ -19,7 +19,7 @@ import { Secret } from "../providers/contract/secret.ts";
 import { revealField } from "../providers/contract/value.ts";
 import { microsecondsOf } from "../providers/evidence/sessions/instant.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
-import { openConsumer } from "./deliver-to.ts";
+import { atTarget, openConsumer } from "./deliver-to.ts";
 import { issuerOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
@@ -164,7 +164,8 @@ async function readBack(
   const version = [one.to, one.from].find((each) => each?.number === expected.version);
   if (version === undefined) throw new PermanentError("internal", "Evidence was asked for a version of another time.");
   const session = await openConsumer(deps, consumer, context);
-  const complete = (await session.observe()).holds(await valueOf(deps, one, version));
+  const seen = await atTarget(consumer, async () => session.observe());
+  const complete = seen.holds(await valueOf(deps, one, version));
   const lacks = complete ? [] : [`${consumer.target} does not hold version ${expected.version} any more.`];
   return { complete, instances: complete ? 1 : 0, lacks };
 }
