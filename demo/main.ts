@@ -41,7 +41,7 @@ async function play(screen: Screen, progress: Progress, build: () => Promise<Bui
   screen.table(progress.played.map(({ result }) => result));
 }
 
-function tellHowToGoOn(screen: Screen, { program, home, credential, file, manifests, service }: BuiltStage): void {
+function tellHowToGoOn(screen: Screen, { program, home, credential, manifests, service }: BuiltStage): void {
   screen.text(
     "",
     "Everything still runs, orders too. In another terminal:",
@@ -52,7 +52,7 @@ function tellHowToGoOn(screen: Screen, { program, home, credential, file, manife
     `  rekey rotation plan ${credential}`,
     `  rekey rotation show ${credential}`,
     "  rekey audit verify",
-    `  cat '${manifests}' '${file}'`,
+    `  cat '${manifests}'`,
     `  curl ${service}/stats`,
     "",
     "Ctrl-C here stops everything and removes it.",

@@ -85,7 +85,7 @@ test(
     expect(new Set(summary.rotations.map(({ id }) => id)).size).toBe(4);
     expect(summary.ordersPlaced).toBeGreaterThan(100);
     expect(summary.oldLoginRefusedAfterMs).toBeGreaterThan(0);
-    expect(said).toMatch(/kill -9 \d+: the worker is gone/);
+    expect(said).toMatch(/kill -9 \d+: the file is written, and the worker is gone/);
     expect(said).toMatch(/application "forgotten-report".* is no registered consumer/);
     expect(said).not.toContain("\u001b");
     expect(await leftRunning()).toEqual([]);
