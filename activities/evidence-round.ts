@@ -81,6 +81,7 @@ export async function askEvidence(
     expectedVersion: question.expected.number,
     strangers: strangersAmong(deps, one, old.flat()),
     oldSessions: Math.max(0, ...old.map(({ length }) => length)),
+    oldUsers: usersAmong(deps, one, old.flat()),
     // An issuer that could not be asked has failed the step before it came here.
     usageKnown: true,
     windowOpen: true,
@@ -226,15 +227,22 @@ function sessionsToEnd(
   return found.filter(({ startedAt }) => cut === undefined || (microsecondsOf(startedAt) ?? 0) < cut);
 }
 
+function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSession): boolean {
+  return Object.entries(collectors).some(([kind, given]) => {
+    const definition = collectorOf(deps, kind);
+    return definition.explains?.(definition.configSchema.parse(given), session) ?? false;
+  });
+}
+
 function strangersAmong(deps: StepDeps, one: RotationCase, sessions: readonly SeenSession[]): readonly Stranger[] {
-  const explained = (session: SeenSession): boolean =>
-    one.consumers.some(({ collectors }) =>
-      Object.entries(collectors).some(([kind, given]) => {
-        const definition = collectorOf(deps, kind);
-        return definition.explains?.(definition.configSchema.parse(given), session) ?? false;
-      }),
-    );
-  return sessions.filter((session) => !explained(session));
+  return sessions.filter((session) => !one.consumers.some((consumer) => explains(deps, consumer, session)));
+}
+
+/** Whoever answers for itself that it has moved may still be here. */
+function usersAmong(deps: StepDeps, one: RotationCase, sessions: readonly SeenSession[]): readonly string[] {
+  return one.consumers
+    .filter((consumer) => sessions.some((session) => explains(deps, consumer, session)))
+    .map(({ name }) => name);
 }
 
 /** Removing or changing a consumer while the rotation runs must not open the guard by itself. */

@@ -118,6 +118,8 @@ describe("invariant 4: proof before revocation", () => {
   });
 
   test("a number of sessions that cannot be is not taken for none", () => {
+    const [named] = guardVerdict({ ...clean, oldSessions: 3, oldUsers: ["shop", "ledger"] }).gaps;
+    expect(named?.text).toBe("Sessions open on the old version: 3. Some match consumer shop, ledger.");
     expect(keysOf({ oldSessions: -1 })).toEqual(["still_in_use:sessions"]);
     expect(keysOf({ oldSessions: Number.NaN })).toEqual(["still_in_use:sessions"]);
   });

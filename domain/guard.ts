@@ -43,6 +43,8 @@ export interface GuardInput {
   readonly strangers: readonly Stranger[];
   /** Sessions on the version that is to end. */
   readonly oldSessions: number;
+  /** Names of the registered consumers that those sessions match. */
+  readonly oldUsers?: readonly string[];
   /** False when the issuer declares a usage signal and it could not be read; true when it declares none. */
   readonly usageKnown: boolean;
   readonly windowOpen: boolean;
@@ -144,7 +146,7 @@ function strangerGap({ principal, address, applicationName }: Stranger): Gap {
   };
 }
 
-function usageGaps({ purpose, oldSessions, usageKnown }: GuardInput): Gap[] {
+function usageGaps({ purpose, oldSessions, oldUsers = [], usageKnown }: GuardInput): Gap[] {
   const code = purpose === "revoke" ? "still_in_use" : "candidate_in_use";
   const version = purpose === "revoke" ? "old version" : "candidate";
   const gaps: Gap[] = [];
@@ -152,7 +154,7 @@ function usageGaps({ purpose, oldSessions, usageKnown }: GuardInput): Gap[] {
     gaps.push({
       code,
       key: `${code}:sessions`,
-      text: `Sessions open on the ${version}: ${oldSessions}.`,
+      text: `Sessions open on the ${version}: ${oldSessions}.${oldUsers.length === 0 ? "" : ` Some match consumer ${oldUsers.join(", ")}.`}`,
     });
   }
   if (!usageKnown) {
