@@ -34,7 +34,7 @@ const payloadConverterPath = beside("payload-guard");
 /** How long another worker waits for this one's answer before it takes over a workflow's next turn. */
 const stickyMs = 2_000;
 
-export interface WorkerTimes {
+interface WorkerTimes {
   /** How long nobody may have looked at an open rotation before it is started again. */
   readonly silentMs?: number;
 }
