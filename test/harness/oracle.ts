@@ -69,10 +69,10 @@ async function strangers({ world, orders, ledger }: Scene): Promise<readonly str
   if (logins.join() !== live.join())
     breaches.push(`invariant 2: ${logins.join(" and ")} can log in, and the ledger calls live: ${live.join(" and ")}.`);
   for (const { rolname, comment } of seen) {
-    const mark = /rekey:(\{.*\})/.exec(String(comment))?.[1];
+    const found = /rekey:(\{.*\})/.exec(String(comment))?.[1];
     // A value that a person had made carries no mark before rekey has touched its role.
-    if (mark === undefined) continue;
-    const { state } = JSON.parse(mark) as { readonly state?: unknown };
+    if (found === undefined) continue;
+    const { state } = JSON.parse(found) as { readonly state?: unknown };
     if (state !== "live")
       breaches.push(`invariant 2: ${String(rolname)} can log in, and its mark says ${String(state)}.`);
   }
