@@ -55,7 +55,7 @@ function formsOf(text: string): readonly (readonly [string, Buffer])[] {
   ];
 }
 
-export function scanBytes(place: string, bytes: Buffer, needles: readonly Needle[]): readonly Finding[] {
+function scanBytes(place: string, bytes: Buffer, needles: readonly Needle[]): readonly Finding[] {
   const found = needles.filter((needle) => bytes.includes(needle.bytes)).map(({ form }) => form);
   return [...new Set(found)].map((form) => ({ place, form }));
 }
