@@ -70,11 +70,11 @@ async function strangers({ world, orders, ledger }: Scene): Promise<readonly str
     breaches.push(`invariant 2: ${logins.join(" and ")} can log in, and the ledger calls live: ${live.join(" and ")}.`);
   for (const { rolname, comment } of seen) {
     const found = /rekey:(\{.*\})/.exec(String(comment))?.[1];
-    // A value that a person had made carries no found before rekey has touched its role.
+    // A value that a person had made carries no mark before rekey has touched its role.
     if (found === undefined) continue;
     const { state } = JSON.parse(found) as { readonly state?: unknown };
     if (state !== "live")
-      breaches.push(`invariant 2: ${String(rolname)} can log in, and its found says ${String(state)}.`);
+      breaches.push(`invariant 2: ${String(rolname)} can log in, and its mark says ${String(state)}.`);
   }
   return breaches;
 }
