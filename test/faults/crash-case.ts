@@ -1,10 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
 import { consultOracle } from "../harness/oracle.ts";
+import { missingIntent } from "../harness/oracle-intent.ts";
 import { register } from "../harness/registered.ts";
 import { say } from "../harness/say.ts";
 import { readRotation, type PreparedWorker, type WorkerProcess, type World } from "../harness/world.ts";
-import type { MatrixCase } from "./matrix-cases.ts";
+import { operationOf, type MatrixCase } from "./matrix-cases.ts";
 import { isStepCompleted } from "./step-completed.ts";
 
 /** From the crash to the end of the rotation, and for each wait before it. */
@@ -48,11 +49,13 @@ export async function runCrashCase(lane: Lane, one: MatrixCase): Promise<readonl
     const rotationId = await orders.rotate();
     const never = await crash(lane, one, rotationId);
     if (never !== undefined) return [`${one.name} was never reached: ${never}`];
+    const unprepared = await missingIntent({ world, orders, rotationId, operation: operationOf(one) });
     await replaceWorker(lane);
     const stuck = await untilEnded(world, rotationId);
     if (stuck !== undefined) return [`invariant 9: ${stuck}`];
     const outcome = one.abortIn === undefined ? "proven" : "undone";
-    return await consultOracle({ world, temporal, orders, rotationId, order: one.order, outcome });
+    const found = await consultOracle({ world, temporal, orders, rotationId, order: one.order, outcome });
+    return [...unprepared, ...found];
   } finally {
     await orders.shop.close();
   }

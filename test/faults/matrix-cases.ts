@@ -67,6 +67,14 @@ const singleSlot: readonly Row[] = [
 
 const undoOfCut: readonly Row[] = [{ step: "undo-cut-back", has: ["B0", "B1", "B2", "B3", "B4"] }];
 
+/** The operation whose intent a crash at this point must leave behind; a step that only looks has none. */
+export function operationOf({ step, point }: MatrixCase): string | undefined {
+  const undoes = /^undo-(.+)$/.exec(step)?.[1];
+  const named = undoes ?? step.replace(/-one$/, "");
+  const looks = ["preflight", "adopt", "promote", "drain", "guard", "prove"];
+  return point === "B0" || looks.includes(named) ? undefined : named;
+}
+
 /** So long that the abort comes first. */
 const long = 120_000;
 /** A crash costs seconds in which nobody looks; no person is to be asked because of it. */

@@ -1,0 +1,49 @@
+import pg from "pg";
+import type { Registered } from "./registered.ts";
+import type { World } from "./world.ts";
+
+/** A step that was interrupted after its intent. */
+export interface Interrupted {
+  readonly world: World;
+  readonly orders: Registered;
+  readonly rotationId: string;
+  /** The operation's step; undefined for one that has no intent. */
+  readonly operation: string | undefined;
+}
+
+/**
+ * What lies in the ledger while nobody is at work, right after the crash: the intent of whatever may have been done
+ * outside, and the value that the issuer has been given. Without both, nobody could finish or undo it.
+ */
+export async function missingIntent(of: Interrupted): Promise<readonly string[]> {
+  const { world, orders, rotationId, operation } = of;
+  const client = new pg.Client({ connectionString: world.ledgerUrl });
+  await client.connect();
+  try {
+    const breaches = [];
+    if (operation !== undefined) {
+      const { rows } = await client.query("SELECT 1 FROM operations WHERE rotation_id = $1 AND step = $2", [
+        rotationId,
+        operation,
+      ]);
+      if (rows.length === 0) breaches.push(`invariant 3: the crash left no intent of ${operation} behind.`);
+    }
+    const { rows } = await client.query("SELECT 1 FROM custody_values WHERE key LIKE $1", [
+      `%${orders.credentialId}/2/%`,
+    ]);
+    if (rows.length === 0 && (await isCandidateInForce(of)))
+      breaches.push("invariant 3: the issuer has a value that is not in custody.");
+    return breaches;
+  } finally {
+    await client.end();
+  }
+}
+
+/** By the mark in the comment of the login that takes version 2. */
+async function isCandidateInForce({ world, orders }: Interrupted): Promise<boolean> {
+  const [row] = await world.issuer.ask(
+    `SELECT rolcanlogin AND shobj_description(oid, 'pg_authid') LIKE '%"version":2%' AS is FROM pg_authid
+     WHERE rolname = '${orders.logins.at(-1)}'`,
+  );
+  return row?.["is"] === true;
+}
