@@ -71,8 +71,8 @@ const undoOfCut: readonly Row[] = [{ step: "undo-cut-back", has: ["B0", "B1", "B
 export function operationOf({ step, point }: MatrixCase): string | undefined {
   const undoes = /^undo-(.+)$/.exec(step)?.[1];
   const named = undoes ?? step.replace(/-one$/, "");
-  const looks = ["preflight", "adopt", "promote", "drain", "guard", "prove"];
-  return point === "B0" || looks.includes(named) ? undefined : named;
+  const noIntent = ["preflight", "adopt", "promote", "drain", "guard", "prove"];
+  return point === "B0" || noIntent.includes(named) ? undefined : named;
 }
 
 /** So long that the abort comes first. */
