@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
+import { lookAtCrash, lostValues } from "../harness/oracle-crash.ts";
 import { consultOracle } from "../harness/oracle.ts";
 import { missingIntent } from "../harness/oracle-intent.ts";
 import { register } from "../harness/registered.ts";
@@ -45,17 +46,19 @@ export async function runCrashCase(lane: Lane, one: MatrixCase): Promise<readonl
   const { world, temporal } = lane;
   const orders = await register(world, { order: one.order, policy: one.policy });
   try {
-    if (one.point !== "B5") await lane.worker.arm(one.name);
+    if (one.point !== "B5") await lane.worker.arm(one.failpoint);
     const rotationId = await orders.rotate();
     const never = await crash(lane, one, rotationId);
     if (never !== undefined) return [`${one.name} was never reached: ${never}`];
     const unprepared = await missingIntent({ world, orders, rotationId, operation: operationOf(one) });
+    const atCrash = await lookAtCrash(world, orders, rotationId);
+    if (one.abortsAfter === true) await say(world, rotationId, { kind: "abort" });
     await replaceWorker(lane);
     const stuck = await untilEnded(world, rotationId);
-    if (stuck !== undefined) return [`invariant 9: ${stuck}`];
-    const outcome = one.abortIn === undefined ? "proven" : "undone";
+    if (stuck !== undefined) return [...unprepared, `invariant 9: ${stuck}`];
+    const outcome = one.abortIn === undefined && one.abortsAfter === undefined ? "proven" : "undone";
     const found = await consultOracle({ world, temporal, orders, rotationId, order: one.order, outcome });
-    return [...unprepared, ...found];
+    return [...unprepared, ...atCrash.breaches, ...found, ...lostValues(atCrash, orders, outcome)];
   } finally {
     await orders.shop.close();
   }
