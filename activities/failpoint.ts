@@ -11,8 +11,12 @@ export function armFailpoint(name: string | undefined): void {
   armed = name;
 }
 
-/** Ends this process as a power cut would, when this very point is armed. Compiled out of the published package. */
-export function failpoint(step: string, place: FailpointPlace): void {
+/**
+ * Ends this process as a power cut would, when this very point is armed and `isThere`. Compiled out of the published
+ * package.
+ */
+export function failpoint(step: string, place: FailpointPlace, isThere = true): void {
+  if (!isThere) return;
   if (armed === `${step}:${place}`) process.kill(process.pid, "SIGKILL");
   if (armed !== `${step}:${place}:stop`) return;
   armed = undefined;

@@ -23,10 +23,8 @@ export const end: StepWork = async (scene) => {
   const request = { handle, operationKey, claim: turnOf(turn).claim };
   return withIssuer(deps, one, context, async (session) => {
     const before = one.to.effectiveAt;
-    return sessionsGone(scene, session, before === undefined ? request : { ...request, before }, {
-      versionId,
-      state: "ended",
-    });
+    const until = before === undefined ? request : { ...request, before };
+    return effect("end", async () => sessionsGone(scene, session, until, { versionId, state: "ended" }));
   });
 };
 

@@ -103,9 +103,11 @@ async function takeStep(
       return { one, turn, result };
     }),
   );
-  failpoint(step, "B3");
+  // A step that waits has done nothing yet: its points lie where it ends.
+  const isOver = results.every(({ result }) => !("error" in result) && result.does !== "wait");
+  failpoint(step, "B3", isOver);
   for (const [rotationId, answer] of await record(deps, step, results)) answers.set(rotationId, answer);
-  failpoint(step, "B4");
+  failpoint(step, "B4", isOver);
   return answers;
 }
 

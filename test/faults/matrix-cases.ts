@@ -8,13 +8,16 @@ const points = ["B0", "B1", "B2", "B3", "B4", "B5"] as const;
 export type Point = (typeof points)[number];
 
 export interface MatrixCase {
-  /** `<step>:<point>`, which is also the failpoint. */
   readonly name: string;
+  /** `<step>:<point>`; the name too, where nobody aborts after the crash. */
+  readonly failpoint: string;
   readonly step: string;
   readonly point: Point;
   readonly order: "overlap" | "single-slot";
   /** The phase in which a person aborts; without it the rotation runs to its end. */
   readonly abortIn?: string;
+  /** A person aborts after the crash, before another worker takes over. */
+  readonly abortsAfter?: true;
   readonly policy: Partial<Policy>;
 }
 
@@ -37,7 +40,7 @@ const overlap: readonly Row[] = [
   { step: "promote", has: records },
   { step: "drain", has: looks },
   { step: "disable", has: points },
-  { step: "guard", has: looks },
+  { step: "guard", has: records },
   { step: "revoke", has: points },
   { step: "prove", has: looks },
   // What it records is one transaction with its end: between B2 and B4 there is nothing.
@@ -58,12 +61,23 @@ const undo: readonly Row[] = [
 
 const undoOfDisabled: readonly Row[] = [{ step: "undo-enable", has: ["B0", "B1", "B2", "B3", "B4"] }];
 
-/** What the single-slot order does otherwise than the overlap. Sessions are ended by no call whose answer counts. */
+/** What the single-slot order does otherwise than the overlap. To stage is to fill custody alone. */
 const singleSlot: readonly Row[] = [
   { step: "stage", has: looks },
   { step: "cut", has: points },
-  { step: "end", has: looks },
+  { step: "end", has: points },
 ];
+
+/** What a crash has left half done is taken back: only the intents say that it may be there. */
+const takenBack: readonly Row[] = [
+  { step: "issue", has: ["B1", "B2", "B3"] },
+  { step: "deliver-one", has: ["B1", "B3"] },
+  { step: "deliver", has: ["B2"] },
+  { step: "disable", has: ["B1", "B2", "B3"] },
+];
+
+/** Not `cut` yet: sessions from before a cut count as the candidate's when it is taken back, and a person is asked. */
+const takenBackInSlot: readonly Row[] = [{ step: "stage", has: ["B1", "B3"] }];
 
 const undoOfCut: readonly Row[] = [{ step: "undo-cut-back", has: ["B0", "B1", "B2", "B3", "B4"] }];
 
@@ -80,13 +94,23 @@ const long = 120_000;
 /** A crash costs seconds in which nobody looks; no person is to be asked because of it. */
 const patient = { holdAfterMs: 60_000 };
 
-const expand = (rows: readonly Row[], rest: Omit<MatrixCase, "name" | "step" | "point">): readonly MatrixCase[] =>
-  rows.flatMap(({ step, has }) => has.map((point) => ({ name: `${step}:${point}`, step, point, ...rest })));
+type Rest = Omit<MatrixCase, "name" | "failpoint" | "step" | "point">;
+
+const expand = (rows: readonly Row[], rest: Rest): readonly MatrixCase[] =>
+  rows.flatMap(({ step, has }) =>
+    has.map((point) => {
+      const failpoint = `${step}:${point}`;
+      const name = rest.abortsAfter === true ? `abort-after-${failpoint}` : failpoint;
+      return { name, failpoint, step, point, ...rest };
+    }),
+  );
 
 export const matrixCases: readonly MatrixCase[] = [
   ...expand(overlap, { order: "overlap", policy: patient }),
   ...expand(undo, { order: "overlap", abortIn: "promoted", policy: { ...patient, graceMs: long } }),
   ...expand(undoOfDisabled, { order: "overlap", abortIn: "disabled", policy: { ...patient, disabledForMs: long } }),
   ...expand(singleSlot, { order: "single-slot", policy: patient }),
+  ...expand(takenBack, { order: "overlap", abortsAfter: true, policy: patient }),
+  ...expand(takenBackInSlot, { order: "single-slot", abortsAfter: true, policy: patient }),
   ...expand(undoOfCut, { order: "single-slot", abortIn: "promoted", policy: { ...patient, graceMs: long } }),
 ];

@@ -19,8 +19,10 @@ const chosen = matrixCases.filter(
 );
 
 if (values.list === true) {
-  for (const { name, order, abortIn } of chosen)
-    say(`${name}  ${order}${abortIn === undefined ? "" : `, aborted when ${abortIn}`}`);
+  for (const { name, order, abortIn, abortsAfter } of chosen) {
+    const isAborted = abortsAfter === true ? ", aborted after the crash" : "";
+    say(`${name}  ${order}${abortIn === undefined ? isAborted : `, aborted when ${abortIn}`}`);
+  }
   say(`${chosen.length} cases`);
 } else if (chosen.length === 0) {
   say(`No case is called ${values.only?.join(" or ")}. --list prints them.`);

@@ -20,6 +20,13 @@ export async function brokenAudit(scene: Scene): Promise<readonly string[]> {
   for (const phase of ["reserved", ...wanted])
     if (times(`rotation.${phase}`) !== 1)
       breaches.push(`invariant 15: the phase ${phase} has ${times(`rotation.${phase}`)} audit rows.`);
+  if (times("operation.intended") === 0) breaches.push("invariant 15: the rotation has no intent at all.");
+  return [...breaches, ...(await unrecordedOperations(ledger, rotationId))];
+}
+
+/** Intents and what became of them against their audit rows; holds at every moment, not only at the end. */
+export async function unrecordedOperations(ledger: Scene["ledger"], rotationId: string): Promise<readonly string[]> {
+  const breaches = [];
   const operations = await ledger(
     `SELECT o.step, o.state, i.rows AS intended, d.rows AS done FROM operations o,
        LATERAL (SELECT count(*)::int AS rows FROM audit WHERE rotation_id = o.rotation_id AND action = 'operation.intended'
@@ -29,7 +36,6 @@ export async function brokenAudit(scene: Scene): Promise<readonly string[]> {
      WHERE o.rotation_id = $1`,
     [rotationId],
   );
-  if (operations.length === 0) breaches.push("invariant 15: the rotation has no intent at all.");
   for (const { step, state, intended, done } of operations) {
     if (intended !== 1)
       breaches.push(`invariant 15: the intent of ${String(step)} has ${String(intended)} audit rows.`);

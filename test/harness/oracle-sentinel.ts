@@ -21,10 +21,12 @@ async function outageOf({ ledger, rotationId }: Scene): Promise<(trouble: ShopTr
   );
   const at = (step: string, end: "from" | "until"): number =>
     Number(rows.find((row) => row["step"] === step)?.[end] ?? Number.NaN);
+  // Where nothing was delivered before the slot was cut back, the first login stays in the file and works again.
+  const isCutBack = rows.some(({ step }) => step === "cut-back");
   return ({ code, beganAt, held }) => {
     if (code !== "28P01") return false;
     // A round that began just before the cut is refused by it.
-    if (held === 0) return beganAt > at("cut", "from") - 1_000;
+    if (held === 0) return beganAt > at("cut", "from") - 1_000 && !(isCutBack && beganAt > at("cut-back", "until"));
     return held === 2 && beganAt < at("cut-back", "until");
   };
 }

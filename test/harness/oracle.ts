@@ -38,8 +38,8 @@ export async function consultOracle(ended: Ended): Promise<readonly string[]> {
       ledger: async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows,
       held: shop.report().held,
     };
-    const open = await notEnded(scene);
-    const breaches = [await strangers(scene), await wrongInForce(scene), await notDead(scene)];
+    const open = [...(await notEnded(scene)), ...(await openIntents(scene))];
+    const breaches = [await strangers(scene), await wrongInForce(scene), await wrongKept(scene), await notDead(scene)];
     // The sentinel works until here, so that it would notice what a late attempt of the dead worker breaks.
     const report = await shop.close();
     const rest = [await noticedTrouble(scene, report), await leakedSecrets(scene), await brokenAudit(scene)];
@@ -59,9 +59,10 @@ async function strangers({ world, orders, ledger }: Scene): Promise<readonly str
   const versions = await ledger("SELECT handle, number FROM versions WHERE credential_id = $1 AND state = 'live'", [
     orders.credentialId,
   ]);
+  const numbers = new Map(versions.map(({ handle, number }) => [String(handle).replace(/\/\d+$/, ""), Number(number)]));
   const seen = roles.filter(({ open }) => open === true);
   const logins = seen.map(({ rolname }) => String(rolname));
-  const live = versions.map(({ handle }) => String(handle).replace(/\/\d+$/, "")).toSorted();
+  const live = [...numbers.keys()].toSorted();
   const known = new Set([orders.owner, ...orders.logins]);
   const breaches = roles
     .filter(({ rolname }) => !known.has(String(rolname)))
@@ -69,14 +70,31 @@ async function strangers({ world, orders, ledger }: Scene): Promise<readonly str
   if (logins.join() !== live.join())
     breaches.push(`invariant 2: ${logins.join(" and ")} can log in, and the ledger calls live: ${live.join(" and ")}.`);
   for (const { rolname, comment } of seen) {
-    const found = /rekey:(\{.*\})/.exec(String(comment))?.[1];
-    // A value that a person had made carries no mark before rekey has touched its role.
-    if (found === undefined) continue;
-    const { state } = JSON.parse(found) as { readonly state?: unknown };
+    const text = /rekey:(\{.*\})/.exec(String(comment))?.[1];
+    // A value that a person had made carries no mark, or number 0, where rekey has not made it.
+    if (text === undefined) continue;
+    const { state, version } = JSON.parse(text) as { readonly state?: unknown; readonly version?: unknown };
     if (state !== "live")
       breaches.push(`invariant 2: ${String(rolname)} can log in, and its mark says ${String(state)}.`);
+    if ((version === 0 ? 1 : version) !== numbers.get(String(rolname)))
+      breaches.push(`invariant 2: the mark of ${String(rolname)} names version ${String(version)}.`);
   }
   return breaches;
+}
+
+/** Custody has the value of each version that lives and of no other. */
+async function wrongKept({ ledger, orders }: Scene): Promise<readonly string[]> {
+  const rows = await ledger(
+    `SELECT number, state, EXISTS (
+       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%') AS kept
+     FROM versions v WHERE credential_id = $1 AND (state = 'live') <> EXISTS (
+       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%')`,
+    [orders.credentialId],
+  );
+  return rows.map(
+    ({ number, state, kept }) =>
+      `invariant 3: version ${String(number)} is ${String(state)} and its value is ${kept === true ? "kept" : "gone"}.`,
+  );
 }
 
 /** Whether what the consumer's place holds is what the issuer accepts, under the control of a wrong password. */
@@ -117,6 +135,21 @@ async function notDead({ world, orders, held, order, ledger, rotationId }: Scene
     if (row?.["count"] !== 0) breaches.push(`invariant 5: ${String(row?.["count"])} sessions of ${login} are left.`);
   }
   return breaches;
+}
+
+/** What takes back an intent whose effect was perhaps there. */
+const takenBackBy = { issue: "abandon", stage: "forget", cut: "cut-back", disable: "enable", deliver: "restore" };
+
+/** Intents of which nobody will ever say what became of them. The frame of all deliveries stands for none itself. */
+async function openIntents({ ledger, rotationId, outcome }: Scene): Promise<readonly string[]> {
+  const rows = await ledger(
+    `SELECT step FROM operations o WHERE rotation_id = $1 AND state = 'open' AND NOT EXISTS (
+       SELECT FROM operations u WHERE u.rotation_id = o.rotation_id AND u.state = 'done'
+         AND u.step = $2::jsonb ->> o.step AND u.target = o.target)
+       AND NOT ($3 AND step = 'deliver' AND target = '')`,
+    [rotationId, JSON.stringify(outcome === "undone" ? takenBackBy : {}), outcome === "undone"],
+  );
+  return rows.map(({ step }) => `invariant 9: the rotation is closed and its intent of ${String(step)} is open.`);
 }
 
 /** Nothing waits any more, for the ledger, for a person or in Temporal. */
