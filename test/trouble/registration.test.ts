@@ -1,6 +1,8 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { giveCommand } from "../../ledger/commands.ts";
+import { newId } from "../../ledger/new-id.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { answerHold, untilPhase, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
@@ -62,6 +64,32 @@ describe.runIf(hasTemporal)("registrations and people during a rotation", () => 
     await answerHold(world, rotationId, "accept");
     expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "proven" });
     expect(await firstLogin(orders)).toBe("28P01");
+  });
+
+  it("invariant 16: what stands in the way at several targets is told at once", async () => {
+    const orders = await register(world, { policy: { graceMs: 2_000 } });
+    const missing = { path: `${orders.file}.d/settings`, format: "raw", keys: { value: "password" } };
+    await world.ledger.db.transaction().execute(async (trx) => {
+      await sql`INSERT INTO targets (target) VALUES (${`file:${missing.path}`})`.execute(trx);
+      const { rows } = await sql<{ id: string }>`
+        INSERT INTO consumers (id, credential_id, team_id, name, kind, target, config, evidence)
+        SELECT ${newId("consumer")}, credential_id, team_id, 'report', kind, ${`file:${missing.path}`},
+          ${JSON.stringify(missing)}::jsonb, evidence FROM consumers WHERE id = ${orders.consumerId} RETURNING id`.execute(
+        trx,
+      );
+      expect(rows).toHaveLength(1);
+    });
+    const before = await readFile(orders.file, "utf8");
+    await writeFile(orders.file, `${before}NOTE="never closed\n`);
+    const rotationId = await orders.rotate();
+    const hold = await untilHeld(world, rotationId);
+    expect(hold.detail).toContain(`Consumer shop (file:${orders.file})`);
+    expect(hold.detail).toContain(`Consumer report (file:${missing.path})`);
+    expect(hold.detail).toContain("Create it");
+    await writeFile(orders.file, before);
+    await mkdir(`${orders.file}.d`, { mode: 0o700 });
+    await answerHold(world, rotationId, "retry");
+    await endsProven(orders, rotationId);
   });
 
   it("invariant 7: two operators who rotate at once get one rotation", async () => {

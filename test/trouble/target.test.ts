@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newSecret } from "../harness/postgres-issuer.ts";
 import { register, type Registered } from "../harness/registered.ts";
@@ -242,5 +243,42 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     await writeFile(orders.file, delivered);
     await answerHold(world, rotationId, "retry");
     await endsProven(orders, rotationId);
+  });
+
+  it("invariant 16: a file that does not parse holds before the first effect, and names the file", async () => {
+    const orders = await register(world);
+    const before = await text(orders);
+    const broken = `${before}NOTE="never closed\n`;
+    await writeFile(orders.file, broken);
+    const rotationId = await orders.rotate();
+    const hold = await untilHeld(world, rotationId);
+    expect(hold).toMatchObject({ code: "target_malformed", phase: "reserved" });
+    expect(hold.detail).toContain("Consumer shop");
+    expect(hold.detail).toContain(orders.file);
+    expect(await text(orders)).toBe(broken);
+    expect(await auditActions(world, rotationId)).not.toContain("operation.intended");
+    await writeFile(orders.file, before);
+    await answerHold(world, rotationId, "retry");
+    await endsProven(orders, rotationId);
+  });
+
+  it("invariant 1: a folder that others may write by now is not written: the rotation undoes itself and says why", async () => {
+    const folder = join(world.folder, "targets", newMark());
+    await mkdir(folder, { mode: 0o700 });
+    const orders = await register(world, { folder });
+    const before = await text(orders);
+    const rotationId = await stopBeforeDelivery(orders);
+    await chmod(folder, 0o777);
+    await startAgain();
+    expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "undone" });
+    const { rows } = await sql<{ why: string }>`
+      SELECT details ->> 'why' AS why FROM audit WHERE rotation_id = ${rotationId} AND action = 'step.failed'`.execute(
+      world.ledger.db,
+    );
+    expect(rows[0]?.why).toContain(`Consumer shop (file:${orders.file})`);
+    expect(rows[0]?.why).toContain(`chmod go-w ${folder}`);
+    expect(await text(orders)).toBe(before);
+    await chmod(folder, 0o700);
+    await endsProven(orders, await orders.rotate());
   });
 });
