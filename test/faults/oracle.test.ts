@@ -46,6 +46,11 @@ const leak = (form: (password: string) => string) =>
     ({ rotationId }) => `UPDATE rotations SET reason = '' WHERE id = '${rotationId}'`,
   );
 
+const changedMark = (ended: Ended, from: string, to: string): string => `
+  DO $$ BEGIN EXECUTE format('COMMENT ON ROLE ${newLogin(ended)} IS %L', (
+    SELECT replace(shobj_description(oid, 'pg_authid'), '${from}', '${to}') FROM pg_authid
+    WHERE rolname = '${newLogin(ended)}')); END $$`;
+
 const plants: readonly Plant[] = [
   {
     what: "a role that nobody knows",
@@ -133,6 +138,35 @@ const plants: readonly Plant[] = [
       ({ rotationId }) =>
         `INSERT INTO holds (id, rotation_id, number, phase, code, detail) VALUES ('p', '${rotationId}', 9, 'issued', 'internal', '')`,
       () => "DELETE FROM holds WHERE id = 'p'",
+    ),
+  },
+  {
+    what: "an intent of which nobody says what became of it",
+    says: "invariant 9: the rotation is closed and its intent of revoke is open",
+    make: inLedger(
+      ({ rotationId }) =>
+        `UPDATE operations SET state = 'open' WHERE rotation_id = '${rotationId}' AND step = 'revoke'`,
+      ({ rotationId }) =>
+        `UPDATE operations SET state = 'done' WHERE rotation_id = '${rotationId}' AND step = 'revoke'`,
+    ),
+  },
+  {
+    what: "a value that is kept although its version is dead",
+    says: "invariant 3: version 1 is proven-dead and its value is kept",
+    make: inLedger(
+      ({ orders }) =>
+        `INSERT INTO custody_values
+         SELECT replace(key, '/2/', '/1/'), format, key_id, key_check, wrap_nonce, wrapped_key, nonce, ciphertext
+         FROM custody_values WHERE key LIKE '%${orders.credentialId}/2/%'`,
+      ({ orders }) => `DELETE FROM custody_values WHERE key LIKE '%${orders.credentialId}/1/%'`,
+    ),
+  },
+  {
+    what: "a mark that names another version",
+    says: "names version 7",
+    make: atIssuer(
+      (ended) => changedMark(ended, '"version":2', '"version":7'),
+      (ended) => changedMark(ended, '"version":7', '"version":2'),
     ),
   },
   {
