@@ -18,8 +18,8 @@ export default defineConfig({
     exclude,
     reporters: ["default", "./test/harness/skipped-reporter.ts"],
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     projects: [
       { extends: true, test: { name: "unit", include: unit } },
       { extends: true, test: { name: "replay", include: replay } },

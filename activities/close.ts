@@ -1,3 +1,4 @@
+import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
 import { transact } from "../ledger/database.ts";
 import { completeOperations } from "../ledger/operations.ts";
@@ -10,6 +11,7 @@ export const close: StepWork = async ({ deps, one, turn }) => {
   const former = formerOf(one);
   await effect("close", async () => deps.custody.forget(refOf(one, former)));
   await transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [one.rotationId]);
     await completeOperations(trx, [turnOf(turn)]);
     await closeRotations(trx, [{ rotationId: one.rotationId, outcome: "proven" }]);
   });

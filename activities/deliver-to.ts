@@ -100,7 +100,8 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
     const [delivery] = await intendDeliveries(deps.ledger, [
       { rotationId, consumerId, target, version: version.number, step, above },
     ]);
-    if (delivery === undefined) throw new PermanentError("claim_outdated", "The rotation was closed meanwhile.");
+    if (delivery === undefined)
+      throw new PermanentError("claim_outdated", "The rotation was closed or turned round meanwhile.");
     failpoint(`${step}-one`, "B1");
     const { number } = delivery;
     const { digest } = await effect(step, async () =>

@@ -199,6 +199,11 @@ function asGuardConsumer(
   began: number,
 ): GuardConsumer {
   const fresh = evidence.filter(({ strength, sequence }) => sequence > began || strength === "acknowledged");
+  const wanted = wantedOf(deps, one, consumer);
+  // One that could show the old version is not outvoted by a weaker one that could not.
+  const doubtful = fresh.find(
+    ({ strength, complete }) => !complete && strength !== "acknowledged" && meets(strength, wanted),
+  );
   const ordered = fresh.toSorted(
     (a, b) => Number(b.complete) - Number(a.complete) || (meets(a.strength, b.strength) ? -1 : 1),
   );
@@ -206,8 +211,8 @@ function asGuardConsumer(
     consumerId: consumer.consumerId,
     name: consumer.name,
     deliveredAt: consumer.delivery?.sequence,
-    evidence: ordered[0],
-    wanted: wantedOf(deps, one, consumer),
+    evidence: doubtful ?? ordered[0],
+    wanted,
     healthy: true,
   };
 }

@@ -1,11 +1,8 @@
 import type { Gap, GuardConsumer } from "../domain/guard.ts";
-import { transact } from "../ledger/database.ts";
 import { enterRevoking } from "../ledger/enter-revoking.ts";
 import { readAdopted, recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
-import { takeTurns } from "../ledger/operations.ts";
-import { stepBackToDrained } from "../ledger/step-back.ts";
+import { stepBackToDrained, takeEnableTurn } from "../ledger/step-back.ts";
 import { askAndJudge, waitOrHold, type Judged } from "./ask-and-judge.ts";
-import { turnOf } from "./issue.ts";
 import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
 
@@ -25,7 +22,14 @@ export const guard: StepWork = async (scene) => {
   if (restMs > 0) return { does: "wait", waitMs: Math.min(restMs, policy.lookEveryMs) };
   if (verdict.clear) {
     const revisions = one.consumers.map(({ consumerId, revision }) => [consumerId, revision] as const);
-    const clear = { rotationId, credentialId, order, verdict, judged: Object.fromEntries(revisions) };
+    const clear = {
+      rotationId,
+      credentialId,
+      order,
+      verdict,
+      judged: Object.fromEntries(revisions),
+      lookedAt: one.lookedAt,
+    };
     const isEntered = await enterRevoking(deps.ledger, clear);
     return isEntered ? { does: "answer", answer: { now: "done" } } : { does: "wait", waitMs: 0 };
   }
@@ -57,8 +61,8 @@ async function enableAgain(scene: StepScene, failed: GuardConsumer): Promise<Ste
   const { deps, one, context } = scene;
   const { rotationId, credentialId } = one;
   const former = formerOf(one);
-  const [taken] = await transact(deps.ledger, async (trx) => takeTurns(trx, [{ rotationId, step: "enable" }]));
-  const turn = turnOf(taken);
+  const turn = await takeEnableTurn(deps.ledger, rotationId);
+  if (turn === undefined) return { does: "wait", waitMs: 0 };
   const { handle, operationKey, versionId } = former;
   await withIssuer(deps, one, context, async (session) => {
     const value = await valueOf(deps, one, former);

@@ -9,25 +9,26 @@ import type { StepScene, StepWork } from "./step-frame.ts";
 
 /** Makes the candidate beside the version in use, and sees it accepted. */
 export const issue: StepWork = async (scene) => {
-  const { deps, one, context } = scene;
+  const { deps, one, turn, context } = scene;
   return withIssuer(deps, one, context, async (session, definition) => {
-    const prepared = definition.facts.chooser === "rekey" ? await newValue(deps, one, session, definition) : undefined;
+    const prepared =
+      definition.facts.chooser === "rekey" ? await newValue(deps, one, session, definition, turnOf(turn)) : undefined;
     return { does: "finish", versions: [await putInForce(scene, session, definition, prepared)] };
   });
 };
 
 /** Puts the new value into custody, without any issuer hearing of it: a single slot is cut only when all is ready. */
-export const stage: StepWork = async ({ deps, one, context }) =>
+export const stage: StepWork = async ({ deps, one, turn, context }) =>
   withIssuer(deps, one, context, async (session, definition) => {
-    await newValue(deps, one, session, definition);
+    await newValue(deps, one, session, definition, turnOf(turn));
     return { does: "finish" };
   });
 
 /** Sets the staged value in place of the former one. From here the consumers are out until they have the new one. */
 export const cut: StepWork = async (scene) => {
-  const { deps, one, context } = scene;
+  const { deps, one, turn, context } = scene;
   return withIssuer(deps, one, context, async (session, definition) => {
-    const prepared = await newValue(deps, one, session, definition);
+    const prepared = await newValue(deps, one, session, definition, turnOf(turn));
     return { does: "finish", versions: [await putInForce(scene, session, definition, prepared)] };
   });
 };

@@ -1,4 +1,7 @@
 import { PermanentError } from "../domain/errors.ts";
+import { lockRotations } from "../ledger/begin-steps.ts";
+import { transact } from "../ledger/database.ts";
+import { assertTurnStands, type Turn } from "../ledger/operations.ts";
 import type { RotationCase } from "../ledger/rotation-cases.ts";
 import { changeVersions } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
@@ -21,6 +24,7 @@ export async function newValue(
   one: RotationCase,
   session: IssuerSession,
   definition: IssuerDefinition,
+  turn: Turn,
 ): Promise<NewValue> {
   if (session.choose === undefined)
     throw new PermanentError("internal", `The issuer ${definition.kind} lets rekey choose but has no way to do so.`);
@@ -31,13 +35,13 @@ export async function newValue(
     kept ?? (await chosen(deps, one, definition, session.choose({ operationKey, version: number, keep: one.keep })));
   const handle = definition.handleOf(definition.configSchema.parse(one.config), value, number);
   const authenticator = value[definition.authenticator];
-  await changeVersions(deps.ledger.db, [
-    {
-      versionId: one.to.versionId,
-      handle,
-      ...(authenticator instanceof Secret ? { fingerprint: deps.fingerprints.of(authenticator) } : {}),
-    },
-  ]);
+  const fingerprint = authenticator instanceof Secret ? { fingerprint: deps.fingerprints.of(authenticator) } : {};
+  // From here an undo knows what to end, or this attempt learns that there was one.
+  await transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [one.rotationId]);
+    await assertTurnStands(trx, turn, "forward");
+    await changeVersions(trx, [{ versionId: one.to.versionId, handle, ...fingerprint }]);
+  });
   return { handle, value };
 }
 

@@ -1,4 +1,5 @@
 import type { VersionChange } from "../ledger/versions.ts";
+import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
 import { transact } from "../ledger/database.ts";
 import { takeTurns } from "../ledger/operations.ts";
@@ -46,6 +47,7 @@ export function deathGap(verdict: string, code: string) {
 /** A death that a person accepted without proof never passes through `proven`. */
 async function closeUnproven({ deps, one }: StepScene, version: VersionChange): Promise<StepResult> {
   await transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [one.rotationId]);
     await changeVersions(trx, [version]);
     await closeRotations(trx, [{ rotationId: one.rotationId, outcome: "closed-unproven" }]);
   });

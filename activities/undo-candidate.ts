@@ -1,4 +1,3 @@
-import { changeVersions } from "../ledger/versions.ts";
 import { turnOf } from "./issue.ts";
 import { seeAccepted } from "./probe-rounds.ts";
 import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
@@ -15,8 +14,7 @@ export async function abandon({ deps, one, turn, context }: StepScene): Promise<
     // Whoever is still in was named to a person, who accepted that it breaks.
     await endSessionsInRow(session, request, one.policy.answersInRow, context.signal);
   });
-  await changeVersions(deps.ledger.db, [{ versionId, state: "ended" }]);
-  return { does: "finish" };
+  return { does: "finish", versions: [{ versionId, state: "ended" }] };
 }
 
 /** Puts the former value back into its only slot, which ends the candidate. */
@@ -36,9 +34,10 @@ export async function cutBack({ deps, one, turn, context }: StepScene): Promise<
       return back?.effectiveAt;
     }),
   );
-  await changeVersions(deps.ledger.db, [
-    { versionId, state: "ended" },
-    { versionId: former.versionId, state: "live", ...(effectiveAt === undefined ? {} : { effectiveAt }) },
-  ]);
-  return { does: "finish" };
+  const back = {
+    versionId: former.versionId,
+    state: "live",
+    ...(effectiveAt === undefined ? {} : { effectiveAt }),
+  } as const;
+  return { does: "finish", versions: [{ versionId, state: "ended" }, back] };
 }

@@ -1,6 +1,5 @@
 import { guardVerdict } from "../domain/guard.ts";
 import { recordVerdict } from "../ledger/evidence-rows.ts";
-import { changeVersions } from "../ledger/versions.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { askEvidence } from "./evidence-round.ts";
 import { deathGap } from "./prove.ts";
@@ -18,8 +17,7 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
   const consumers = one.consumers.filter(({ isTouched }) => isTouched);
   if (unwanted === undefined && consumers.length === 0) return { does: "finish" };
   const question = { purpose: "abandon", expected: formerOf(one), unwanted, consumers, sinceAsked: false } as const;
-  const { input: found, watchedMs } = await askEvidence(deps, one, question, context);
-  const input = { ...found, alsoFound: [] };
+  const { input, watchedMs } = await askEvidence(deps, one, question, context);
   const verdict = guardVerdict(input);
   const { rotationId } = one;
   if (verdict.clear) {
@@ -36,11 +34,10 @@ export async function proveRefused(scene: StepScene): Promise<StepResult> {
   const { deps, one, context } = scene;
   const { handle, versionId } = one.to;
   const value = await deps.custody.get(refOf(one, one.to));
-  if (handle === undefined || value === undefined) return { does: "finish" };
-  if (one.acceptedUnproven) {
-    await changeVersions(deps.ledger.db, [{ versionId, state: "accepted-unproven" }]);
-    return { does: "finish" };
-  }
+  if (handle === undefined) return { does: "finish" };
+  if (one.acceptedUnproven) return { does: "finish", versions: [{ versionId, state: "accepted-unproven" }] };
+  // Without its value nobody can see it refused: that is for a person to accept, never silently clean.
+  if (value === undefined) return waitOrHold(scene, [deathGap("unknown", "custody_missing")], Number.POSITIVE_INFINITY);
   const control = await valueOf(deps, one, formerOf(one));
   return withIssuer(deps, one, context, async (session, { facts }) => {
     const rounds = { inRow: one.policy.answersInRow, lagMs: facts.deactivationLagMs, signal: context.signal };
@@ -48,8 +45,7 @@ export async function proveRefused(scene: StepScene): Promise<StepResult> {
       probeInRow(session, { handle, value, control }, "refused", rounds),
     );
     if (answer.verdict !== "refused") return waitOrHold(scene, [deathGap(answer.verdict, answer.code)], one.askedForMs);
-    await changeVersions(deps.ledger.db, [{ versionId, state: "proven-dead" }]);
-    return { does: "finish" };
+    return { does: "finish", versions: [{ versionId, state: "proven-dead" }] };
   });
 }
 

@@ -1,15 +1,11 @@
-import { transact } from "../ledger/database.ts";
-import { changeVersions, setCurrent } from "../ledger/versions.ts";
 import { turnOf } from "./issue.ts";
 import { seeAccepted } from "./probe-rounds.ts";
 import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene } from "./step-frame.ts";
 
 /** The previous version is the current one again. */
-export async function demote({ deps, one }: StepScene): Promise<StepResult> {
-  const { number } = formerOf(one);
-  await transact(deps.ledger, async (trx) => setCurrent(trx, [{ credentialId: one.credentialId, version: number }]));
-  return { does: "finish" };
+export async function demote({ one }: StepScene): Promise<StepResult> {
+  return { does: "finish", current: { credentialId: one.credentialId, version: formerOf(one).number } };
 }
 
 /** Lets the previous version in again, and sees it accepted. */
@@ -26,6 +22,5 @@ export async function enable({ deps, one, turn, context }: StepScene): Promise<S
       await seeAccepted(session, facts, { handle, value }, rounds);
     }),
   );
-  await changeVersions(deps.ledger.db, [{ versionId, state: "live" }]);
-  return { does: "finish" };
+  return { does: "finish", versions: [{ versionId, state: "live" }] };
 }

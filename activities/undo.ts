@@ -1,10 +1,12 @@
 import { PermanentError } from "../domain/errors.ts";
 import { stepFor } from "../domain/order.ts";
 import { undoActions, type UndoAction } from "../domain/undo.ts";
+import { lockRotations } from "../ledger/begin-steps.ts";
 import { transact } from "../ledger/database.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
 import { completeOperations, takeTurns } from "../ledger/operations.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
+import { changeVersions, setCurrent } from "../ledger/versions.ts";
 import { readOperations, setUndoPhase, type OperationRow } from "../ledger/undo-progress.ts";
 import { failpoint } from "./failpoint.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
@@ -55,7 +57,13 @@ export const undo: StepWork = async (scene) => {
   const result = await works[step]({ ...scene, turn }, action);
   if (result.does !== "finish" || turn === undefined) return result;
   failpoint(`undo-${step}`, "B3");
-  await transact(deps.ledger, async (trx) => completeOperations(trx, [turn]));
+  const { versions = [], current } = result;
+  await transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [rotationId]);
+    await completeOperations(trx, [turn]);
+    await changeVersions(trx, versions);
+    await setCurrent(trx, current === undefined ? [] : [current]);
+  });
   failpoint(`undo-${step}`, "B4");
   return { does: "wait", waitMs: 0 };
 };

@@ -152,7 +152,10 @@ describe("commands", () => {
       api.deps.ledger.db,
     );
     expect(rows[0]?.actor).toMatch(/^tok_/);
-    const refused = await give(rotation, { kind: "resume" });
+    // A second pause after a resume that waits is a command of its own; a second resume is none.
+    expect((await give(rotation, { kind: "resume" })).status).toBe(200);
+    expect((await give(rotation, { kind: "pause" })).status).toBe(200);
+    const refused = await give(await rotationOf(await newCredential()), { kind: "resume" });
     expect(refused.status).toBe(409);
     expect(refused.json).toMatchObject({ code: "command_refused", detail: "The rotation is not paused." });
   });

@@ -179,9 +179,9 @@ describe("rekey rotate and rekey rotation", () => {
 
   it("pauses, extends and aborts, and says why it does not resume", async () => {
     const { rotation } = await newRotation();
+    const resumed = await cli.run(["rotation", "resume", rotation]);
     for (const args of [["pause"], ["extend", "30m"], ["abort", "--reason", "late"]])
       expect((await cli.run(["rotation", args[0] ?? "", rotation, ...args.slice(1)])).code).toBe(0);
-    const resumed = await cli.run(["rotation", "resume", rotation]);
     expect(resumed).toMatchObject({ code: 1, err: expect.stringContaining("The rotation is not paused.") });
   });
 

@@ -26,6 +26,7 @@ export interface BuiltStage extends Stage {
 export async function buildStage(screen: Screen, closers: Closers, signal: AbortSignal): Promise<BuiltStage> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), "rekey-demo-"));
   closers.add(() => rm(folder, { recursive: true, force: true }));
+  signal.throwIfAborted();
   // Passable, not readable: PostgreSQL runs as another user when we are root.
   await chmod(folder, 0o711);
   const shopFolder = join(folder, "shop");
@@ -33,6 +34,7 @@ export async function buildStage(screen: Screen, closers: Closers, signal: Abort
   const file = join(shopFolder, "service.env");
   const home = join(folder, "home");
   const port = await freePort();
+  signal.throwIfAborted();
   const program = findProgram({ home, fileRoots: [shopFolder], port, logFile: join(folder, "up.log"), signal });
 
   const [shop, running] = await Promise.all([
@@ -82,12 +84,14 @@ async function openShop(
   screen.line("demo", `the shop's own PostgreSQL runs on 127.0.0.1:${cluster.admin.port}, for SCRAM logins only`);
   signal.throwIfAborted();
   await writeLogin(file, cluster.today);
+  signal.throwIfAborted();
   const service = startChild("order-service", ["--file", file], ({ event, user, code }) => {
     if (event === "reloaded") screen.line("service", `saw its file change: new work goes to ${String(user)}`);
     else if (event !== "listening") screen.line("service", `${event} (${String(code)})`);
   });
   closers.add(() => service.stop());
   const address = `http://127.0.0.1:${String((await service.until("listening"))["port"])}`;
+  signal.throwIfAborted();
   const load = startLoad(address);
   closers.add(() => load.stop());
   screen.line("service", `takes orders at ${address} as ${cluster.today.user}, one every 20 ms`);

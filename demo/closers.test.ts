@@ -30,7 +30,7 @@ test("what never started needs no end", async () => {
   await closers.close();
 });
 
-test("what comes too late is ended at once, whether all is still ending or has ended", async () => {
+test("what comes while all is ending is ended with it, and what comes later by the next end", async () => {
   const ended: string[] = [];
   const late = (name: string) => () => Promise.resolve(void ended.push(name));
   const closers = openClosers();
@@ -40,5 +40,7 @@ test("what comes too late is ended at once, whether all is still ending or has e
   });
   await closers.close();
   closers.add(late("after"));
+  expect(ended).toEqual(["during"]);
+  await closers.close();
   expect(ended).toEqual(["during", "after"]);
 });

@@ -5,30 +5,16 @@ export interface Closers {
    * of a start waits for it and ends it too.
    */
   begin<T>(start: Promise<T>, end: (started: T) => Promise<void>): Promise<T>;
-  /** What is added after the end is ended at once. */
   add(end: () => Promise<void>): void;
-  /** Ends all, last first, even when one fails; throws the first failure. May be repeated. */
+  /** Ends all, last first, even when one fails; throws the first failure. What came too late is ended by the next. */
   close(): Promise<void>;
 }
 
 export function openClosers(): Closers {
   const ends: (() => Promise<void>)[] = [];
-  let closing: Promise<void> | undefined;
-  let isClosed = false;
-  const closeAll = async (): Promise<void> => {
-    const failures: unknown[] = [];
-    for (let end = ends.pop(); end !== undefined; end = ends.pop())
-      await end().catch((error: unknown) => failures.push(error));
-    isClosed = true;
-    if (failures.length > 0) throw failures[0];
-  };
-  const add = (end: () => Promise<void>): void => {
-    if (isClosed) end().catch(() => undefined);
-    else ends.push(end);
-  };
   return {
     begin(start, end) {
-      add(async () => {
+      ends.push(async () => {
         const started = await start.then(
           (value) => ({ value }),
           () => undefined,
@@ -37,7 +23,12 @@ export function openClosers(): Closers {
       });
       return start;
     },
-    add,
-    close: () => (closing ??= closeAll()),
+    add: (end) => void ends.push(end),
+    async close() {
+      const failures: unknown[] = [];
+      for (let end = ends.pop(); end !== undefined; end = ends.pop())
+        await end().catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw failures[0];
+    },
   };
 }

@@ -1,5 +1,6 @@
 // The demonstration: everything from nothing, four rotations under live traffic, and nothing left behind.
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { tailOf } from "../embedded/bounded-log.ts";
 import { buildStage, type BuiltStage } from "./build-stage.ts";
@@ -19,6 +20,9 @@ const scenes = [underLoad, stubbornConsumer, killedWorker, forgottenUser];
 const { values: options } = parseArgs({
   options: { keep: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
 });
+
+/** How long an interrupted play may take to notice that everything it stands on is gone. */
+const settleLimitMs = 30_000;
 
 /** What there is to tell at the end, however far it came. */
 interface Progress {
@@ -93,12 +97,18 @@ async function main(screen: Screen, interrupts: Interrupts): Promise<number> {
   }
   const wasPlayed = progress.played.length === scenes.length;
   if (!isGood && !interrupts.signal.aborted) await showLogs(screen, progress.stage);
-  playing.catch(() => undefined);
   let isStopped = true;
-  await closers.close().catch((error: unknown) => {
-    isStopped = false;
-    screen.wrong(`Not everything could be stopped: ${textOf(error)}`);
-  });
+  const stop = (): Promise<void> =>
+    closers.close().catch((error: unknown) => {
+      isStopped = false;
+      screen.wrong(`Not everything could be stopped: ${textOf(error)}`);
+    });
+  await stop();
+  // What was interrupted in the middle may have begun one more thing before it heard of it.
+  const settled = new AbortController();
+  const noticed = playing.catch(() => undefined).finally(() => settled.abort());
+  await Promise.race([noticed, sleep(settleLimitMs, undefined, { signal: settled.signal }).catch(() => undefined)]);
+  await stop();
   const took = seconds(performance.now() - began);
   const told = isGood ? "Everything went as told" : wasPlayed ? "Not everything went as told" : "It ended early";
   screen.text("", `${told}, in ${took}.${isStopped ? " Nothing was left running." : ""}`);

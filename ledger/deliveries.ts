@@ -1,9 +1,10 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import { recordEvents } from "./audit.ts";
 import { lockRotations } from "./begin-steps.ts";
 import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
 import { completeOperations, takeTurns, type Turn } from "./operations.ts";
+import type { Tables } from "./tables.ts";
 
 export interface DeliveryIntent {
   readonly rotationId: string;
@@ -25,8 +26,8 @@ export interface IntendedDelivery extends DeliveryIntent {
 }
 
 /**
- * Stores the intents of many deliveries, each with its claim and the next number of its target. Deliveries of closed
- * rotations are left out of the answer.
+ * Stores the intents of many deliveries, each with its claim and the next number of its target. Deliveries of rotations
+ * that are closed or go the other way are left out of the answer.
  */
 export function intendDeliveries(
   ledger: Ledger,
@@ -37,11 +38,12 @@ export function intendDeliveries(
       trx,
       intents.map(({ rotationId }) => rotationId),
     );
+    const fitting = await inTheirDirection(trx, intents);
     const turns = await takeTurns(
       trx,
-      intents.map(({ rotationId, step, consumerId }) => ({ rotationId, step, target: consumerId })),
+      fitting.map(({ rotationId, step, consumerId }) => ({ rotationId, step, target: consumerId })),
     );
-    const taken = intents.flatMap((intent) => {
+    const taken = fitting.flatMap((intent) => {
       const turn = turns.find((each) => each.rotationId === intent.rotationId && each.target === intent.consumerId);
       return turn === undefined ? [] : [{ ...intent, turn, deliveryId: newId("delivery") }];
     });
@@ -66,6 +68,20 @@ export function intendDeliveries(
       return number === undefined ? [] : [{ ...each, number }];
     });
   });
+}
+
+/** A late delivery must not follow an undo that has restored its target, nor the other way round. */
+async function inTheirDirection(
+  trx: Kysely<Tables>,
+  intents: readonly DeliveryIntent[],
+): Promise<readonly DeliveryIntent[]> {
+  const { rows } = await sql<{ id: string; direction: string }>`
+    SELECT id, direction FROM rotations
+    WHERE id = ANY(${intents.map(({ rotationId }) => rotationId)}) AND outcome IS NULL`.execute(trx);
+  const directions = new Map(rows.map(({ id, direction }) => [id, direction]));
+  return intents.filter(
+    ({ rotationId, step }) => directions.get(rotationId) === (step === "deliver" ? "forward" : "undo"),
+  );
 }
 
 export interface RecordedDelivery {

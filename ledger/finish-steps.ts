@@ -131,12 +131,15 @@ export function failSteps(ledger: Ledger, failures: readonly StepFailure[]): Pro
       }
       // The failure of an attempt that lost its turn says nothing about the one that has it.
       const isOutdated = failure.turn !== undefined && outdated.has(failure.turn.operationId);
+      // An attempt that has the turn and is refused at the target meets somebody else: tried again, then shown to a person.
+      const { code } = failure.error;
+      const isForeign = code === "claim_outdated" && (failure.turn !== undefined || row.direction === "undo");
       const next: AfterFailure = isOutdated
         ? { action: "stand-down" }
         : afterFailure(
             {
-              failureClass: classOf(failure.error),
-              code: failure.error.code,
+              failureClass: isForeign ? "transient" : classOf(failure.error),
+              code: isForeign ? "internal" : code,
               attempt: row.attempts,
               direction: row.direction,
               hasEffect: row.has_effect,

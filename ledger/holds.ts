@@ -49,8 +49,8 @@ export async function openHolds(trx: Kysely<Tables>, requests: readonly HoldRequ
     WHERE r.id = ANY(${requests.map(({ rotationId }) => rotationId)}) ORDER BY r.id FOR UPDATE`.execute(trx);
   const { rows } = await sql<HoldRow>`
     WITH stored AS (
-      INSERT INTO holds (id, rotation_id, number, phase, code, detail, gaps)
-      SELECT g.id, r.id, 1 + (SELECT count(*) FROM holds h WHERE h.rotation_id = r.id), r.phase, g.code, g.detail, g.gaps
+      INSERT INTO holds (id, rotation_id, number, phase, direction, code, detail, gaps)
+      SELECT g.id, r.id, 1 + (SELECT count(*) FROM holds h WHERE h.rotation_id = r.id), r.phase, r.direction, g.code, g.detail, g.gaps
       FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "rotationId" text, code text, detail text, gaps jsonb)
       JOIN rotations r ON r.id = g."rotationId" AND r.outcome IS NULL
       ON CONFLICT (rotation_id) WHERE decided_at IS NULL DO NOTHING
@@ -114,11 +114,12 @@ export async function answerHold(trx: Kysely<Tables>, answer: HoldAnswer): Promi
   return rows.length === 1;
 }
 
-/** Keys of all gaps that a person has accepted in this rotation. A gap that is not among them opens a new hold. */
+/** Keys of all gaps that a person has accepted in this rotation, going the way that it goes now. A gap that is not among them opens a new hold. */
 export async function readAcceptedGaps(db: Kysely<Tables>, rotationId: string): Promise<readonly string[]> {
   const { rows } = await sql<{ key: string }>`
-    SELECT DISTINCT g ->> 'key' AS key FROM holds h, jsonb_array_elements(h.gaps) g
-    WHERE h.rotation_id = ${rotationId} AND h.decision = 'accept' ORDER BY key`.execute(db);
+    SELECT DISTINCT g ->> 'key' AS key
+    FROM rotations r JOIN holds h ON h.rotation_id = r.id AND h.direction = r.direction, jsonb_array_elements(h.gaps) g
+    WHERE r.id = ${rotationId} AND h.decision = 'accept' ORDER BY key`.execute(db);
   return rows.map(({ key }) => key);
 }
 

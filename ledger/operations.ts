@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Claim } from "../domain/claim.ts";
 import { PermanentError } from "../domain/errors.ts";
-import type { Step } from "../domain/order.ts";
+import type { Direction, Step } from "../domain/order.ts";
 import type { UndoAction } from "../domain/undo.ts";
 import { recordEvents } from "./audit.ts";
 import type { Tables } from "./tables.ts";
@@ -65,7 +65,8 @@ export async function takeTurns(trx: Kysely<Tables>, intents: readonly Operation
       SELECT g.id, g."rotationId", g.step, g.target, (SELECT epoch FROM instance), k.base + g.place
       FROM given g JOIN counted k ON k.id = g.credential_id
       ON CONFLICT (rotation_id, step, target)
-      DO UPDATE SET claim_epoch = excluded.claim_epoch, claim_number = excluded.claim_number
+      DO UPDATE SET claim_epoch = excluded.claim_epoch, claim_number = excluded.claim_number,
+        state = 'open', done_at = NULL
       RETURNING o.*, (xmax = 0) AS is_new
     )
     SELECT s.id, s.rotation_id, r.credential_id, s.step, s.target, s.claim_epoch, s.claim_number, s.is_new
@@ -125,6 +126,23 @@ export async function completeOperations(trx: Kysely<Tables>, turns: readonly Tu
       details: { step: row.step, target: row.target, claim: row.claim_number },
     })),
   );
+}
+
+/**
+ * Refuses an attempt that has lost its turn, or whose rotation was closed or turned round since. Ask under the
+ * rotation's lock, in the transaction that writes down what the attempt is about to do.
+ * @throws {PermanentError} `claim_outdated`
+ */
+export async function assertTurnStands(trx: Kysely<Tables>, turn: Turn, direction: Direction): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT o.id FROM operations o JOIN rotations r ON r.id = o.rotation_id
+    WHERE o.id = ${turn.operationId} AND o.claim_epoch = ${turn.claim.epoch} AND o.claim_number = ${turn.claim.number}
+      AND r.outcome IS NULL AND r.direction = ${direction}`.execute(trx);
+  if (rows.length === 0)
+    throw new PermanentError(
+      "claim_outdated",
+      "The rotation has gone on without this attempt, which does nothing more.",
+    );
 }
 
 /** Those of these turns that a newer attempt has outdated, by their operation. */

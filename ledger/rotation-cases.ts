@@ -64,6 +64,8 @@ export interface RotationCase {
   readonly inPhaseMs: number;
   readonly askedForMs: number;
   readonly attempts: number;
+  /** When a step last began, as the ledger writes it: names the attempt that read this. */
+  readonly lookedAt: string;
   readonly config: unknown;
   readonly connection: ConnectionCase;
   /** Undefined when the credential has no version before. */
@@ -93,6 +95,7 @@ interface CaseRow {
   readonly in_phase_ms: number;
   readonly asked_for_ms: number;
   readonly attempts: number;
+  readonly looked_at: string;
   readonly from_version: number | null;
   readonly to_version: number;
   readonly pinned: RotationCase["pinned"];
@@ -120,7 +123,7 @@ export async function readCases(
       r.phase, r.direction, r.urgent, r.policy, c.policy AS current_policy, r.extended_ms, r.accepted_unproven,
       (extract(epoch FROM clock_timestamp() - r.phase_since) * 1000)::float8 AS in_phase_ms,
       (extract(epoch FROM clock_timestamp() - r.asked_since) * 1000)::float8 AS asked_for_ms,
-      r.attempts, r.from_version, r.to_version, r.pinned, c.config,
+      r.attempts, r.looked_at::text AS looked_at, r.from_version, r.to_version, r.pinned, c.config,
       jsonb_build_object('id', n.id, 'name', t.name || '/' || n.name, 'kind', n.kind, 'settings', n.settings,
         'pool', n.pool, 'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
         'revision', n.revision) AS connection
@@ -160,6 +163,7 @@ function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readon
     inPhaseMs: row.in_phase_ms,
     askedForMs: row.asked_for_ms,
     attempts: row.attempts,
+    lookedAt: row.looked_at,
     config: row.config,
     connection: { ...row.connection, identity: row.connection.identity ?? undefined },
     from: numbered(row.from_version),
@@ -222,7 +226,8 @@ async function readConsumers(
     JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
     LEFT JOIN LATERAL (
       SELECT version, sequence FROM deliveries
-      WHERE rotation_id = r.id AND consumer_id = n.id AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1
+      WHERE rotation_id = r.id AND consumer_id = n.id AND target = n.target AND sequence IS NOT NULL
+      ORDER BY sequence DESC LIMIT 1
     ) d ON true
     WHERE r.id = ANY(${[...rotationIds]}) ORDER BY n.name, n.id`.execute(db);
   const grouped = Map.groupBy(rows, (row) => row.rotation_id);

@@ -203,6 +203,8 @@ CREATE TABLE holds (
   rotation_id text NOT NULL REFERENCES rotations,
   number integer NOT NULL,
   phase text NOT NULL,
+  -- what was accepted going one way says nothing about the other
+  direction text NOT NULL DEFAULT 'forward',
   code text NOT NULL,
   detail text NOT NULL,
   gaps jsonb NOT NULL DEFAULT '[]',

@@ -244,7 +244,7 @@ describe.runIf(hasTemporal)("trouble", () => {
     await orders.shop.close();
   });
 
-  it("invariant 9: a worker that was away for longer than every wait goes on without asking anybody", async () => {
+  it("invariant 9: a worker that was away for longer than every wait goes on without asking anybody", { timeout: 180_000 }, async () => {
     const own = await openWorld();
     try {
       const first = await own.startWorker();
