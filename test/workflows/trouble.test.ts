@@ -244,28 +244,32 @@ describe.runIf(hasTemporal)("trouble", () => {
     await orders.shop.close();
   });
 
-  it("invariant 9: a worker that was away for longer than every wait goes on without asking anybody", { timeout: 180_000 }, async () => {
-    const own = await openWorld();
-    try {
-      const first = await own.startWorker();
-      const orders = await register(own, { policy: { graceMs: 500, holdAfterMs: 1_000 } });
-      const rotationId = await orders.rotate();
-      await untilPhase(own, rotationId, "promoted");
-      await first.stop();
-      const left = await readRotation(own, rotationId);
-      await untilLedger(async () => {
-        const { rows } = await sql<{ ms: number }>`
+  it(
+    "invariant 9: a worker that was away for longer than every wait goes on without asking anybody",
+    { timeout: 180_000 },
+    async () => {
+      const own = await openWorld();
+      try {
+        const first = await own.startWorker();
+        const orders = await register(own, { policy: { graceMs: 500, holdAfterMs: 1_000 } });
+        const rotationId = await orders.rotate();
+        await untilPhase(own, rotationId, "promoted");
+        await first.stop();
+        const left = await readRotation(own, rotationId);
+        await untilLedger(async () => {
+          const { rows } = await sql<{ ms: number }>`
           SELECT (extract(epoch FROM clock_timestamp() - asked_since) * 1000)::float8 AS ms FROM rotations
           WHERE id = ${rotationId}`.execute(own.ledger.db);
-        return (rows[0]?.ms ?? 0) > 2_500 ? true : undefined;
-      });
-      expect(left.outcome).toBeNull();
-      await own.startWorker();
-      expect(await untilClosed(own, rotationId)).toMatchObject({ outcome: "proven" });
-      expect((await orders.shop.close()).failures).toEqual([]);
-      expect(await say(own, rotationId, { kind: "pause" }).catch(String)).toContain("closed");
-    } finally {
-      await own.close();
-    }
-  });
+          return (rows[0]?.ms ?? 0) > 2_500 ? true : undefined;
+        });
+        expect(left.outcome).toBeNull();
+        await own.startWorker();
+        expect(await untilClosed(own, rotationId)).toMatchObject({ outcome: "proven" });
+        expect((await orders.shop.close()).failures).toEqual([]);
+        expect(await say(own, rotationId, { kind: "pause" }).catch(String)).toContain("closed");
+      } finally {
+        await own.close();
+      }
+    },
+  );
 });
