@@ -36,7 +36,15 @@ const requestsAMinute = 3_000;
 
 /** The API over its dependencies. It listens nowhere yet. */
 export async function buildApi(deps: ApiDeps): Promise<FastifyInstance> {
-  const app = fastify({ logger: false, bodyLimit, requestTimeout: 30_000, exposeHeadRoutes: false });
+  const app = fastify({
+    logger: false,
+    bodyLimit,
+    requestTimeout: 30_000,
+    exposeHeadRoutes: false,
+    // An address that no route can be looked for: without this Fastify repeats it, to anybody who asks.
+    frameworkErrors: (_error, _request, reply) =>
+      void send(reply, problemOf("request_invalid", "The address cannot be read, or is too long.")),
+  });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(createSerializerCompiler());
   app.addHook("onRequest", refuseForeignHost);

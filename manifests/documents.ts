@@ -55,7 +55,9 @@ export function readDocuments(file: ManifestFile): {
   readonly issues: readonly ManifestIssue[];
 } {
   const lines = new LineCounter();
-  const parsed = parseAllDocuments(file.text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  // Its warnings, which go to standard error, quote what stands in the file.
+  const quiet = { logLevel: "error", prettyErrors: false } as const;
+  const parsed = parseAllDocuments(file.text, { ...quiet, lineCounter: lines, version: "1.2" });
   const documents: ManifestDocument[] = [];
   const issues: ManifestIssue[] = [];
   for (const [index, document] of [...parsed].entries()) {

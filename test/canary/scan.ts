@@ -1,5 +1,6 @@
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
+import type { Needles } from "./needles.ts";
 
 export interface Finding {
   readonly place: string;
@@ -7,112 +8,115 @@ export interface Finding {
   readonly form: string;
 }
 
-interface Needle {
-  readonly form: string;
-  readonly bytes: Buffer;
+/** Where a value may lie, and why: nothing else is passed over. */
+export interface AllowedPlace {
+  readonly path: string;
+  readonly why: string;
 }
 
-/** A half that is shorter could stand anywhere by chance. */
-const shortestHalf = 12;
+const scanBytes = (place: string, bytes: Buffer, needles: Needles): readonly Finding[] =>
+  needles.find(bytes).map((form) => ({ place, form }));
 
-/** Every form in which a marker could lie somewhere: plain, encoded, escaped, wide, and each half of it. */
-export function needlesOf(markers: readonly string[]): readonly Needle[] {
-  return markers.flatMap((marker) => {
-    const half = Math.floor(marker.length / 2);
-    // Whatever holds the whole holds a half.
-    const parts =
-      half < shortestHalf
-        ? { whole: marker }
-        : { "first half": marker.slice(0, half), "second half": marker.slice(half) };
-    return Object.entries(parts).flatMap(([name, part]) =>
-      formsOf(part).map(([form, bytes]) => ({ form: `${form}, ${name}`, bytes })),
-    );
-  });
-}
-
-function formsOf(text: string): readonly (readonly [string, Buffer])[] {
-  const bytes = Buffer.from(text, "utf8");
-  const hex = bytes.toString("hex");
-  const wide = Buffer.from(text, "utf16le");
-  // Base64 of the bytes wherever they lie in a longer text: less what the neighbours' bits touch.
-  const cores = [0, 1, 2].map((shift) =>
-    Buffer.concat([Buffer.alloc(shift), bytes])
-      .toString("base64")
-      .replace(/=+$/, "")
-      .slice(shift === 0 ? 0 : shift + 1, -1),
-  );
-  return [
-    ["plain", bytes],
-    ["JSON-escaped", Buffer.from(JSON.stringify(text).slice(1, -1))],
-    ["percent-encoded", Buffer.from(hex.replaceAll(/../g, "%$&"))],
-    ["percent-encoded", Buffer.from(encodeURIComponent(text))],
-    ["hex", Buffer.from(hex)],
-    ["hex", Buffer.from(hex.toUpperCase())],
-    ...cores.map((core) => ["base64", Buffer.from(core)] as const),
-    ...cores.map((core) => ["base64url", Buffer.from(core.replaceAll("+", "-").replaceAll("/", "_"))] as const),
-    ["UTF-16", wide],
-    ["UTF-16", Buffer.from(wide).swap16()],
-  ];
-}
-
-function scanBytes(place: string, bytes: Buffer, needles: readonly Needle[]): readonly Finding[] {
-  const found = needles.filter((needle) => bytes.includes(needle.bytes)).map(({ form }) => form);
-  return [...new Set(found)].map((form) => ({ place, form }));
-}
-
-export const scanText = (place: string, text: string, needles: readonly Needle[]): readonly Finding[] =>
+export const scanText = (place: string, text: string, needles: Needles): readonly Finding[] =>
   scanBytes(place, Buffer.from(text, "utf8"), needles);
 
-const chunk = 8 * 1024 * 1024;
+const piece = 4 * 1024 * 1024;
 
 /** A file in pieces that overlap, so that nothing hides on the seam. */
-export async function scanFile(path: string, needles: readonly Needle[]): Promise<readonly Finding[]> {
-  const overlap = Math.max(...needles.map(({ bytes }) => bytes.length));
+export async function scanFile(path: string, needles: Needles): Promise<readonly Finding[]> {
+  const forms = new Set<string>();
   const file = await open(path, "r");
-  const found: Finding[] = [];
   try {
-    const buffer = Buffer.alloc(chunk + overlap);
+    const buffer = Buffer.alloc(needles.longest + piece);
     let kept = 0;
     for (let at = 0; ;) {
-      const { bytesRead } = await file.read(buffer, kept, chunk, at);
+      const { bytesRead } = await file.read(buffer, kept, piece, at);
       if (bytesRead === 0) break;
       const end = kept + bytesRead;
-      found.push(...scanBytes(path, buffer.subarray(0, end), needles));
-      kept = Math.min(overlap, end);
+      for (const form of needles.find(buffer.subarray(0, end))) forms.add(form);
+      kept = Math.min(needles.longest, end);
       buffer.copyWithin(0, end - kept, end);
       at += bytesRead;
     }
   } finally {
     await file.close();
   }
-  return found;
+  return [...forms].map((form) => ({ place: path, form }));
 }
 
-/** Everything below a folder, but for the paths that may hold a value. */
+/** Everything below a folder, names and the aims of links included, but for the places that may hold a value. */
 export async function scanFolder(
   folder: string,
-  needles: readonly Needle[],
-  allowed: readonly string[] = [],
+  needles: Needles,
+  allowed: readonly AllowedPlace[] = [],
 ): Promise<readonly Finding[]> {
   const found: Finding[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(unlessGone([]))) {
     const path = join(folder, entry.name);
-    if (allowed.includes(path)) continue;
+    found.push(...scanText(`a name in ${folder}`, entry.name, needles));
+    if (allowed.some((place) => place.path === path)) continue;
     if (entry.isDirectory()) found.push(...(await scanFolder(path, needles, allowed)));
-    // A server may remove a file while it is looked at.
-    else if (entry.isFile() && (await stat(path).catch(() => undefined))?.isFile() === true)
-      found.push(...(await scanFile(path, needles).catch(() => [])));
+    if (entry.isFile()) found.push(...(await scanFile(path, needles).catch(unlessGone([]))));
+    if (entry.isSymbolicLink())
+      found.push(...scanText(`a link in ${folder}`, await readlink(path).catch(unlessGone("")), needles));
   }
   return found;
 }
 
-/** Arguments and environment of every process that can be read. */
-export async function scanProcesses(needles: readonly Needle[]): Promise<readonly Finding[]> {
-  const found: Finding[] = [];
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)))
-    for (const part of ["cmdline", "environ"]) {
-      const bytes = await readFile(`/proc/${pid}/${part}`).catch(() => Buffer.alloc(0));
-      found.push(...scanBytes(`/proc/…/${part}`, bytes, needles));
-    }
-  return found;
+/** A server may remove a file while it is looked at. What cannot be read for another reason has not been looked at. */
+const unlessGone =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return instead;
+    throw error;
+  };
+
+/** Arguments and environment of every process that can be read, now. */
+export async function scanProcesses(needles: Needles): Promise<readonly Finding[]> {
+  const watch = watchProcesses();
+  await watch.stop();
+  return watch.scan(needles);
+}
+
+export interface ProcessWatch {
+  stop(): Promise<void>;
+  /** All that any process has shown since the watch began. What to look for may become known later. */
+  scan(needles: Needles): readonly Finding[];
+}
+
+const lookEveryMs = 150;
+
+/** Keeps looking at the arguments and environment of every process that can be read, short-lived ones too. */
+export function watchProcesses(): ProcessWatch {
+  const seen = { cmdline: new Set<string>(), environ: new Set<string>() };
+  const ending = Promise.withResolvers<undefined>();
+  let isOver = false;
+
+  async function look(): Promise<void> {
+    for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name)))
+      for (const part of ["cmdline", "environ"] as const)
+        // One that has ended meanwhile, or that is not ours to read.
+        seen[part].add(await readFile(`/proc/${pid}/${part}`, "latin1").catch(() => ""));
+  }
+
+  const running = (async () => {
+    do {
+      await look();
+      const pause = Promise.withResolvers<undefined>();
+      const timer = setTimeout(() => pause.resolve(undefined), lookEveryMs);
+      await Promise.race([pause.promise, ending.promise]);
+      clearTimeout(timer);
+    } while (!isOver);
+  })();
+  return {
+    async stop() {
+      isOver = true;
+      ending.resolve(undefined);
+      await running;
+    },
+    scan: (needles) =>
+      (["cmdline", "environ"] as const).flatMap((part) =>
+        scanBytes(`/proc/…/${part}`, Buffer.from([...seen[part]].join("\0"), "latin1"), needles),
+      ),
+  };
 }
