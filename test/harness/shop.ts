@@ -44,6 +44,8 @@ const everyMs = 20;
  * lies in the file, logs in anew with it and works as an application does. It knows nothing of the product's code.
  */
 export async function startShop(place: ShopPlace): Promise<Shop> {
+  // Two applications that make one table at the same moment would fail each other.
+  const notes = pg.escapeIdentifier(`notes of ${place.applicationName}`);
   const pool = openSwappingPool(place.applicationName, 2);
   const troubles: ShopTrouble[] = [];
   const held: { user: string; password: string }[] = [];
@@ -80,10 +82,10 @@ export async function startShop(place: ShopPlace): Promise<Shop> {
     try {
       await client.connect();
       logins += 1;
-      await client.query("CREATE TABLE IF NOT EXISTS notes (text text)");
-      await client.query("ALTER TABLE notes ADD COLUMN IF NOT EXISTS at timestamptz");
-      await client.query("INSERT INTO notes (text) VALUES ('seen')");
-      await client.query("SELECT count(*) FROM notes");
+      await client.query(`CREATE TABLE IF NOT EXISTS ${notes} (text text)`);
+      await client.query(`ALTER TABLE ${notes} ADD COLUMN IF NOT EXISTS at timestamptz`);
+      await client.query(`INSERT INTO ${notes} (text) VALUES ('seen')`);
+      await client.query(`SELECT count(*) FROM ${notes}`);
       statements += 4;
     } finally {
       await client.end().catch(() => undefined);
@@ -106,7 +108,12 @@ export async function startShop(place: ShopPlace): Promise<Shop> {
       return shop.report();
     },
   };
-  await tick();
+  try {
+    await tick();
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
   const running = (async () => {
     while (isOpen) {
       const beganAt = Date.now();
