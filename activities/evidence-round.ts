@@ -3,6 +3,7 @@ import { PermanentError } from "../domain/errors.ts";
 import type { Gap, GuardConsumer, GuardInput, GuardPurpose, Stranger } from "../domain/guard.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import {
+  readAdopted,
   readEvidence,
   readSequence,
   readUsage,
@@ -70,9 +71,17 @@ export async function askEvidence(
     version: question.expected.number,
     afterSequence: 0,
   });
+  const adopted = await readAdopted(deps.ledger.db, {
+    rotationId: one.rotationId,
+    version: question.expected.number,
+  });
+  const toEnd = (usage: Usage) => sessionsToEnd(one, versions.unwanted, versions.expected, usage);
   const usages = sampled.map(({ usage }) => usage);
-  const seen = question.sinceAsked ? usages : latestWindow(usages, one.policy.observeForMs).samples;
-  const old = seen.map((usage) => sessionsToEnd(one, versions.unwanted, versions.expected, usage));
+  const old = question.sinceAsked
+    ? sampled.map(({ sequence, usage }) =>
+        toEnd(usage).filter((each) => !hasMovedSince(deps, one, { session: each, seenAt: sequence, adopted })),
+      )
+    : latestWindow(usages, one.policy.observeForMs).samples.map(toEnd);
   const input: GuardInput = {
     purpose: question.purpose,
     consumers: question.consumers.map((consumer) =>
@@ -241,6 +250,24 @@ function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSes
 
 function strangersAmong(deps: StepDeps, one: RotationCase, sessions: readonly SeenSession[]): readonly Stranger[] {
   return sessions.filter((session) => !one.consumers.some((consumer) => explains(deps, consumer, session)));
+}
+
+interface Sighting {
+  readonly session: SeenSession;
+  readonly seenAt: number;
+  /** When each consumer first showed the expected version completely. */
+  readonly adopted: ReadonlyMap<string, number>;
+}
+
+/**
+ * Whether the session is that of a consumer that has adopted the expected version only after it was seen: one that
+ * registered late is delivered while everybody is watched already. What is seen of it from then on counts in full, and
+ * one that never adopts is excused nothing.
+ */
+function hasMovedSince(deps: StepDeps, one: RotationCase, { session, seenAt, adopted }: Sighting): boolean {
+  return one.consumers.some(
+    (consumer) => (adopted.get(consumer.consumerId) ?? 0) > seenAt && explains(deps, consumer, session),
+  );
 }
 
 /** Whoever answers for itself that it has moved may still be here. */

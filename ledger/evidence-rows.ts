@@ -66,15 +66,16 @@ export async function readEvidence(
   return new Map([...grouped].map(([consumerId, found]) => [consumerId, found.map(asEvidence)]));
 }
 
-/** Consumers that have once shown a version completely in a rotation. */
+/** Consumers that have once shown a version completely in a rotation, each with the sequence of when it first did. */
 export async function readAdopted(
   db: Kysely<Tables>,
   query: { readonly rotationId: string; readonly version: number },
-): Promise<ReadonlySet<string>> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT DISTINCT consumer_id AS id FROM evidence
-    WHERE rotation_id = ${query.rotationId} AND version = ${query.version} AND complete`.execute(db);
-  return new Set(rows.map(({ id }) => id));
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await sql<{ id: string; first: number }>`
+    SELECT consumer_id AS id, min(sequence) AS first FROM evidence
+    WHERE rotation_id = ${query.rotationId} AND version = ${query.version} AND complete
+    GROUP BY consumer_id`.execute(db);
+  return new Map(rows.map(({ id, first }) => [id, first]));
 }
 
 /** The ledger's sequence as it is now: whatever is recorded later has a higher one. */
