@@ -1,12 +1,15 @@
 // A worker as a process of its own, so that a test can kill it. The first argument is a file with bundled workflows; with
 // `prepared` as the second it takes no work before it is told to.
 import { once } from "node:events";
+import { flushCompileCache } from "node:module";
 import { armFailpoint } from "../../activities/failpoint.ts";
 import { readSettings } from "../../settings.ts";
 import { startWorker } from "../../worker/main.ts";
 
 // A call that is on its way cannot be called back: such a worker goes on with a step that was cancelled.
 if (process.env["DEAF"] === "yes") AbortSignal.any = () => new AbortController().signal;
+// One that is killed writes nothing at its end.
+flushCompileCache();
 if (process.argv[3] === "prepared") await once(process, "message");
 const silentMs = process.env["WORLD_SILENT_MS"];
 const worker = await startWorker(readSettings(), process.argv[2], {

@@ -99,6 +99,8 @@ export async function openWorld(): Promise<World> {
         DATABASE_URL: cluster.address,
         TEMPORAL_ADDRESS: temporal.address,
         REKEY_HOME: folder,
+        // Each worker would strip and compile the same sources anew, for seconds of processor time.
+        NODE_COMPILE_CACHE: join(folder, "compiled"),
         REKEY_FILE_ROOTS: targets,
         ...environment,
       },
