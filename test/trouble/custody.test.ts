@@ -73,9 +73,13 @@ describe.runIf(hasTemporal)("trouble in custody", () => {
     await endsProven(orders, rotationId);
   });
 
-  it.each(["reserved", "promoted"])(
-    "a worker with another key than the one that sealed holds in %s, undoes nothing, and goes on with the right one",
-    async (phase) => {
+  // The worker may drain, which needs no value, between the event that was awaited and its stop.
+  it.each([
+    ["reserved", ["reserved"]],
+    ["promoted", ["promoted", "drained"]],
+  ])(
+    "a worker with another key than the one that sealed holds after %s, undoes nothing, and goes on with the right one",
+    async (phase, heldIn) => {
       const orders = await register(world, { policy: { graceMs: 3_000 } });
       const right = await readFile(keyFile, "utf8");
       const swap = async () => {
@@ -95,7 +99,8 @@ describe.runIf(hasTemporal)("trouble in custody", () => {
         await swap();
       }
       const hold = await untilHeld(world, rotationId);
-      expect(hold).toMatchObject({ code: "custody_unreadable", phase });
+      expect(hold.code).toBe("custody_unreadable");
+      expect(heldIn).toContain(hold.phase);
       expect(hold.detail).toContain("is not the one that sealed this value");
       expect(hold.detail).toContain("Restore the right key file");
       expect(await readRotation(world, rotationId)).toMatchObject({ direction: "forward", outcome: null });
