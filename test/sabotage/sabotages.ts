@@ -1,0 +1,174 @@
+/** A change of the source that makes rekey wrong in one way, and the suites that have to notice it. */
+export interface Sabotage {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  /** Each has to fail: the arguments of node. */
+  readonly caughtBy: readonly (readonly string[])[];
+}
+
+interface Edit {
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly find: string;
+  readonly put: string;
+}
+
+const tests = (...files: readonly string[]) => ["node_modules/vitest/vitest.mjs", "run", ...files];
+const named = (file: string, name: string) => [...tests(file), "-t", name];
+const crash = (...names: readonly string[]) => ["test/faults/matrix.ts", ...names.flatMap((name) => ["--only", name])];
+
+export const sabotages: readonly Sabotage[] = [
+  {
+    name: "revoke before adoption",
+    edits: [
+      {
+        file: "activities/ask-and-judge.ts",
+        find: "verdict: guardVerdict(input)",
+        put: "verdict: { ...guardVerdict(input), clear: true, gaps: [] }",
+      },
+    ],
+    caughtBy: [tests("test/faults/each-look.test.ts")],
+  },
+  {
+    name: "undo registered after its step",
+    edits: [
+      {
+        file: "ledger/undo-progress.ts",
+        find: "FROM operations WHERE rotation_id = ${rotationId}`",
+        put: "FROM operations WHERE rotation_id = ${rotationId} AND (state = 'done' OR target <> '')`",
+      },
+      {
+        file: "ledger/rotation-cases.ts",
+        find: "AND x.version = r.to_version",
+        put: "AND x.version = r.to_version AND x.sequence IS NOT NULL",
+      },
+    ],
+    caughtBy: [crash("abort-after-issue:B2"), crash("abort-after-deliver:B2"), crash("abort-after-disable:B2")],
+  },
+  {
+    name: "claim not checked in the ledger",
+    edits: [
+      {
+        file: "ledger/operations.ts",
+        find: "if (rows.length !== turns.length)",
+        put: "if (rows.length > turns.length)",
+      },
+    ],
+    caughtBy: [
+      tests("ledger/operations.test.ts"),
+      named("test/faults/second-attempt.test.ts", "is refused by the ledger"),
+    ],
+  },
+  {
+    name: "claim not checked at the target, an issuer",
+    edits: [
+      {
+        file: "providers/issuers/postgres-role/mark.ts",
+        find: "if (compareClaims(claim, mark.claim) < 0)",
+        put: "if (compareClaims(claim, claim) < 0)",
+      },
+      {
+        file: "providers/issuers/postgres-role/effects.ts",
+        find: "if (mark.version === place.version || (mark.version === 0 && place.version === 1)) return",
+        put: "if (mark.version >= place.version) return",
+      },
+    ],
+    caughtBy: [
+      named("test/faults/second-attempt.test.ts", "is refused at the target"),
+      named("test/conformance/postgres-role.test.ts", "5 an outdated claim cannot issue"),
+    ],
+  },
+  {
+    name: "claim not checked at the target, a file",
+    edits: [
+      {
+        file: "providers/consumers/file/take-turn.ts",
+        find: "if (found === undefined || !isOlder(ours, found)) return;",
+        put: "if (found === undefined || ours !== found) return;",
+      },
+    ],
+    caughtBy: [tests("providers/consumers/file/interleaving.test.ts"), tests("test/conformance/file-consumer.test.ts")],
+  },
+  {
+    name: "audit outside the transaction",
+    edits: [
+      {
+        file: "ledger/audit.ts",
+        find: "  const rows = events.map(",
+        put: "  await sql`COMMIT`.execute(trx);\n  await sql`BEGIN`.execute(trx);\n  const rows = events.map(",
+      },
+    ],
+    caughtBy: [named("ledger/operations.test.ts", "reserves nothing when the audit row cannot be written")],
+  },
+  {
+    name: "sessions not ended, by the issuer",
+    edits: [
+      {
+        file: "providers/issuers/postgres-role/sessions.ts",
+        find: "  if (pids.length === 0) return 0;",
+        put: "  if (pids.length >= 0) return 0;",
+      },
+    ],
+    caughtBy: [
+      tests("providers/issuers/postgres-role/sessions.test.ts"),
+      named("test/workflows/hold.test.ts", "a forgotten session"),
+    ],
+  },
+  {
+    name: "sessions not ended, by the step",
+    edits: [
+      {
+        file: "activities/revoke.ts",
+        find: "  if (session.endSessions === undefined) return 0;",
+        put: "  if (session.endSessions !== null) return 0;",
+      },
+    ],
+    caughtBy: [named("test/workflows/hold.test.ts", "a forgotten session")],
+  },
+  {
+    name: "a probe without controls",
+    edits: [
+      {
+        file: "providers/issuers/postgres-role/probe.ts",
+        find: '  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });\n  const isLive',
+        put: '  if (controls.length === 0) return { verdict: "refused", code: refusedBySecret, controls };\n  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });\n  const isLive',
+      },
+    ],
+    caughtBy: [
+      named("test/workflows/hold.test.ts", "cannot be seen refused under control"),
+      named("test/conformance/postgres-role.test.ts", "control"),
+    ],
+  },
+  {
+    name: "intent written after the effect",
+    edits: [
+      {
+        file: "ledger/migrations/0002-rotation.sql",
+        find: "CREATE TABLE deliveries (",
+        put: "CREATE TABLE unwritten (LIKE operations);\nCREATE TABLE deliveries (",
+      },
+      {
+        file: "ledger/operations.ts",
+        find: "  return rows.map((row) => ({\n    operationId: row.id,",
+        put: "  const ids = rows.map((row) => row.id);\n  await sql`INSERT INTO unwritten SELECT * FROM operations WHERE id = ANY(${ids})`.execute(trx);\n  await sql`DELETE FROM operations WHERE id = ANY(${ids})`.execute(trx);\n  return rows.map((row) => ({\n    operationId: row.id,",
+      },
+      {
+        file: "ledger/operations.ts",
+        find: "  const { rows } = await sql<TurnRow & { readonly state: string }>`",
+        put: "  await sql`INSERT INTO operations SELECT * FROM unwritten WHERE id = ANY(${turns.map((turn) => turn.operationId)}) ON CONFLICT DO NOTHING`.execute(trx);\n  const { rows } = await sql<TurnRow & { readonly state: string }>`",
+      },
+    ],
+    caughtBy: [crash("abort-after-issue:B2"), crash("abort-after-disable:B2")],
+  },
+  {
+    name: "abandon without the mirrored guard",
+    edits: [
+      {
+        file: "activities/undo-death.ts",
+        find: "  if (unwanted === undefined && consumers.length === 0) return",
+        put: "  if (consumers.length >= 0) return",
+      },
+    ],
+    caughtBy: [named("test/workflows/undo.test.ts", "stays on the candidate")],
+  },
+];
