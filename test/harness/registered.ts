@@ -36,6 +36,9 @@ export interface Registered {
   rotate(reason?: string): Promise<string>;
 }
 
+/** What registering needs of a world. */
+export type RegisteredAt = Pick<World, "issuer" | "ledger" | "custody" | "folder">;
+
 export interface RegisterOptions {
   readonly order?: "overlap" | "single-slot";
   readonly policy?: Partial<Policy>;
@@ -66,7 +69,7 @@ const testPolicy: Policy = {
 
 const by = { actor: "tok_test", isNew: true, changes: [] };
 
-export async function register(world: World, options: RegisterOptions = {}): Promise<Registered> {
+export async function register(world: RegisteredAt, options: RegisterOptions = {}): Promise<Registered> {
   const { issuer, ledger, custody } = world;
   const mark = newMark();
   const order = options.order ?? "overlap";
@@ -189,12 +192,12 @@ export async function register(world: World, options: RegisterOptions = {}): Pro
   };
 }
 
-async function instanceOf({ ledger }: World): Promise<string> {
+async function instanceOf({ ledger }: RegisteredAt): Promise<string> {
   const { rows } = await sql<{ id: string }>`SELECT id FROM instance`.execute(ledger.db);
   return rows[0]?.id ?? "";
 }
 
-async function makeLogins({ issuer }: World, mark: string, order: "overlap" | "single-slot") {
+async function makeLogins({ issuer }: RegisteredAt, mark: string, order: "overlap" | "single-slot") {
   if (order === "overlap") {
     const pair = await makePair(issuer, { suffix: mark });
     const options = issuer.version >= 160_000 ? " WITH INHERIT TRUE, SET TRUE" : "";
@@ -212,7 +215,7 @@ async function makeLogins({ issuer }: World, mark: string, order: "overlap" | "s
 }
 
 async function adopt(
-  world: World,
+  world: RegisteredAt,
   credentialId: string,
   username: string,
   password: string,

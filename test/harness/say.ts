@@ -4,7 +4,7 @@ import { giveCommand } from "../../ledger/commands.ts";
 import { untilHeld, untilLedger, readRotation, type RotationRow, type World } from "./world.ts";
 
 /** Gives a command as an operator does; a refusal fails the test with its sentence. */
-export async function say(world: World, rotationId: string, command: Command): Promise<void> {
+export async function say(world: Pick<World, "ledger">, rotationId: string, command: Command): Promise<void> {
   const answer = await giveCommand(world.ledger, { rotationId, command, actor: "tok_operator", reason: "test" });
   if (answer?.ok !== true) throw new Error(`refused: ${answer?.reason ?? "no such rotation"}`);
 }
@@ -28,7 +28,7 @@ export async function untilPhase(world: World, rotationId: string, phase: string
 }
 
 /** States of a credential's versions, oldest first, and whether custody still has each. */
-export async function versionsOf({ ledger }: World, credentialId: string) {
+export async function versionsOf({ ledger }: Pick<World, "ledger">, credentialId: string) {
   const { rows } = await sql<{ number: number; state: string; kept: boolean }>`
     SELECT v.number, v.state, EXISTS (
       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%') AS kept
@@ -36,7 +36,7 @@ export async function versionsOf({ ledger }: World, credentialId: string) {
   return rows;
 }
 
-export async function auditActions({ ledger }: World, rotationId: string): Promise<readonly string[]> {
+export async function auditActions({ ledger }: Pick<World, "ledger">, rotationId: string): Promise<readonly string[]> {
   const { rows } = await sql<{ action: string }>`
     SELECT action FROM audit WHERE rotation_id = ${rotationId} ORDER BY id`.execute(ledger.db);
   return rows.map(({ action }) => action);

@@ -254,7 +254,7 @@ export interface RotationRow {
   readonly hold: { readonly id: string; readonly code: string; readonly detail: string; readonly gaps: unknown } | null;
 }
 
-export async function readRotation({ ledger }: World, rotationId: string): Promise<RotationRow> {
+export async function readRotation({ ledger }: Pick<World, "ledger">, rotationId: string): Promise<RotationRow> {
   const { rows } = await sql<RotationRow>`
     SELECT r.id, r.phase, r.direction, r.outcome, r.last_code,
       (SELECT to_jsonb(h) FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS hold
