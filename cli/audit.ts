@@ -9,7 +9,7 @@ import { table } from "./table.ts";
 export interface AuditListOptions {
   readonly credential?: string;
   readonly rotation?: string;
-  readonly limit?: string;
+  readonly limit?: number;
 }
 
 export async function listAudit(io: Io, { credential, rotation, limit }: AuditListOptions): Promise<ExitCode> {

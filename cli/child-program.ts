@@ -1,7 +1,7 @@
 import { fork, type ChildProcess, type StdioOptions } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CliError } from "./cli-error.ts";
+import { CliError, exitCodeFor } from "./cli-error.ts";
 
 export interface ChildProgram<Ready> {
   readonly process: ChildProcess;
@@ -74,6 +74,7 @@ export function startProgram<Ready>({
   };
 }
 
-function asError({ title, detail, next = "" }: Failed): CliError {
-  return new CliError(title === undefined ? detail : `${title}. ${detail}`, next);
+function asError({ code, title, detail, next = "" }: Failed): CliError {
+  const text = title === undefined ? detail : `${title}. ${detail}`;
+  return code === undefined ? new CliError(text, next) : new CliError(text, next, exitCodeFor(code), code);
 }

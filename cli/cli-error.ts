@@ -1,17 +1,30 @@
 import { ApiError } from "../api/client.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 
-/** Something that the command line itself found wrong. */
+/** Something that the command line itself found wrong, or that a program it runs has told it. */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly exitCode: ExitCode;
   readonly next: string;
-  constructor(message: string, next: string, exitCode: ExitCode = exitCodes.failed) {
+  /** For scripts: one of `domain/errors.ts`, or a word of the command line's own. */
+  readonly code: string;
+  constructor(message: string, next: string, exitCode: ExitCode = exitCodes.failed, code = ownCodes[exitCode]) {
     super(message);
     this.next = next;
     this.exitCode = exitCode;
+    this.code = code;
   }
 }
+
+const ownCodes: Readonly<Record<ExitCode, string>> = {
+  0: "done",
+  1: "failed",
+  2: "usage",
+  3: "person_needed",
+  4: "timed_out",
+  5: "changes_pending",
+  130: "interrupted",
+};
 
 export const usage = (message: string, next: string) => new CliError(message, next, exitCodes.usage);
 
@@ -35,7 +48,7 @@ const isCoded = (error: unknown): error is CodedError =>
 /** What to print. Of an unknown error its kind only: a foreign message may quote anything. */
 export function tellOf(error: unknown): Told {
   if (error instanceof ApiError) return error.problem;
-  if (error instanceof CliError) return { code: "usage", title: error.message, detail: "", next: error.next };
+  if (error instanceof CliError) return { code: error.code, title: error.message, detail: "", next: error.next };
   if (isCoded(error)) return { code: error.code, title: error.detail, detail: "", next: "" };
   const kind = error instanceof Error ? error.name : typeof error;
   return {
@@ -48,9 +61,13 @@ export function tellOf(error: unknown): Told {
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
-  const code = tellOf(error).code;
-  return code === "request_invalid" || code === "setting_invalid" ? exitCodes.usage : exitCodes.failed;
+  return exitCodeFor(tellOf(error).code);
 }
+
+/** What a person wrote is wrong, so that trying again is no use. */
+const mistakes = new Set(["request_invalid", "setting_invalid", "manifest_invalid", "value_unfit"]);
+
+export const exitCodeFor = (code: string): ExitCode => (mistakes.has(code) ? exitCodes.usage : exitCodes.failed);
 
 /** Lines for a terminal. */
 export function linesOf({ title, detail, next, issues }: Told): readonly string[] {

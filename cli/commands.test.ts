@@ -64,7 +64,7 @@ describe("rekey apply", () => {
   it("says each mistake with file, line and column", async () => {
     const path = await cli.file("wrong.yaml", credential.replace("grace", "grase"));
     const { code, err } = await cli.run(["apply", "-f", path, "--yes"]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain(`${path}:7:13: spec.policy.grase is no field here; did you mean grace?`);
     expect(err).not.toMatch(/^\s+at /m);
   });

@@ -11,7 +11,7 @@ import { wrap } from "./wrap.ts";
 export interface ListOptions {
   readonly team?: string;
   readonly environment?: string;
-  readonly limit?: string;
+  readonly limit?: number;
 }
 
 type Summary = Answer<"listCredentials">["credentials"][number];

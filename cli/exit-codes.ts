@@ -8,6 +8,23 @@ export const exitCodes = {
   timeOut: 4,
   /** `apply --dry-run --exit-code` found something to change. */
   pending: 5,
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** For the help and `docs/operating.md`. */
+export const exitMeanings: Readonly<Record<ExitCode, string>> = {
+  0: "done; of a rotation that was waited for: proven",
+  1: "refused or failed; of a rotation that was waited for: closed, and not proven",
+  2: "what was written is wrong: the command, a setting, a manifest, a secret or its place; nothing was changed",
+  3: "a rotation waits for a person",
+  4: "the --timeout is over; what was asked for goes on",
+  5: "apply --dry-run --exit-code: there is something to change",
+  130: "interrupted by Ctrl-C; a rotation goes on without its watcher",
+};
+
+/** The end of the help. */
+export function exitCodeLines(): readonly string[] {
+  return ["Exit codes:", ...Object.entries(exitMeanings).map(([code, meaning]) => `  ${code.padEnd(4)} ${meaning}`)];
+}

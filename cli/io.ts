@@ -21,6 +21,8 @@ export interface Io {
   say(...lines: readonly string[]): void;
   /** One line of JSON with `--json`; nothing otherwise. */
   give(answer: unknown): void;
+  /** On standard error, for a person as for a program. */
+  warn(text: string): void;
 }
 
 export type Work = (io: Io) => Promise<ExitCode | undefined>;
@@ -36,14 +38,15 @@ export async function run(options: GlobalOptions, work: Work): Promise<void> {
     const settings = readSettings(process.env, options.home === undefined ? {} : { REKEY_HOME: options.home });
     process.exitCode = (await work(openIo(settings, options.json === true, interrupted.signal))) ?? exitCodes.done;
   } catch (error) {
-    if (interrupted.signal.aborted) process.exitCode = 130;
+    if (interrupted.signal.aborted) process.exitCode = exitCodes.interrupted;
     else fail(error, options.json === true);
   } finally {
     process.removeListener("SIGINT", interrupt);
   }
 }
 
-function fail(error: unknown, isJson: boolean): void {
+/** Tells on standard error what went wrong, and what to do next, and sets the exit code. */
+export function fail(error: unknown, isJson: boolean): void {
   const told = tellOf(error);
   process.stderr.write(isJson ? `${JSON.stringify({ error: told })}\n` : `${linesOf(told).join("\n")}\n`);
   process.exitCode = exitCodeOf(error);
@@ -62,6 +65,9 @@ function openIo(settings: Settings, isJson: boolean, signal: AbortSignal): Io {
     },
     give(answer) {
       if (isJson) process.stdout.write(`${JSON.stringify(answer)}\n`);
+    },
+    warn(text) {
+      process.stderr.write(isJson ? `${JSON.stringify({ warning: text })}\n` : `rekey: WARNING: ${text}\n`);
     },
   };
 }

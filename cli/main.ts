@@ -1,16 +1,22 @@
 // The command line. Each command is a function in its own file; this one only says which there are.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { version } from "../api/client.ts";
 import { apply, type ApplyOptions } from "./apply.ts";
 import { listAudit, verifyAudit } from "./audit.ts";
 import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
 import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
 import { demo } from "./demo.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { run, type GlobalOptions, type Work } from "./io.ts";
+import { exitCodeLines, exitCodes } from "./exit-codes.ts";
+import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { runMigrate, runServe, runWorker } from "./run-program.ts";
 import { up } from "./up.ts";
+import { usageError } from "./usage-error.ts";
 import { watch } from "./watch.ts";
+
+const words = process.argv.slice(2);
+/** Asked before the words are parsed: they may not parse. */
+const isJson = words.includes("--json");
 
 const program = new Command("rekey")
   .description(
@@ -18,8 +24,11 @@ const program = new Command("rekey")
   )
   .option("--home <folder>", "the folder with the embedded servers, the keys and the token")
   .option("--json", "answer with JSON, one line for each answer")
+  .version(version, "--version", "the release of this program")
+  .addHelpText("after", ["", ...exitCodeLines()].join("\n"))
   .exitOverride()
-  .showHelpAfterError("Run it with --help to see what it takes.");
+  // The catch at the end tells mistakes, as all others are told.
+  .configureOutput({ outputError: () => undefined, ...(isJson ? { writeErr: () => undefined } : {}) });
 
 /** Work that gets the settings and prints its errors. */
 const act = (work: Work): Promise<void> => run(program.opts<GlobalOptions>(), work);
@@ -38,9 +47,17 @@ function wholeNumber(text: string): number {
   throw new InvalidArgumentError("Write a whole number.");
 }
 
+const mostRows = 500;
+
+function rowCount(text: string): number {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= mostRows) return count;
+  throw new InvalidArgumentError(`Write a whole number from 1 to ${mostRows}.`);
+}
+
 const collect = (value: string, all: readonly string[] = []) => [...all, value];
-const reason = () => new Option("--reason <text>", "in your words, for the record");
-const limit = () => new Option("--limit <number>", "how many at most");
+const reason = () => new Option("--reason <text>", "in your words, stored as typed: no secret");
+const limit = () => new Option("--limit <number>", "how many at most; 100 without it").argParser(rowCount);
 const timeout = () => new Option("--timeout <duration>", "wait no longer, such as 10m").argParser(duration);
 
 program
@@ -89,12 +106,14 @@ program
 const credential = program.command("credential").description("what is rotated");
 credential
   .command("list")
+  .description("all of them, with what each stands at")
   .option("--team <name>", "of this team only")
   .option("--environment <name>", "in this environment only")
   .addOption(limit())
   .action((options: Parameters<typeof listCredentials>[1]) => act((io) => listCredentials(io, options)));
 credential
   .command("show")
+  .description("one with its logins, policy, versions and consumers")
   .argument("<credential>", "team/name")
   .action((name: string) => act((io) => showCredential(io, name)));
 credential
@@ -116,6 +135,7 @@ rotation
   .action((name: string) => act((io) => plan(io, name)));
 rotation
   .command("list")
+  .description("newest first, with where each stands")
   .option("--credential <credential>", "of this one only")
   .option("--open", "only those that are not closed")
   .addOption(limit())
@@ -168,6 +188,7 @@ for (const [decision, text] of [
 const audit = program.command("audit").description("what happened, by whom");
 audit
   .command("list")
+  .description("what has happened, newest first")
   .option("--credential <credential>", "about this one only")
   .option("--rotation <rotation>", "about this one only")
   .addOption(limit())
@@ -189,7 +210,7 @@ inherit(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // Commander has said what is wrong. Help that was asked for is no mistake.
-  process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  const told = error instanceof CommanderError ? usageError(program, words, error) : error;
+  if (told === undefined) process.exitCode = exitCodes.done;
+  else fail(told, isJson);
 }

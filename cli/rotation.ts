@@ -70,7 +70,7 @@ const minutes = (count: number) => `${count} ${count === 1 ? "minute" : "minutes
 export interface ListOptions {
   readonly credential?: string;
   readonly open?: boolean;
-  readonly limit?: string;
+  readonly limit?: number;
 }
 
 /** `rekey rotation list` */
