@@ -1,5 +1,6 @@
 import type { Code } from "./errors.ts";
 import { meets, type Strength } from "./evidence.ts";
+import { printable } from "./printable.ts";
 
 export type GuardPurpose = "revoke" | "abandon";
 
@@ -165,9 +166,4 @@ function usageGaps({ purpose, oldSessions, oldUsers = [], usageKnown }: GuardInp
     });
   }
   return gaps;
-}
-
-/** Foreign text is shortened and loses what could forge a line of a log or a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 63);
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { ProviderContext } from "../../contract/context.ts";
 import type { EgressAnswer } from "../../contract/egress.ts";
 import type { EvidenceQuestion } from "../../contract/evidence.ts";
-import { printable } from "../../contract/printable.ts";
+import { printable } from "../../../domain/printable.ts";
 import type { ChallengeConfig } from "./config.ts";
 import { isStrongEnough, verifiesMac } from "./mac.ts";
 

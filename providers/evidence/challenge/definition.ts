@@ -1,6 +1,6 @@
 import type { ProviderContext } from "../../contract/context.ts";
 import type { EvidenceAnswer, EvidenceDefinition, EvidenceQuestion } from "../../contract/evidence.ts";
-import { printable } from "../../contract/printable.ts";
+import { printable } from "../../../domain/printable.ts";
 import { askAddress, type Shown } from "./ask.ts";
 import { challengeConfigSchema, type ChallengeConfig } from "./config.ts";
 import { isStrongEnough } from "./mac.ts";

@@ -1,7 +1,7 @@
 import type { EvidenceAnswer, EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../../contract/evidence.ts";
 import type { SeenSession, Usage } from "../../contract/issuer.ts";
 import { plainAddress } from "../../contract/networks.ts";
-import { printable } from "../../contract/printable.ts";
+import { printable } from "../../../domain/printable.ts";
 import { microsecondsOf } from "./instant.ts";
 import { matchesSession, sessionsConfigSchema, type SessionsConfig } from "./match.ts";
 import { latestWindow } from "./window.ts";

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../../../domain/errors.ts";
-import { printable } from "../../contract/printable.ts";
+import { printable } from "../../../domain/printable.ts";
 import type { ConnectionConfig } from "./config.ts";
 import { LoginFailure } from "./login.ts";
 
