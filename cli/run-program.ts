@@ -1,6 +1,7 @@
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { startProgram, type ChildProgram } from "./child-program.ts";
 import type { Io } from "./io.ts";
+import { warnOfFailpoint } from "./warn-failpoint.ts";
 
 interface Ready {
   readonly applied?: readonly string[];
@@ -18,6 +19,7 @@ export async function runServe(io: Io): Promise<ExitCode> {
 }
 
 export async function runWorker(io: Io): Promise<ExitCode> {
+  warnOfFailpoint(io);
   const child = startProgram<Ready>({ program: "worker/program", args: ["worker"], env: homeOf(io) });
   await child.ready;
   io.give({ worker: "ready" });

@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -59,6 +60,7 @@ describe("rekey up", () => {
     expect(second.code).toBe(1);
     expect(second.err).toContain(address);
     expect(second.err).toContain("--home");
+    expect(second.out).not.toContain("Stopping");
 
     const worker = await workerOf(parent);
     process.kill(worker, "SIGKILL");
@@ -83,6 +85,25 @@ describe("rekey up", () => {
     const { code, out } = await running.ended;
     expect(code).toBe(0);
     expect(out).not.toContain("rekey is up");
+  });
+
+  it("says that the port is taken, and what to do, before it starts a server", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const home = await newFolder();
+    const { code, out, err } = await rekey(["up"], { env: { REKEY_HOME: home, REKEY_PORT: String(port) } });
+    taken.close();
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toContain(`Something listens on 127.0.0.1:${port} already`);
+    expect(err).toContain("Next: Stop it, or take another port: REKEY_PORT=");
+    expect(await readdir(join(home, "postgres"))).toEqual([]);
+  });
+
+  it("warns loudly of a failpoint, which is for tests", async () => {
+    const env = { REKEY_HOME: await newFolder(), REKEY_FAILPOINT: "issue:B1" };
+    const { code, err } = await rekey(["worker"], { env });
+    expect([code, err]).toEqual([2, expect.stringMatching(/^rekey: WARNING: REKEY_FAILPOINT is set/)]);
   });
 
   it("says which setting is wrong before it starts anything", async () => {

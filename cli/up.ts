@@ -1,10 +1,11 @@
-import { mkdir, open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram, type ChildOptions, type ChildProgram } from "./child-program.ts";
 import { CliError } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
+import { openLogFile } from "./log-file.ts";
+import { warnOfFailpoint } from "./warn-failpoint.ts";
 
 interface Servers {
   readonly databaseUrl: string;
@@ -21,6 +22,7 @@ interface Api {
  * one can crash alone. The worker and the API are started again; without the servers everything ends.
  */
 export async function up(io: Io): Promise<ExitCode> {
+  warnOfFailpoint(io);
   const ending = new AbortController();
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const end = () => ending.abort();
@@ -34,7 +36,8 @@ export async function up(io: Io): Promise<ExitCode> {
     if (ending.signal.aborted && !(ending.signal.reason instanceof CliError)) return exitCodes.done;
     throw ending.signal.reason instanceof CliError ? ending.signal.reason : error;
   } finally {
-    io.say("", "Stopping.");
+    // What could not start has said why.
+    if (ending.signal.aborted) io.say("", "Stopping.");
     // Last started, first stopped: nobody loses what it stands on.
     for (const stop of stops.toReversed()) await stop();
     for (const signal of signals) process.removeListener(signal, end);
@@ -55,6 +58,7 @@ async function bringUp(io: Io, stops: (() => Promise<void>)[], ending: AbortCont
       databaseUrl: settings.databaseUrl,
       temporalAddress: settings.temporal.address,
       temporalBinary: settings.temporal.binary,
+      apiPort: settings.port,
     },
   });
   const { databaseUrl, temporalAddress } = await unlessEnding(servers.ready, ending.signal);
@@ -68,14 +72,12 @@ async function bringUp(io: Io, stops: (() => Promise<void>)[], ending: AbortCont
     REKEY_HOME: settings.home,
   };
 
-  const api = keepUp<Api>(
-    { program: "api/program", args: ["up"], env, log: await logFile(settings.home, "api") },
-    ending,
-  );
+  const apiLog = openLogFile(settings.home, "api");
+  const api = keepUp<Api>({ program: "api/program", args: ["up"], env, log: apiLog }, ending);
   stops.push(() => api.stop());
   const { address, tokenFile } = await unlessEnding(api.first, ending.signal);
   servers.send({ announce: address });
-  const workerLog = await logFile(settings.home, "worker");
+  const workerLog = openLogFile(settings.home, "worker");
   const worker = keepUp<object>({ program: "worker/program", args: ["worker"], env, log: workerLog }, ending);
   stops.push(() => worker.stop());
   await unlessEnding(worker.first, ending.signal);
@@ -134,19 +136,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-const largestLog = 10 * 1024 * 1024;
-
-/** An open log file; one that has grown large becomes the former one. */
-async function logFile(home: string, name: string): Promise<number> {
-  const folder = join(home, "logs");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = join(folder, `${name}.log`);
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > largestLog) await rename(file, `${file}.1`);
-  return (await open(file, "a", 0o600)).fd;
 }

@@ -1,5 +1,6 @@
 // A process of its own that owns a home and its servers. It is told by IPC what to start, answers when all of it is
 // ready, and stops everything when it is told to or when whoever started it is gone.
+import { PortTakenError } from "./api-port.ts";
 import { openHome } from "./home.ts";
 import { startEmbedded, type Embedded } from "./start-all.ts";
 
@@ -8,6 +9,7 @@ interface Start {
   readonly databaseUrl?: string;
   readonly temporalAddress?: string;
   readonly temporalBinary?: string;
+  readonly apiPort?: number;
 }
 
 const ending = new AbortController();
@@ -21,6 +23,7 @@ async function start(given: Start): Promise<Embedded> {
     databaseUrl: given.databaseUrl,
     temporalAddress: given.temporalAddress,
     temporal: { chosen: given.temporalBinary },
+    apiPort: given.apiPort,
     signal: ending.signal,
   });
 }
@@ -45,7 +48,8 @@ async function hear(message: { readonly start?: Start; readonly announce?: strin
 
 function fail(error: unknown): void {
   const detail = error instanceof Error ? error.message : "Something that is no error was thrown.";
-  if (process.connected && !ending.signal.aborted) process.send?.({ failed: { detail } });
+  const { code, next } = error instanceof PortTakenError ? error : {};
+  if (process.connected && !ending.signal.aborted) process.send?.({ failed: { detail, code, next } });
   process.exitCode = 1;
   void stop();
 }

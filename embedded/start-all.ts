@@ -1,3 +1,4 @@
+import { assertPortFree } from "./api-port.ts";
 import { findTemporal, type TemporalSearch } from "./find-temporal.ts";
 import { ownHome, type Home } from "./home.ts";
 import { startPostgres } from "./postgres.ts";
@@ -12,6 +13,8 @@ export interface EmbeddedOptions {
   readonly databaseUrl?: string | undefined;
   /** A Temporal that is there already: then none is started. */
   readonly temporalAddress?: string | undefined;
+  /** Where the API will listen: nothing is started when that is taken. */
+  readonly apiPort?: number | undefined;
   /** Ends a start that is under way; what had started is stopped. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,12 +36,16 @@ interface Started {
 
 /**
  * Takes the home and starts its servers side by side, or adopts those a killed process left running. Throws
- * `HomeInUseError` when another process runs the home; after any failure nothing is left running.
+ * `HomeInUseError` when another process runs the home, `PortTakenError` when one has the API's port; after any failure nothing is left running.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const { home, signal } = options;
   signal?.throwIfAborted();
   const owned = await ownHome(home);
+  await assertPortFree(options.apiPort ?? 0).catch(async (error: unknown) => {
+    await owned.release();
+    throw error;
+  });
   const starts = [database(options), temporal(options)] as const;
   const ended = await Promise.allSettled(starts);
   let stopping: Promise<void> | undefined;
