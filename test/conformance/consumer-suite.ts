@@ -9,8 +9,11 @@ const all = { ...deliverClauses, ...lookClauses };
 
 export type ConsumerClauseName = keyof typeof all;
 
+/** A clause, or a check of the world that judges by it. */
+export type ConsumerRuleName = ConsumerClauseName | keyof typeof consumerWorldChecks;
+
 export const consumerClauses: Readonly<Record<ConsumerClauseName, (world: ConsumerWorld) => Promise<void>>> = all;
 
-export function describeConsumer(subject: Subject<ConsumerWorld>): void {
+export function describeConsumer(subject: Subject<ConsumerWorld, ConsumerRuleName>): void {
   describeClauses("the consumer", subject, consumerClauses, consumerWorldChecks);
 }

@@ -14,8 +14,11 @@ const all = { ...issueClauses, ...endClauses, ...probeClauses, ...lookClauses };
 
 export type IssuerClauseName = keyof typeof all;
 
+/** A clause, or a check of the world that judges by it. */
+export type IssuerRuleName = IssuerClauseName | keyof typeof issuerWorldChecks;
+
 export const issuerClauses: Readonly<Record<IssuerClauseName, (world: IssuerWorld) => Promise<void>>> = all;
 
-export function describeIssuer(subject: Subject<IssuerWorld>): void {
+export function describeIssuer(subject: Subject<IssuerWorld, IssuerRuleName>): void {
   describeClauses("the issuer", subject, issuerClauses, issuerWorldChecks);
 }

@@ -3,11 +3,32 @@ import { releases, startIssuerServer, type IssuerServer, type Release } from "..
 import { isVerdict } from "./failing.ts";
 import { judge } from "./applicability.ts";
 import { describeIssuer, issuerClauses } from "./issuer-suite.ts";
+import { whereOneLives, whereRekeyChooses, whereTwoLive, type IssuerLeavesOut } from "./left-out.ts";
 import { keptOpen } from "./postgres/kept-open.ts";
 import { makePostgresWorld } from "./postgres/world.ts";
 import { wrongPostgres } from "./postgres/wrong.ts";
 
-const leavesOut = { overlap: 6, "single-slot": 32 } as const;
+const leavesOut: Readonly<Record<"overlap" | "single-slot", IssuerLeavesOut>> = {
+  overlap: {
+    ...whereTwoLive,
+    "rekey chooses the value": whereRekeyChooses,
+    "lockOut: PostgreSQL locks nobody out": ["lockOut refuses the right value", "7.5 a lockout is unknown"],
+  },
+  "single-slot": {
+    "rekey chooses the value": whereRekeyChooses,
+    "one version lives at a time": whereOneLives,
+    "the issuer cannot disable": [
+      "5 a late disable does not undo a later enable",
+      "5 a late disable of version 1 does not hit version 3",
+      "5 disabling refuses, enabling brings the same value back",
+    ],
+    "changeSecretByHand: a single login is not disabled": [
+      "changeSecretByHand makes our value wrong",
+      "5 enabling sets our value again",
+    ],
+    "lockOut: PostgreSQL locks nobody out": ["lockOut refuses the right value", "7.5 a lockout is unknown"],
+  },
+};
 
 function conform(release: Release): void {
   let server: IssuerServer;

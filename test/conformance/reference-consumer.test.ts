@@ -1,4 +1,4 @@
 import { describeConsumer } from "./consumer-suite.ts";
 import { makeStoreWorld } from "./reference/consumer-world.ts";
 
-describeConsumer({ name: "of reference", makeWorld: () => makeStoreWorld(), leavesOut: 0 });
+describeConsumer({ name: "of reference", makeWorld: () => makeStoreWorld(), leavesOut: {} });

@@ -1,45 +1,82 @@
 import { describe, expect, test } from "vitest";
-import { judge } from "./applicability.ts";
+import { judge, type Verdict } from "./applicability.ts";
 
-export interface Subject<World> {
+type Rule<World> = (world: World) => Promise<void>;
+
+/** Names of clauses and of checks of the world, by the one reason for which they do not apply. */
+export type LeftOut<Name extends string = string> = Readonly<Record<string, readonly Name[]>>;
+
+export interface Subject<World, Name extends string = string> {
   readonly name: string;
   /** Something fresh, for one clause. */
   makeWorld(): Promise<World>;
-  /** How many clauses do not apply to it: one more that is silently left out fails. */
-  readonly leavesOut: number;
+  /** What does not apply to it, and why. Nothing else may turn out not to apply, and all of this must. */
+  readonly leavesOut: LeftOut<Name>;
 }
 
 /**
- * Registers a test for each check of the world and for each clause. One that does not apply is skipped by its name, with
- * the reason.
+ * Registers a test for each check of the world and for each clause that applies. One test more asks those that are
+ * declared not to: a clause that begins to apply, or stops for another reason, fails there.
  */
-export function describeClauses<World extends { close(): Promise<void> }>(
+export function describeClauses<World extends { close(): Promise<void> }, Name extends string>(
   title: string,
-  subject: Subject<World>,
-  clauses: Readonly<Record<string, (world: World) => Promise<void>>>,
-  checks: Readonly<Record<string, (world: World) => Promise<void>>>,
+  subject: Subject<World, Name>,
+  clauses: Readonly<Record<string, Rule<World>>>,
+  checks: Readonly<Record<string, Rule<World>>>,
 ): void {
+  const leftOut = reasonsOf(subject.leavesOut);
+  const ask = (rule: Rule<World>) => judge(() => subject.makeWorld(), rule);
+
   describe(`the world of ${title} ${subject.name} does what it says`, () => {
-    for (const [name, check] of Object.entries(checks))
-      test(name, async (context) => {
-        const judged = await judge(() => subject.makeWorld(), check);
-        if (judged.verdict === "broken") throw judged.error;
-        if (judged.verdict === "not applicable") context.skip(judged.reason);
-      });
+    registerApplying(checks, leftOut, ask);
   });
 
   describe(`${title} ${subject.name} keeps the contract`, () => {
-    const leftOut: string[] = [];
-    for (const [name, clause] of Object.entries(clauses))
-      test(name, async (context) => {
-        const judged = await judge(() => subject.makeWorld(), clause);
-        if (judged.verdict === "broken") throw judged.error;
-        if (judged.verdict === "kept") return;
-        leftOut.push(`${name} (${judged.reason})`);
-        context.skip(judged.reason);
-      });
-    test(`${subject.leavesOut} clauses do not apply`, () => {
-      expect(leftOut.length, leftOut.join("\n")).toBe(subject.leavesOut);
+    registerApplying(clauses, leftOut, ask);
+    const rules: Readonly<Record<string, Rule<World>>> = { ...checks, ...clauses };
+    const all = Object.keys(clauses);
+    const left = all.filter((name) => leftOut.has(name)).length;
+    test(`${all.length - left} of ${all.length} clauses apply, and ${left} do not for the reasons declared`, async () => {
+      expect(await reasonsFound(rules, leftOut, ask)).toEqual(leftOut);
     });
   });
 }
+
+/** Why each rule that is declared not to apply does not, as it says itself. */
+export async function reasonsFound<World>(
+  rules: Readonly<Record<string, Rule<World>>>,
+  declared: ReadonlyMap<string, string>,
+  ask: (rule: Rule<World>) => Promise<Verdict>,
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of declared.keys()) {
+    const rule = rules[name];
+    found.set(name, rule === undefined ? "there is no such clause" : reasonIn(await ask(rule)));
+  }
+  return found;
+}
+
+function registerApplying<World>(
+  rules: Readonly<Record<string, Rule<World>>>,
+  leftOut: ReadonlyMap<string, string>,
+  ask: (rule: Rule<World>) => Promise<Verdict>,
+): void {
+  for (const [name, rule] of Object.entries(rules))
+    if (!leftOut.has(name)) test(name, async () => obey(await ask(rule)));
+}
+
+/** What is registered must be kept: one that finds itself not to apply has stopped quietly. */
+export function obey(judged: Verdict): void {
+  if (judged.verdict === "broken") throw judged.error;
+  if (judged.verdict === "not applicable") throw new Error(`not declared as not applicable: ${judged.reason}`);
+}
+
+function reasonsOf(leavesOut: LeftOut): ReadonlyMap<string, string> {
+  const pairs = Object.entries(leavesOut).flatMap(([reason, names]) => names.map((name) => [name, reason] as const));
+  const reasons = new Map(pairs);
+  if (reasons.size !== pairs.length) throw new Error("a clause is left out twice");
+  return reasons;
+}
+
+const reasonIn = (judged: Verdict): string =>
+  judged.verdict === "not applicable" ? judged.reason : `it applies, and is ${judged.verdict}`;

@@ -42,7 +42,7 @@ function describeWrong<Name extends string, World extends { close(): Promise<voi
       expect(new Set(wrongs.map(({ name }) => name)).size).toBe(wrongs.length);
     });
 
-    test("is caught by each clause at least once, so that no clause is there for nothing", () => {
+    test(`each of the ${names.length} clauses catches one of the ${wrongs.length}, so that none is there for nothing`, () => {
       expect(names.filter((name) => !catching.has(name))).toEqual([]);
     });
 
