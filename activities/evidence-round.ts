@@ -18,7 +18,7 @@ import type { EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../p
 import type { IssuerDefinition, SeenSession, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { revealField } from "../providers/contract/value.ts";
-import { microsecondsOf } from "../providers/evidence/sessions/instant.ts";
+import { mayBeOnUnwanted } from "../providers/evidence/sessions/one-slot.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { atTarget, openConsumer } from "./deliver-to.ts";
 import { issuerOf, valueOf, withIssuer } from "./reach.ts";
@@ -226,7 +226,7 @@ function asGuardConsumer(
   };
 }
 
-/** Sessions on the version that is to end. In a single slot those that began before the other came into force. */
+/** Sessions on the version that is to end; in a single slot those that may be. */
 function sessionsToEnd(
   one: RotationCase,
   unwanted: EvidenceVersion | undefined,
@@ -235,10 +235,7 @@ function sessionsToEnd(
 ): readonly SeenSession[] {
   if (unwanted === undefined) return [];
   const found = usage.sessions[unwanted.handle] ?? [];
-  if (one.order !== "single-slot") return found;
-  const cut = microsecondsOf(expected.effectiveAt);
-  // A time that cannot be read makes a session count: nothing unknown is ever excused.
-  return found.filter(({ startedAt }) => cut === undefined || (microsecondsOf(startedAt) ?? 0) < cut);
+  return one.order === "single-slot" ? found.filter((session) => mayBeOnUnwanted(session, expected, unwanted)) : found;
 }
 
 function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSession): boolean {

@@ -1,3 +1,9 @@
+import { lockRotations } from "../ledger/begin-steps.ts";
+import { transact } from "../ledger/database.ts";
+import { assertTurnStands } from "../ledger/operations.ts";
+import { changeVersions } from "../ledger/versions.ts";
+import type { IssuerSession } from "../providers/contract/issuer.ts";
+import { timesAfterReturn } from "../providers/evidence/sessions/one-slot.ts";
 import { turnOf } from "./issue.ts";
 import { seeAccepted } from "./probe-rounds.ts";
 import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
@@ -17,27 +23,46 @@ export async function abandon({ deps, one, turn, context }: StepScene): Promise<
   return { does: "finish", versions: [{ versionId, state: "ended" }] };
 }
 
-/** Puts the former value back into its only slot, which ends the candidate. */
-export async function cutBack({ deps, one, turn, context }: StepScene): Promise<StepResult> {
+/**
+ * Puts the former value back into its only slot, which ends the candidate. Both versions are one login, so that only the
+ * times at which they took turns tell later whose a session is.
+ */
+export async function cutBack(scene: StepScene): Promise<StepResult> {
+  const { deps, one, turn, context } = scene;
   const former = formerOf(one);
   const { handle, operationKey, versionId } = one.to;
   if (handle === undefined) return { does: "finish" };
   const value = await valueOf(deps, one, former);
-  const effectiveAt = await withIssuer(deps, one, context, async (session, { facts }) =>
+  const times = await withIssuer(deps, one, context, async (session, { facts }) =>
     deps.scrubber.withHeld([value], async () => {
+      const candidate = await keepCutTime(scene, session, handle);
       const restored = { handle: former.handle, value };
       const { claim } = turnOf(turn);
       const request = { handle, operationKey, claim, restore: restored };
       const back = await effect("undo-cut-back", async () => session.abandon(request));
       const rounds = { inRow: one.policy.answersInRow, signal: context.signal };
       await seeAccepted(session, facts, restored, rounds);
-      return back?.effectiveAt;
+      return timesAfterReturn({ candidate, former: former.effectiveAt }, back?.effectiveAt);
     }),
   );
-  const back = {
-    versionId: former.versionId,
-    state: "live",
-    ...(effectiveAt === undefined ? {} : { effectiveAt }),
-  } as const;
-  return { does: "finish", versions: [{ versionId, state: "ended" }, back] };
+  const ended = { versionId, state: "ended", ...effectiveAt(times.candidate) } as const;
+  const back = { versionId: former.versionId, state: "live", ...effectiveAt(times.former) } as const;
+  return { does: "finish", versions: [ended, back] };
+}
+
+const effectiveAt = (time: string | undefined) => (time === undefined ? {} : { effectiveAt: time });
+
+/** Where the cut's answer was lost only the issuer knows its time, and forgets it when the former value is back. */
+async function keepCutTime(scene: StepScene, session: IssuerSession, handle: string): Promise<string | undefined> {
+  const { deps, one, turn } = scene;
+  const { versionId, effectiveAt: known } = one.to;
+  if (known !== undefined) return known;
+  const found = (await session.list()).find((each) => each.handle === handle && each.ours)?.effectiveAt;
+  if (found === undefined) return undefined;
+  await transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [one.rotationId]);
+    await assertTurnStands(trx, turnOf(turn), "undo");
+    await changeVersions(trx, [{ versionId, effectiveAt: found }]);
+  });
+  return found;
 }

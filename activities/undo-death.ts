@@ -1,5 +1,6 @@
 import { guardVerdict } from "../domain/guard.ts";
 import { recordVerdict } from "../ledger/evidence-rows.ts";
+import type { RotationCase } from "../ledger/rotation-cases.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { askEvidence } from "./evidence-round.ts";
 import { deathGap } from "./prove.ts";
@@ -13,7 +14,7 @@ import type { StepResult, StepScene } from "./step-frame.ts";
  */
 export async function guardCandidate(scene: StepScene): Promise<StepResult> {
   const { deps, one, context } = scene;
-  const unwanted = one.to.handle === undefined ? undefined : one.to;
+  const unwanted = one.to.handle === undefined || wasNeverInSlot(one) ? undefined : one.to;
   const consumers = one.consumers.filter(({ isTouched }) => isTouched);
   if (unwanted === undefined && consumers.length === 0) return { does: "finish" };
   const question = { purpose: "abandon", expected: formerOf(one), unwanted, consumers, sinceAsked: false } as const;
@@ -28,6 +29,10 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
   if (after.does === "hold") await recordVerdict(deps.ledger.db, { rotationId, purpose: "abandon", verdict });
   return after;
 }
+
+/** A single slot is cut back before anybody is asked, which leaves no time only with a candidate that was never in it. */
+const wasNeverInSlot = ({ order, to }: RotationCase): boolean =>
+  order === "single-slot" && to.effectiveAt === undefined;
 
 /** Sees the abandoned candidate refused, under control of the previous version. */
 export async function proveRefused(scene: StepScene): Promise<StepResult> {

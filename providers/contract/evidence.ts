@@ -11,7 +11,10 @@ export interface EvidenceVersion {
   readonly handle: string;
   /** The field that the issuer declares as authenticator. */
   readonly authenticator: Secret<string>;
-  /** Issuer's clock, ISO 8601: when it came into force. In a single slot, later sessions are on it, earlier ones not. */
+  /**
+   * Issuer's clock, ISO 8601: when it came into force; the previous one in an undo: when it came back. In a single slot
+   * only this tells the sessions of two versions apart. Empty: unknown.
+   */
   readonly effectiveAt: string;
 }
 

@@ -88,6 +88,8 @@ export interface ListedVersion {
   readonly state: "live" | "disabled" | "ended";
   /** False when no mark of ours is on it: a stranger. */
   readonly ours: boolean;
+  /** Issuer's clock, ISO 8601: since when it is in its slot, where the issuer can say. Never later than in truth. */
+  readonly effectiveAt?: string;
 }
 
 export interface SeenSession {
@@ -123,8 +125,9 @@ export interface IssuerSession {
   choose?(request: ChooseRequest): Promise<{ handle: string; value: Value }>;
   issue(request: IssueRequest): Promise<Issued>;
   /**
-   * Ends a candidate that nobody needs. Succeeds when it is gone already. Where it puts the former value back into a
-   * single slot, it says when that came into force, by the issuer's clock.
+   * Ends a candidate that nobody needs. Succeeds when it is gone already. Where it is to put the former value back into a
+   * single slot, it says since when that is in force, by the issuer's clock: since its return, or since it was first set
+   * where the candidate never took its place (1970 for one that a person set). Without an answer nothing is known.
    */
   abandon(
     request: EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } },

@@ -76,8 +76,10 @@ const takenBack: readonly Row[] = [
   { step: "disable", has: ["B1", "B2", "B3"] },
 ];
 
-/** Not `cut` yet: sessions from before a cut count as the candidate's when it is taken back, and a person is asked. */
-const takenBackInSlot: readonly Row[] = [{ step: "stage", has: ["B1", "B3"] }];
+const takenBackInSlot: readonly Row[] = [
+  { step: "stage", has: ["B1", "B3"] },
+  { step: "cut", has: ["B1", "B2", "B3"] },
+];
 
 const undoOfCut: readonly Row[] = [{ step: "undo-cut-back", has: ["B0", "B1", "B2", "B3", "B4"] }];
 

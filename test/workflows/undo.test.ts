@@ -1,19 +1,31 @@
 import { chmod, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { register } from "../harness/registered.ts";
+import { versionRef } from "../../custody/refs.ts";
+import { revealField } from "../../providers/contract/value.ts";
+import { register, type Registered } from "../harness/registered.ts";
 import { answerHold, say, untilPhase, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
-import { openWorld, untilClosed, untilHeld, untilLedger, readRotation, type World } from "../harness/world.ts";
+import {
+  openWorld,
+  untilClosed,
+  untilHeld,
+  untilLedger,
+  readRotation,
+  type World,
+  type WorkerProcess,
+} from "../harness/world.ts";
 
 const fileText = (orders: { readonly file: string }) => readFile(orders.file, "utf8");
 
 describe.runIf(hasTemporal)("undo", () => {
   let world: World;
+  let worker: WorkerProcess;
 
   beforeAll(async () => {
     world = await openWorld();
-    await world.startWorker();
+    worker = await world.startWorker();
   });
 
   afterAll(async () => world?.close());
@@ -114,4 +126,62 @@ describe.runIf(hasTemporal)("undo", () => {
     expect(await versionsOf(world, orders.credentialId)).toMatchObject([{ state: "live" }, { state: "proven-dead" }]);
     await orders.shop.close();
   });
+
+  /** The slot is cut, nothing is delivered, and nobody is at work: the next worker hears the abort first. */
+  async function untilCut(orders: Registered): Promise<string> {
+    await worker.arm("deliver:B0");
+    const rotationId = await orders.rotate();
+    expect(await worker.ended).toBe("SIGKILL");
+    expect((await readRotation(world, rotationId)).phase).toBe("cut");
+    return rotationId;
+  }
+
+  const openSession = (orders: Registered, password: string, name: string) =>
+    world.issuer.openSession(orders.logins[0] ?? "", password, { database: orders.database, name });
+
+  it("a single slot is cut back before anybody has the candidate: sessions from before the cut are in nobody's way", async () => {
+    const orders = await register(world, { order: "single-slot" });
+    const before = await fileText(orders);
+    const session = await openSession(orders, orders.password, "somebody");
+    const rotationId = await untilCut(orders);
+    await say(world, rotationId, { kind: "abort" });
+    worker = await world.startWorker();
+    expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "undone" });
+    expect((await session.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    expect(await fileText(orders)).toBe(before);
+    expect(await world.issuer.logsIn(orders.logins[0] ?? "", orders.password, orders.database)).toBe("accepted");
+    expect(await versionsOf(world, orders.credentialId)).toMatchObject([
+      { state: "live", kept: true },
+      { state: "proven-dead", kept: false },
+    ]);
+    await session.end();
+    await orders.shop.close();
+  });
+
+  it("invariant 10: a session that began between the cut and its return holds the undo, since it may be on the candidate", async () => {
+    const orders = await register(world, { order: "single-slot", policy: { holdAfterMs: 600 } });
+    const rotationId = await untilCut(orders);
+    const session = await openSession(orders, await candidateOf(orders), "leak");
+    await say(world, rotationId, { kind: "abort" });
+    worker = await world.startWorker();
+    const hold = await untilHeld(world, rotationId);
+    expect(hold.code).toBe("stranger_seen");
+    expect(hold.detail).toContain('application "leak"');
+    expect(hold.detail).toContain("Sessions open on the candidate: 1.");
+    await session.end();
+    await answerHold(world, rotationId, "retry");
+    expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "undone" });
+    await orders.shop.close();
+  });
+
+  async function candidateOf({ credentialId }: Registered): Promise<string> {
+    const { rows } = await sql<{ id: string; instance: string }>`
+      SELECT v.id, i.id AS instance FROM versions v CROSS JOIN instance i
+      WHERE v.credential_id = ${credentialId} AND v.number = 2`.execute(world.ledger.db);
+    const { id: versionId = "", instance = "" } = rows[0] ?? {};
+    const value = await world.custody.get(
+      versionRef({ instance, credentialId, number: 2, versionId, pool: "default" }),
+    );
+    return revealField(value ?? {}, "password");
+  }
 });

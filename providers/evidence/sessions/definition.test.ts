@@ -190,6 +190,51 @@ describe("in a single slot, where both versions are one login", () => {
   });
 });
 
+describe("in the undo of a single slot, where the expected version was in force before the candidate too", () => {
+  const [cutAt, backAt] = ["2026-01-02T02:59:00.000Z", "2026-01-02T02:59:30.000Z"];
+  const former = { ...old, effectiveAt: backAt };
+  const candidate = { ...fresh, effectiveAt: cutAt };
+  const back = from("10.1.0.1", { startedAt: backAt });
+  const askBack = (seen: readonly SeenSession[], change: Partial<EvidenceQuestion<SessionsConfig>> = {}) =>
+    ask(every10s(...Array.from({ length: 3 }, () => ({ old: seen, fresh: seen }))), {
+      order: "single-slot",
+      expected: former,
+      unwanted: candidate,
+      ...change,
+    });
+  const begun = (startedAt: string) => from("10.1.0.2", { startedAt });
+
+  test("a session from before the cut is not on the candidate", () => {
+    expect(askBack([begun("2026-01-02T02:58:59.999Z"), back])).toEqual({ complete: true, instances: 1, lacks: [] });
+  });
+
+  test("one from before the cut is no sign either that its consumer could log in again", () => {
+    expect(askBack([begun("2026-01-02T02:58:59.999Z")]).lacks).toEqual(["Seen on version 1: 0 of 1 instances."]);
+  });
+
+  test.each([cutAt, "2026-01-02T02:59:29.999Z", "", "soon"])("one begun at %j may be on the candidate", (startedAt) => {
+    expect(askBack([begun(startedAt), back]).lacks).toEqual([
+      'Address 10.1.0.2 (application "shop") is still on version 2.',
+    ]);
+  });
+
+  test("with a cut of unknown time each session from before the return may be on the candidate", () => {
+    const unwanted = { ...candidate, effectiveAt: "" };
+    expect(askBack([begun("2020-01-02T03:04:05Z"), back], { unwanted }).complete).toBe(false);
+    expect(askBack([back], { unwanted }).complete).toBe(true);
+  });
+
+  test.each(["", "2026-01-02T02:00:00Z"])(
+    "with a return at %j, which is none, each since the cut may be",
+    (effectiveAt) => {
+      const expected = { ...former, effectiveAt };
+      expect(askBack([back], { expected }).lacks).toContain(
+        'Address 10.1.0.1 (application "shop") is still on version 2.',
+      );
+    },
+  );
+});
+
 describe("what people read", () => {
   test("foreign text cannot forge a line and is short", () => {
     const rude = from("10.1.0.1\n10.1.0.2", { applicationName: `x\u001b[2J\n${"y".repeat(500)}` });

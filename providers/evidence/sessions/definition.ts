@@ -4,6 +4,7 @@ import { plainAddress } from "../../contract/networks.ts";
 import { printable } from "../../../domain/printable.ts";
 import { microsecondsOf } from "./instant.ts";
 import { matchesSession, sessionsConfigSchema, type SessionsConfig } from "./match.ts";
+import { mayBeOnUnwanted } from "./one-slot.ts";
 import { latestWindow } from "./window.ts";
 
 type Question = EvidenceQuestion<SessionsConfig>;
@@ -72,14 +73,17 @@ function lingering(question: Question, unwanted: EvidenceVersion, samples: reado
 function sessionsOn(question: Question, version: EvidenceVersion, sample: Usage): readonly SeenSession[] | undefined {
   const found = Object.hasOwn(sample.sessions, version.handle) ? sample.sessions[version.handle] : undefined;
   if (question.order !== "single-slot" || found === undefined) return found;
-  const cut = microsecondsOf(question.expected.effectiveAt);
-  const wantsExpected = version.version === question.expected.version;
-  return found.filter((session) => beganSince(session, cut) === wantsExpected);
+  const { expected } = question;
+  if (version.version !== expected.version)
+    return found.filter((session) => mayBeOnUnwanted(session, expected, version));
+  // From before a cut that was taken back: on the former version too, but that says nothing of what the consumer holds.
+  const since = microsecondsOf(expected.effectiveAt);
+  return found.filter((session) => beganSince(session, since));
 }
 
-function beganSince(session: SeenSession, cut: number | undefined): boolean {
+function beganSince(session: SeenSession, since: number | undefined): boolean {
   const began = microsecondsOf(session.startedAt);
-  return began !== undefined && cut !== undefined && began >= cut;
+  return began !== undefined && since !== undefined && began >= since;
 }
 
 function addressOf({ address }: SeenSession): string {

@@ -6,7 +6,7 @@ import { readRole, type Role } from "./catalogue.ts";
 import { clockAfter, marking, passwordOption, placeIn, standing } from "./effects.ts";
 import { behindFence, isHeld } from "./fence.ts";
 import type { Place } from "./handle.ts";
-import { assertTurn } from "./mark.ts";
+import { assertTurn, type Mark } from "./mark.ts";
 import { ident } from "./quoting.ts";
 import { effect } from "./rights.ts";
 import { isPair, type Scope } from "./scope.ts";
@@ -56,6 +56,12 @@ export async function revokeVersion(scope: Scope, request: EffectRequest): Promi
 
 type Abandoning = EffectRequest & { readonly restore?: { readonly handle: string; readonly value: Value } };
 
+interface Abandoned {
+  readonly effectiveAt?: string;
+  readonly isNew?: true;
+  readonly isEnded?: true;
+}
+
 /** Ends a candidate that nobody needs, or keeps one that is still on its way from ever landing. */
 export async function abandonVersion(
   scope: Scope,
@@ -63,24 +69,31 @@ export async function abandonVersion(
 ): Promise<void | { readonly effectiveAt: string }> {
   const place = placeIn(scope, request.handle);
   const restored = request.restore === undefined ? undefined : await restoring(scope, place, request.restore);
-  const done = await changeIfThere(scope, `abandoning ${request.handle}`, place, request, async (work, role) => {
-    const mark = ownMark(role, scope.owner);
-    // The slot is not ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
-    if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return {};
-    if (mark !== undefined) assertTurn(mark, request.claim);
-    if (mark?.version === place.version && restored !== undefined) {
-      const effectiveAt = await clockAfter(work);
-      await work.run(setFormer(role, scope, request, restored, effectiveAt));
-      return { effectiveAt, isNew: true };
-    }
-    if (mark?.version === place.version) {
-      await work.run(ending(role, place, scope, request));
-      return { isEnded: true };
-    }
-    if (mark === undefined || mark.version < place.version) await outdate(work, role, place, scope, request, restored);
-    // A repeat finds the former value back already: since when, its mark says.
-    return restored !== undefined && mark?.version === restored.place.version ? { effectiveAt: mark.at } : {};
-  });
+  const done = await changeIfThere<Abandoned>(
+    scope,
+    `abandoning ${request.handle}`,
+    place,
+    request,
+    async (work, role) => {
+      const mark = ownMark(role, scope.owner);
+      // The slot is not ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
+      if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return {};
+      if (mark !== undefined) assertTurn(mark, request.claim);
+      if (mark?.version === place.version && restored !== undefined) {
+        const effectiveAt = await clockAfter(work);
+        await work.run(setFormer(role, scope, request, restored, effectiveAt));
+        return { effectiveAt, isNew: true };
+      }
+      if (mark?.version === place.version) {
+        await work.run(ending(role, place, scope, request));
+        return { isEnded: true };
+      }
+      if (mark === undefined || mark.version < place.version)
+        await outdate(work, role, place, scope, request, restored);
+      // A repeat finds the former value back already, or it was never replaced.
+      return restored === undefined ? {} : inForceSince(mark, restored.place);
+    },
+  );
   if (done?.isEnded === true && isPair(scope)) await endSessions(scope, request);
   if (done?.effectiveAt === undefined) return;
   const since = Date.parse(done.effectiveAt);
@@ -110,6 +123,12 @@ async function outdate(
   const mark = ownMark(role, scope.owner);
   const version = mark?.version ?? restored?.place.version ?? 0;
   await work.run(marking(role, scope, { version, state: mark?.state ?? "live", claim: request.claim }));
+}
+
+/** Since when the former version is in its slot, as its mark says; a login without one holds what a person set. */
+function inForceSince(mark: Mark | undefined, { version }: Place): { readonly effectiveAt?: string } {
+  if ((mark?.version || 1) !== version) return {};
+  return { effectiveAt: mark?.at ?? new Date(0).toISOString() };
 }
 
 async function restoring(scope: Scope, candidate: Place, restore: { readonly handle: string; readonly value: Value }) {

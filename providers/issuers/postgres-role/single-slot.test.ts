@@ -40,7 +40,11 @@ onEachRelease((get) => {
       verdict: "refused",
       controls: [{ answer: "accepted" }, { control: "the catalogue", answer: "replaced" }],
     });
-    expect(await session.list()).toEqual([{ handle: second.handle, state: "live", ours: true }]);
+    const [listed, ...others] = await session.list();
+    expect(listed).toMatchObject({ handle: second.handle, state: "live", ours: true });
+    // Of the transaction, which ends before the clock is read again.
+    expect(Date.parse(listed?.effectiveAt ?? "")).toBeLessThanOrEqual(Date.parse(second.effectiveAt));
+    expect(others).toEqual([]);
     await session.close();
   });
 
@@ -77,6 +81,24 @@ onEachRelease((get) => {
     expect(await server.logsIn(login, passwordOf(third.value))).toBe("accepted");
     const late = { handle: first.handle, operationKey: "key-1", keep: [], chosen: first.value };
     await expect(session.issue({ ...late, claim: nextClaim() })).rejects.toMatchObject({ code: "claim_outdated" });
+    await session.close();
+  });
+
+  test("the times of cut and return are told, however often, and a candidate that never landed leaves none", async () => {
+    const { session, first } = await opened();
+    const never = effectOn(first.handle.replace(/1$/, "2"));
+    const longAgo = { effectiveAt: new Date(0).toISOString() };
+    expect(await session.abandon({ ...never, restore: first })).toEqual(longAgo);
+    expect(await session.abandon({ ...never, restore: first })).toEqual(longAgo);
+    const third = await issueVersion(session, 3, [first.handle]);
+    const [listed] = await session.list();
+    const back = await session.abandon({ ...effectOn(third.handle), restore: first });
+    expect(Date.parse(back?.effectiveAt ?? "")).toBeGreaterThanOrEqual(Date.parse(listed?.effectiveAt ?? ""));
+    expect(await session.abandon({ ...effectOn(third.handle), restore: first })).toEqual(back);
+    expect(await session.list()).toMatchObject([{ handle: first.handle, ...back }]);
+    // A later candidate that never landed leaves the former version's time as it is.
+    const fourth = effectOn(first.handle.replace(/1$/, "4"));
+    expect(await session.abandon({ ...fourth, restore: first })).toEqual(back);
     await session.close();
   });
 
