@@ -16,6 +16,8 @@ export interface IssuerPlace {
   readonly connection: ConnectionCase;
   /** The connection's revision when the rotation was reserved; absent for a check. */
   readonly pinned?: { readonly connection?: number };
+  /** True: a server that nobody has seen yet is no reason to stop. */
+  readonly mayMeet?: boolean;
 }
 
 export function issuerOf(deps: StepDeps, kind: string): IssuerDefinition {
@@ -61,7 +63,8 @@ export async function withIssuer<T>(
     );
     try {
       const identity = await session.identify();
-      if (connection.identity !== undefined && identity !== connection.identity)
+      const isKnown = connection.identity !== undefined || place.pinned === undefined || place.mayMeet === true;
+      if (!isKnown || (connection.identity !== undefined && identity !== connection.identity))
         throw new OperatorNeededError(
           "issuer_identity_changed",
           `Connection ${connection.name} reaches another server than before. Nothing was done there. Point it at the right one, then retry.`,

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from "kysely";
+import { OperatorNeededError } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
 import { finishCheck, type CheckFinding } from "./checks.ts";
 import { transact, type Ledger } from "./database.ts";
@@ -49,15 +50,26 @@ export function failCheck(ledger: Ledger, check: CheckCase, findings: readonly C
   });
 }
 
-/** Today's value is version 1 from now on, and the connection's server is known. */
+/**
+ * Today's value is version 1 from now on, and the connection's server is known.
+ * @throws {OperatorNeededError} `connection_changed` when the connection was edited while it was looked at.
+ */
 export function adoptVersion(
   ledger: Ledger,
   check: CheckCase,
   adopted: { readonly identity: string; readonly version: VersionChange },
 ): Promise<void> {
   return transact(ledger, async (trx) => {
+    const { id, revision } = check.connection;
+    const { rows } = await sql`
+      UPDATE connections SET identity = ${adopted.identity} WHERE id = ${id} AND revision = ${revision} RETURNING id
+      `.execute(trx);
+    if (rows.length === 0)
+      throw new OperatorNeededError(
+        "connection_changed",
+        `Connection ${check.connection.name} was edited while its server was looked at. Nothing was changed. Adopt again.`,
+      );
     await changeVersions(trx, [{ ...adopted.version, state: "live" }]);
-    await sql`UPDATE connections SET identity = ${adopted.identity} WHERE id = ${check.connection.id}`.execute(trx);
     await sql`
       UPDATE credentials SET current_version = ${check.version.number},
         next_version = greatest(next_version, ${check.version.number + 1})

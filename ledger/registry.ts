@@ -59,7 +59,11 @@ export interface StoredConnection {
   readonly adminPrincipal: string;
 }
 
-/** A change of settings or pool takes the secret away: it is bound to where it may be sent. Give it again after this. */
+/**
+ * A change of settings or pool takes the secret away: it is bound to where it may be sent. Give it again after this. Other
+ * settings may lead to another server, so that what the former one called itself says nothing any more: whoever looks
+ * there next learns it.
+ */
 export async function storeConnection(trx: Trx, connection: StoredConnection, by: Registering): Promise<void> {
   const { id, teamId, environmentId, name, kind, pool, settings, adminPrincipal } = connection;
   await sql`
@@ -68,7 +72,7 @@ export async function storeConnection(trx: Trx, connection: StoredConnection, by
       ${adminPrincipal})
     ON CONFLICT (id) DO UPDATE SET pool = excluded.pool, settings = excluded.settings,
       admin_principal = excluded.admin_principal, revision = n.revision + 1, secret_row = NULL,
-      secret_fingerprint = NULL`.execute(trx);
+      secret_fingerprint = NULL, identity = CASE WHEN n.settings = excluded.settings THEN n.identity END`.execute(trx);
   await record(trx, "connection", id, by);
 }
 

@@ -34,14 +34,6 @@ describe("who may not rotate", () => {
     expect(refused).toMatchObject([{ code: "not_adopted", detail: expect.stringContaining("rekey credential adopt") }]);
   });
 
-  it("a credential on a server that no check has named", async () => {
-    const [id = ""] = await makeCredentials(test.ledger, 1);
-    await sql`
-      UPDATE connections SET identity = NULL
-      WHERE id = (SELECT connection_id FROM credentials WHERE id = ${id})`.execute(test.ledger.db);
-    expect((await reserve(id)).refused).toMatchObject([{ code: "not_adopted" }]);
-  });
-
   it("invariant 7: a login that an open rotation has: the answer names that rotation", async () => {
     const [one, two] = await sharedLogin();
     const [first] = (await reserve(one)).reserved;
@@ -69,8 +61,8 @@ describe("who may not rotate", () => {
 });
 
 describe("what a reservation pins", () => {
-  it("policy, and the revisions of credential, connection and every registered consumer", async () => {
-    const [id = ""] = await makeCredentials(test.ledger, 1);
+  it("policy, and the revisions of credential, connection and every registered consumer, and the server", async () => {
+    const [id = ""] = await makeCredentials(test.ledger, 1, { identity: "one server" });
     const consumer = newId("consumer");
     const { db } = test.ledger;
     await sql`UPDATE credentials SET revision = 4 WHERE id = ${id}`.execute(db);
@@ -82,7 +74,10 @@ describe("what a reservation pins", () => {
     await reserve(id);
     const { rows } = await sql`SELECT pinned, policy FROM rotations WHERE credential_id = ${id}`.execute(db);
     expect(rows).toEqual([
-      { pinned: { credential: 4, connection: 1, consumers: { [consumer]: 7 } }, policy: { graceMs: 0 } },
+      {
+        pinned: { credential: 4, connection: 1, identity: "one server", consumers: { [consumer]: 7 } },
+        policy: { graceMs: 0 },
+      },
     ]);
   });
 });

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { sql, type Transaction } from "kysely";
-import pg from "pg";
 import type { Code } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
 import type { Ledger } from "./database.ts";
+import { isPrincipalTaken, serverOf } from "./learn-identity.ts";
 import { newId } from "./new-id.ts";
 import type { Tables } from "./tables.ts";
 
@@ -59,10 +59,6 @@ export async function reserveRotations(ledger: Ledger, requests: readonly Reserv
   }
 }
 
-function isPrincipalTaken(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.constraint === "one_rotation_per_principal";
-}
-
 async function reserveEach(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
   const answers: ReserveAnswer[] = [];
   for (const request of requests) answers.push(await reserveRotations(ledger, [request]));
@@ -108,12 +104,12 @@ interface RefusalRow {
 async function findRefusals(trx: Transaction<Tables>, ids: readonly string[]): Promise<readonly ReserveRefusal[]> {
   const { rows } = await sql<RefusalRow>`
     SELECT c.id, t.name || '/' || c.name AS name, busy.principal, busy.rotation_id,
-      (c.current_version IS NOT NULL AND n.identity IS NOT NULL) AS is_adopted
+      c.current_version IS NOT NULL AS is_adopted
     FROM credentials c JOIN connections n ON n.id = c.connection_id JOIN teams t ON t.id = c.team_id
     LEFT JOIN LATERAL (
       SELECT p.principal, p.rotation_id FROM rotation_principals p
-      WHERE p.open AND p.identity = n.identity AND p.principal = ANY(c.principals) LIMIT 1) busy ON true
-    WHERE c.id = ANY(${[...ids]}) AND (c.current_version IS NULL OR n.identity IS NULL OR busy.principal IS NOT NULL)
+      WHERE p.open AND p.identity = ${serverOf} AND p.principal = ANY(c.principals) LIMIT 1) busy ON true
+    WHERE c.id = ANY(${[...ids]}) AND (c.current_version IS NULL OR busy.principal IS NOT NULL)
     `.execute(trx);
   return rows.map(asRefusal);
 }
@@ -123,7 +119,7 @@ function asRefusal(row: RefusalRow): ReserveRefusal {
     return {
       credentialId: row.id,
       code: "not_adopted",
-      detail: `Give rekey the value that ${row.name} has today: \`rekey credential adopt ${row.name}\`. Then rotate it.`,
+      detail: `Give rekey the value that ${row.name} has today: \`rekey credential adopt ${row.name} --username LOGIN\`. Then rotate it.`,
     };
   return {
     credentialId: row.id,
@@ -138,7 +134,7 @@ async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted
   const { rows } = await sql<ReservedRow>`
     WITH given AS (
       SELECT g.*, c.connection_id, c.rotation_order, c.current_version, c.next_version, c.policy, c.revision,
-        c.principals, n.identity, n.revision AS connection_revision
+        c.principals, n.identity, ${serverOf} AS server, n.revision AS connection_revision
       FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS g (
         "credentialId" text, "rotationId" text, "versionId" text, "operationKey" text, "requestedBy" text, reason text)
       JOIN credentials c ON c.id = g."credentialId" JOIN connections n ON n.id = c.connection_id
@@ -153,13 +149,14 @@ async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted
       SELECT "rotationId", "credentialId", rotation_order, current_version, next_version, policy,
         jsonb_build_object('credential', revision, 'connection', connection_revision, 'consumers', coalesce((
           SELECT jsonb_object_agg(n.id, n.revision) FROM consumers n
-          WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb)),
+          WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb))
+        || CASE WHEN identity IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('identity', identity) END,
         "requestedBy", reason
       FROM given
       RETURNING id, credential_id, to_version
     ), principal AS (
       INSERT INTO rotation_principals (rotation_id, identity, principal)
-      SELECT "rotationId", identity, p FROM given, unnest(principals) AS p ORDER BY identity, p
+      SELECT "rotationId", server, p FROM given, unnest(principals) AS p ORDER BY server, p
     ), start AS (
       INSERT INTO starts (rotation_id) SELECT id FROM rotation
     )

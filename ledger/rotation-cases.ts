@@ -42,6 +42,7 @@ export interface ConnectionCase {
   readonly pool: string;
   readonly secret_row: string | null;
   readonly secret_revision: number;
+  /** What the server called itself; undefined while nobody has looked at its new address. */
   readonly identity: string | undefined;
   readonly revision: number;
 }
@@ -74,8 +75,15 @@ export interface RotationCase {
   /** Handles of all other versions that live at the issuer. */
   readonly keep: readonly string[];
   readonly consumers: readonly ConsumerCase[];
-  /** Revisions of the consumers and of the connection when the rotation was reserved. */
-  readonly pinned: { readonly consumers: Readonly<Record<string, number>>; readonly connection?: number };
+  /**
+   * Revisions of the consumers and of the connection when the rotation was reserved, and the server that its preflight
+   * found: an edited connection does not lead it to another one.
+   */
+  readonly pinned: {
+    readonly consumers: Readonly<Record<string, number>>;
+    readonly connection?: number;
+    readonly identity?: string;
+  };
 }
 
 interface CaseRow {
@@ -165,7 +173,7 @@ function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readon
     attempts: row.attempts,
     lookedAt: row.looked_at,
     config: row.config,
-    connection: { ...row.connection, identity: row.connection.identity ?? undefined },
+    connection: { ...row.connection, identity: row.pinned.identity ?? row.connection.identity ?? undefined },
     from: numbered(row.from_version),
     to,
     keep: versions

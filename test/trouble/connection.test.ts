@@ -18,7 +18,7 @@ interface Settings {
   readonly user: string;
 }
 
-describe.runIf(hasTemporal)("a connection edited during a rotation", () => {
+describe.runIf(hasTemporal)("an edited connection", () => {
   let world: World;
   let twin: IssuerServer;
 
@@ -43,6 +43,7 @@ describe.runIf(hasTemporal)("a connection edited during a rotation", () => {
       settings: Settings;
       admin_principal: string;
       secret_revision: number;
+      identity: string | null;
       instance: string;
     }>`SELECT c.*, (SELECT id FROM instance) AS instance FROM connections c WHERE c.id = ${connectionId}`.execute(
       world.ledger.db,
@@ -90,6 +91,17 @@ describe.runIf(hasTemporal)("a connection edited during a rotation", () => {
     );
   }
 
+  const identityOf = async (orders: Registered) => (await connectionOf(orders)).identity;
+
+  /** Gives the twin the same logins with other passwords, and the connection's own with the same. */
+  async function doubled(orders: Registered) {
+    const { user } = (await connectionOf(orders)).settings;
+    for (const login of [orders.owner, ...orders.logins])
+      await twin.ask(`CREATE ROLE ${login} LOGIN PASSWORD 'theirs'`);
+    await makeAdmin(twin, { user, password: orders.adminPassword }, [orders.owner, ...orders.logins]);
+    return () => twin.ask("SELECT * FROM pg_authid ORDER BY oid");
+  }
+
   async function endsProven(orders: Registered, rotationId: string): Promise<void> {
     expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "proven" });
     expect((await orders.shop.close()).failures).toEqual([]);
@@ -114,13 +126,40 @@ describe.runIf(hasTemporal)("a connection edited during a rotation", () => {
     await endsProven(orders, rotationId);
   });
 
+  it("another name of the same server between two rotations: the next one sees its server and goes on", async () => {
+    const orders = await register(world);
+    const before = await identityOf(orders);
+    await edit(orders, { host: "localhost" });
+    expect(await identityOf(orders)).toBeNull();
+    await giveSecret(orders);
+    const rotationId = await orders.rotate();
+    await endsProven(orders, rotationId);
+    expect(await identityOf(orders)).toBe(before);
+    expect(await auditActions(world, rotationId)).toContain("connection.identity_learned");
+  });
+
+  it("another server between two rotations: one that does not know today's value is not taken, and nothing is done", async () => {
+    const orders = await register(world);
+    const rolesThere = await doubled(orders);
+    const before = await rolesThere();
+    await edit(orders, { port: twin.port });
+    await giveSecret(orders);
+    const rotationId = await orders.rotate();
+    const hold = await untilHeld(world, rotationId);
+    expect(hold).toMatchObject({ code: "issuer_identity_changed", phase: "reserved" });
+    expect(hold.detail).toContain("does not let version 1 of");
+    expect(await identityOf(orders)).toBeNull();
+    await edit(orders, { port: world.issuer.port });
+    await giveSecret(orders);
+    await answerHold(world, rotationId, "retry");
+    await answerHold(world, rotationId, "retry");
+    await endsProven(orders, rotationId);
+    expect(await rolesThere()).toEqual(before);
+  });
+
   it("another server with the same logins: nothing is done there, and back at the right one it goes on", async () => {
     const orders = await register(world, { policy: { graceMs: 2_000 } });
-    const { user } = (await connectionOf(orders)).settings;
-    for (const login of [orders.owner, ...orders.logins])
-      await twin.ask(`CREATE ROLE ${login} LOGIN PASSWORD 'theirs'`);
-    await makeAdmin(twin, { user, password: orders.adminPassword }, [orders.owner, ...orders.logins]);
-    const rolesThere = () => twin.ask("SELECT * FROM pg_authid ORDER BY oid");
+    const rolesThere = await doubled(orders);
     const before = await rolesThere();
     const rotationId = await orders.rotate();
     await untilPhase(world, rotationId, "promoted");
