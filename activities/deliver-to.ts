@@ -1,3 +1,4 @@
+import { filedDigest, readFiledDigest, type ObservationKey } from "../custody/observation-keys.ts";
 import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
@@ -6,7 +7,7 @@ import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
 import { effect, valueOf } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
-import { GapsFoundError } from "./step-frame.ts";
+import { GapsFoundError, type StepScene } from "./step-frame.ts";
 
 function consumerKind(deps: StepDeps, kind: string): ConsumerDefinition {
   const definition = deps.catalog.consumers[kind];
@@ -22,10 +23,11 @@ export async function openConsumer(
   deps: StepDeps,
   consumer: ConsumerCase,
   context: ProviderContext,
+  { key }: ObservationKey = deps.observationKeys.newest,
 ): Promise<ConsumerSession> {
   const definition = consumerKind(deps, consumer.kind);
   const config = definition.configSchema.parse(consumer.config);
-  return definition.open({ config, allowed: deps.allowed, digestKey: deps.digestKey }, context);
+  return definition.open({ config, allowed: deps.allowed, digestKey: key }, context);
 }
 
 /** What fails at a target says at whose: a rotation has many, and the provider knows only its own. */
@@ -47,14 +49,14 @@ export async function atTarget<T>(consumer: ConsumerCase, call: () => Promise<T>
  * put there by somebody else and is not overwritten.
  */
 export async function expectedContent(
-  deps: StepDeps,
-  one: RotationCase,
+  scene: Pick<StepScene, "deps" | "one" | "context">,
   consumer: ConsumerCase,
   session: ConsumerSession,
 ): Promise<{ readonly digest: string; readonly number: number }> {
+  const { deps, one } = scene;
   const seen = await atTarget(consumer, async () => session.observe());
   const found = { digest: seen.digest, number: numberOn(one, consumer, seen) };
-  if (seen.isEmpty || seen.digest === consumer.heldDigest) return found;
+  if (seen.isEmpty || (await isAsRecorded(scene, consumer, seen))) return found;
   for (const version of [one.from, one.to]) {
     if (version === undefined || (version === one.to && version.handle === undefined)) continue;
     if (seen.holds(await valueOf(deps, one, version))) return found;
@@ -64,6 +66,22 @@ export async function expectedContent(
     "target_drift",
     `${lead} Put version ${one.from?.number ?? one.to.number} back there by hand, or register the consumer anew; then retry.`,
   );
+}
+
+/** Whether it is what we last put there, compared under the key with which that was recorded. */
+async function isAsRecorded(
+  { deps, context }: Pick<StepScene, "deps" | "context">,
+  consumer: ConsumerCase,
+  seen: Observation,
+): Promise<boolean> {
+  if (consumer.heldDigest === undefined) return false;
+  const { observationKeys } = deps;
+  const { keyId, digest } = readFiledDigest(consumer.heldDigest);
+  if (keyId === observationKeys.newest.id) return seen.digest === digest;
+  const key = observationKeys.find(keyId);
+  if (key === undefined) return false;
+  const session = await openConsumer(deps, consumer, context, key);
+  return (await atTarget(consumer, async () => session.observe())).digest === digest;
 }
 
 /** A target that was written under a later epoch belongs to a ledger that is newer than ours, which was restored. */
@@ -94,7 +112,7 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
   const value = await valueOf(deps, one, version);
   await deps.scrubber.withHeld([value], async () => {
     const session = await openConsumer(deps, consumer, context);
-    const { digest: expected, number: above } = await expectedContent(deps, one, consumer, session);
+    const { digest: expected, number: above } = await expectedContent({ deps, one, context }, consumer, session);
     const { rotationId } = one;
     const { consumerId, target } = consumer;
     const [delivery] = await intendDeliveries(deps.ledger, [
@@ -109,7 +127,8 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
     );
     if (!wish.skipsReload) await reload(session, consumer);
     failpoint(`${step}-one`, "B3");
-    await recordDeliveries(deps.ledger, [{ delivery, digest }]);
+    const filed = filedDigest(deps.observationKeys.newest, digest);
+    await recordDeliveries(deps.ledger, [{ delivery, digest: filed }]);
   });
 }
 

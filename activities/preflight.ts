@@ -50,14 +50,13 @@ async function troublesAt(
   consumer: ConsumerCase,
   accepted: readonly string[],
 ): Promise<readonly OperatorNeededError[]> {
-  const { deps, one, context } = scene;
-  const session = await openConsumer(deps, consumer, context);
+  const session = await openConsumer(scene.deps, consumer, scene.context);
   const findings = (await session.preflight()).filter(({ code }) => !accepted.includes(code));
   const lead = `Consumer ${consumer.name} (${consumer.target})`;
   if (findings.length > 0)
     return findings.map(({ code, detail }) => new OperatorNeededError(code, `${lead}: ${detail}`));
   try {
-    await expectedContent(deps, one, consumer, session);
+    await expectedContent(scene, consumer, session);
     return [];
   } catch (error) {
     if (error instanceof OperatorNeededError) return [error];

@@ -1,5 +1,6 @@
 import type { Custody } from "../custody/custody.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
+import type { ObservationKeys } from "../custody/observation-keys.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
 import type { Ledger } from "../ledger/database.ts";
 import type { Catalog } from "../providers/catalog.ts";
@@ -17,7 +18,6 @@ export interface StepDeps {
   readonly egress: Egress;
   /** What this worker's settings let consumers touch. */
   readonly allowed: ConsumerOpening<unknown>["allowed"];
-  /** Keys the digests with which targets are compared. */
-  readonly digestKey: Uint8Array;
+  readonly observationKeys: ObservationKeys;
   readonly log: ProviderLog;
 }

@@ -1,9 +1,9 @@
-import { createHmac } from "node:crypto";
 import type { StepDeps } from "../activities/step-deps.ts";
 import type { Custody } from "../custody/custody.ts";
 import { createEmbeddedCustody } from "../custody/embedded.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
+import { createObservationKeys } from "../custody/observation-keys.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
 import { createCustodyRows } from "../ledger/custody-rows.ts";
@@ -23,7 +23,6 @@ export async function openStepDeps(
   const custodyKeys = await openKeyFile(settings.keyFiles.custody, { create: false });
   const fingerprintKeys = await openKeyFile(settings.keyFiles.fingerprint, { create: false });
   const custody: Custody = createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys });
-  const { newest } = fingerprintKeys;
   return {
     ledger,
     custody,
@@ -36,7 +35,7 @@ export async function openStepDeps(
       log,
     }),
     allowed: { roots: settings.fileRoots, reloads: settings.reloads },
-    digestKey: createHmac("sha256", newest.key).update("rekey/observation/v1").digest(),
+    observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
   };
 }
