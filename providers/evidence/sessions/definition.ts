@@ -2,7 +2,6 @@ import type { EvidenceAnswer, EvidenceDefinition, EvidenceQuestion, EvidenceVers
 import type { SeenSession, Usage } from "../../contract/issuer.ts";
 import { plainAddress } from "../../contract/networks.ts";
 import { printable } from "../../../domain/printable.ts";
-import { microsecondsOf } from "./instant.ts";
 import { matchesSession, sessionsConfigSchema, type SessionsConfig } from "./match.ts";
 import { mayBeOnUnwanted } from "./one-slot.ts";
 import { latestWindow } from "./window.ts";
@@ -68,22 +67,14 @@ function lingering(question: Question, unwanted: EvidenceVersion, samples: reado
 
 /**
  * The sessions of one version in one sample; undefined when the sample does not cover it. In a single slot both versions
- * are one login, and a session is on the expected one only if it began once that was in force.
+ * are one login, and a session is on the expected one only if it began while that was in force.
  */
 function sessionsOn(question: Question, version: EvidenceVersion, sample: Usage): readonly SeenSession[] | undefined {
   const found = Object.hasOwn(sample.sessions, version.handle) ? sample.sessions[version.handle] : undefined;
   if (question.order !== "single-slot" || found === undefined) return found;
-  const { expected } = question;
-  if (version.version !== expected.version)
-    return found.filter((session) => mayBeOnUnwanted(session, expected, version));
-  // From before a cut that was taken back: on the former version too, but that says nothing of what the consumer holds.
-  const since = microsecondsOf(expected.effectiveAt);
-  return found.filter((session) => beganSince(session, since));
-}
-
-function beganSince(session: SeenSession, since: number | undefined): boolean {
-  const began = microsecondsOf(session.startedAt);
-  return began !== undefined && since !== undefined && began >= since;
+  const { expected, unwanted } = question;
+  const isUnwanted = version.version !== expected.version;
+  return found.filter((session) => mayBeOnUnwanted(session, expected, unwanted) === isUnwanted);
 }
 
 function addressOf({ address }: SeenSession): string {

@@ -9,11 +9,11 @@ type Timed = Pick<EvidenceVersion, "version" | "effectiveAt">;
  * the expected version came into force. In an undo the expected one was in force before the candidate already, so that
  * sessions from before the cut are no candidate's. What cannot be read excuses nothing.
  */
-export function mayBeOnUnwanted({ startedAt }: SeenSession, expected: Timed, unwanted: Timed): boolean {
+export function mayBeOnUnwanted({ startedAt }: SeenSession, expected: Timed, unwanted?: Timed): boolean {
   const began = microsecondsOf(startedAt);
   if (began === undefined) return true;
   const since = microsecondsOf(expected.effectiveAt) ?? Infinity;
-  if (unwanted.version < expected.version) return began < since;
+  if (unwanted === undefined || unwanted.version < expected.version) return began < since;
   const cut = microsecondsOf(unwanted.effectiveAt) ?? -Infinity;
   // A time from before the cut is not that of a return, and when that was nobody knows.
   return began >= cut && (since <= cut || began < since);
