@@ -7,7 +7,7 @@ import { changeVersions } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { assertFit, type Value } from "../providers/contract/value.ts";
-import { refOf } from "./reach.ts";
+import { effect, refOf } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 export interface NewValue {
@@ -53,5 +53,5 @@ async function chosen(
 ): Promise<Value> {
   const { value } = await choosing;
   assertFit(value, definition.fields);
-  return deps.custody.putIfAbsent(refOf(one, one.to), value);
+  return effect("choose", async () => deps.custody.putIfAbsent(refOf(one, one.to), value));
 }

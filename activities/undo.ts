@@ -51,7 +51,11 @@ export const undo: StepWork = async (scene) => {
   const step = action.does;
   failpoint(`undo-${step}`, "B0");
   // Restoring has an intent for each consumer, closing none: it ends the rotation.
-  if (step === "restore" || step === "close") return works[step](scene, action);
+  if (step === "restore" || step === "close") {
+    const result = await works[step](scene, action);
+    failpoint(`undo-${step}`, "B4");
+    return result;
+  }
   const [turn] = await transact(deps.ledger, async (trx) => takeTurns(trx, [{ rotationId, step }]));
   failpoint(`undo-${step}`, "B1");
   const result = await works[step]({ ...scene, turn }, action);

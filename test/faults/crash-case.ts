@@ -81,7 +81,8 @@ async function crash({ world, temporal, worker }: Lane, one: MatrixCase, rotatio
       isAborted = true;
       await say(world, rotationId, { kind: "abort" });
     }
-    if (one.point === "B5" && (await isStepCompleted(temporal, rotationId, one.step))) worker.kill("SIGKILL");
+    const activity = one.step.startsWith("undo-") ? "undo" : one.step;
+    if (one.point === "B5" && (await isStepCompleted(temporal, rotationId, activity))) worker.kill("SIGKILL");
   }
 }
 

@@ -4,12 +4,12 @@ import type { Policy } from "../../domain/policy.ts";
  * The points of a step: B0 before the intent, B1 intent stored, B2 effect applied and the answer not read, B3 answer read
  * and not recorded, B4 recorded and not acknowledged to Temporal, B5 acknowledged.
  */
-const points = ["B0", "B1", "B2", "B3", "B4", "B5"] as const;
+export const points = ["B0", "B1", "B2", "B3", "B4", "B5"] as const;
 export type Point = (typeof points)[number];
 
 export interface MatrixCase {
   readonly name: string;
-  /** `<step>:<point>`; the name too, where nobody aborts after the crash. */
+  /** Where the worker dies; the name too, where neither order nor abort has to be told apart. */
   readonly failpoint: string;
   readonly step: string;
   readonly point: Point;
@@ -21,21 +21,42 @@ export interface MatrixCase {
   readonly policy: Partial<Policy>;
 }
 
-interface Row {
+/** Points of one step. What a row does not have is in `matrix-absent.ts` with the reason, or `matrix.test.ts` fails. */
+export interface Row {
   readonly step: string;
   readonly has: readonly Point[];
+  /** The step that it is a part of: what is done for each consumer, or another name of the place. */
+  readonly of?: string;
+  /** Whose failpoints these are, where the code has another name for the step. */
+  readonly at?: string;
 }
 
 /** A step that only looks makes no call with an effect: it has no B2. */
 const looks = ["B0", "B1", "B3", "B4", "B5"] as const;
 /** One that changes the ledger alone reads no answer either. */
 const records = ["B0", "B1", "B4", "B5"] as const;
+/** What it records is one transaction with its end: between B2 and B4 there is nothing. */
+const closes = ["B0", "B1", "B2", "B4", "B5"] as const;
+/** One of an undo is acknowledged with all the others, at its end. */
+const takesBack = ["B0", "B1", "B2", "B3", "B4"] as const;
+const takesBackUnseen = ["B0", "B1", "B3", "B4"] as const;
+
+const deliver: readonly Row[] = [
+  { step: "deliver", has: points },
+  { step: "deliver-one", has: ["B1", "B3"], of: "deliver" },
+];
+const restore: readonly Row[] = [
+  { step: "undo-restore", has: ["B0", "B4"] },
+  { step: "restore-one", has: ["B1", "B3"], of: "undo-restore" },
+  { step: "restore", has: ["B2"], of: "undo-restore" },
+];
 
 const overlap: readonly Row[] = [
   { step: "preflight", has: looks },
   { step: "issue", has: points },
-  { step: "deliver", has: points },
-  { step: "deliver-one", has: ["B1", "B3"] },
+  // Custody has the value, the ledger does not know yet which slot it is for.
+  { step: "choose", has: ["B2"], of: "issue" },
+  ...deliver,
   { step: "adopt", has: looks },
   { step: "promote", has: records },
   { step: "drain", has: looks },
@@ -43,52 +64,83 @@ const overlap: readonly Row[] = [
   { step: "guard", has: records },
   { step: "revoke", has: points },
   { step: "prove", has: looks },
-  // What it records is one transaction with its end: between B2 and B4 there is nothing.
-  { step: "close", has: ["B0", "B1", "B2", "B4", "B5"] },
+  { step: "close", has: closes },
 ];
 
 const undo: readonly Row[] = [
-  { step: "undo-restore", has: ["B0"] },
-  { step: "restore-one", has: ["B1", "B3"] },
-  { step: "restore", has: ["B2"] },
-  { step: "undo-demote", has: ["B0", "B1", "B3", "B4"] },
-  { step: "undo-guard-candidate", has: ["B0", "B1", "B3", "B4"] },
-  { step: "undo-abandon", has: ["B0", "B1", "B2", "B3", "B4"] },
-  { step: "undo-prove-refused", has: ["B0", "B1", "B3", "B4"] },
-  { step: "undo-forget", has: ["B0", "B1", "B2", "B3", "B4"] },
-  { step: "undo-close", has: ["B0"] },
+  ...restore,
+  { step: "undo-demote", has: takesBackUnseen },
+  { step: "undo-guard-candidate", has: takesBackUnseen },
+  { step: "undo-abandon", has: takesBack },
+  { step: "undo-prove-refused", has: takesBackUnseen },
+  { step: "undo-forget", has: takesBack },
+  { step: "undo-close", has: ["B0", "B4", "B5"] },
 ];
 
-const undoOfDisabled: readonly Row[] = [{ step: "undo-enable", has: ["B0", "B1", "B2", "B3", "B4"] }];
+const undoOfDisabled: readonly Row[] = [{ step: "undo-enable", has: takesBack }];
 
-/** What the single-slot order does otherwise than the overlap. To stage is to fill custody alone. */
+/** What only the single-slot order does. To stage is to fill custody alone. */
 const singleSlot: readonly Row[] = [
   { step: "stage", has: looks },
+  { step: "stage", has: ["B2"], at: "choose" },
   { step: "cut", has: points },
   { step: "end", has: points },
 ];
 
+/** The same code as in the overlap, at a time at which nobody may be able to log in. */
+const alsoInSlot: readonly Row[] = [
+  { step: "preflight", has: looks },
+  ...deliver,
+  { step: "adopt", has: looks },
+  { step: "promote", has: records },
+  { step: "drain", has: looks },
+  { step: "prove", has: looks },
+  { step: "close", has: closes },
+];
+
+const undoOfCut: readonly Row[] = [
+  { step: "undo-cut-back", has: takesBack },
+  { step: "undo-unstage", has: takesBack, at: "undo-forget" },
+];
+
+const alsoUndoneInSlot: readonly Row[] = [
+  ...restore,
+  { step: "undo-demote", has: takesBackUnseen },
+  { step: "undo-guard-candidate", has: takesBackUnseen },
+  { step: "undo-prove-refused", has: takesBackUnseen },
+  { step: "undo-close", has: ["B0", "B4", "B5"] },
+];
+
 /** What a crash has left half done is taken back: only the intents say that it may be there. */
-const takenBack: readonly Row[] = [
-  { step: "issue", has: ["B1", "B2", "B3"] },
+const delivering: readonly Row[] = [
   { step: "deliver-one", has: ["B1", "B3"] },
   { step: "deliver", has: ["B2"] },
+];
+const takenBack: readonly Row[] = [
+  { step: "issue", has: ["B1", "B2", "B3"] },
+  { step: "choose", has: ["B2"] },
+  ...delivering,
   { step: "disable", has: ["B1", "B2", "B3"] },
 ];
 
 const takenBackInSlot: readonly Row[] = [
   { step: "stage", has: ["B1", "B3"] },
+  { step: "stage", has: ["B2"], at: "choose" },
   { step: "cut", has: ["B1", "B2", "B3"] },
+  { step: "end", has: ["B1", "B2", "B3"] },
 ];
 
-const undoOfCut: readonly Row[] = [{ step: "undo-cut-back", has: ["B0", "B1", "B2", "B3", "B4"] }];
+/** What the code calls an operation where the table has another word. */
+const operationNames: Readonly<Record<string, string>> = { choose: "issue", unstage: "forget" };
 
 /** The operation whose intent a crash at this point must leave behind; a step that only looks has none. */
 export function operationOf({ step, point }: MatrixCase): string | undefined {
   const undoes = /^undo-(.+)$/.exec(step)?.[1];
   const named = undoes ?? step.replace(/-one$/, "");
   const noIntent = ["preflight", "adopt", "promote", "drain", "guard", "prove"];
-  return point === "B0" || noIntent.includes(named) ? undefined : named;
+  // An undo that closes ends the rotation by the transaction that it would store an intent in.
+  if (point === "B0" || noIntent.includes(named) || step === "undo-close") return undefined;
+  return operationNames[named] ?? named;
 }
 
 /** So long that the abort comes first. */
@@ -96,23 +148,32 @@ const long = 120_000;
 /** A crash costs seconds in which nobody looks; no person is to be asked because of it. */
 const patient = { holdAfterMs: 60_000 };
 
-type Rest = Omit<MatrixCase, "name" | "failpoint" | "step" | "point">;
+type Rest = Pick<MatrixCase, "order" | "abortIn" | "abortsAfter" | "policy">;
 
-const expand = (rows: readonly Row[], rest: Rest): readonly MatrixCase[] =>
-  rows.flatMap(({ step, has }) =>
-    has.map((point) => {
-      const failpoint = `${step}:${point}`;
-      const name = rest.abortsAfter === true ? `abort-after-${failpoint}` : failpoint;
-      return { name, failpoint, step, point, ...rest };
-    }),
+const expand = (rows: readonly Row[], rest: Rest, prefix = ""): readonly MatrixCase[] =>
+  rows.flatMap(({ step, has, at = step }) =>
+    has.map((point) => ({ name: `${prefix}${step}:${point}`, failpoint: `${at}:${point}`, step, point, ...rest })),
   );
 
+const inOverlap: Rest = { order: "overlap", policy: patient };
+const inSlot: Rest = { order: "single-slot", policy: patient };
+const whenPromoted = { abortIn: "promoted", policy: { ...patient, graceMs: long } };
+const whenDisabled = { abortIn: "disabled", policy: { ...patient, disabledForMs: long } };
+
 export const matrixCases: readonly MatrixCase[] = [
-  ...expand(overlap, { order: "overlap", policy: patient }),
-  ...expand(undo, { order: "overlap", abortIn: "promoted", policy: { ...patient, graceMs: long } }),
-  ...expand(undoOfDisabled, { order: "overlap", abortIn: "disabled", policy: { ...patient, disabledForMs: long } }),
-  ...expand(singleSlot, { order: "single-slot", policy: patient }),
-  ...expand(takenBack, { order: "overlap", abortsAfter: true, policy: patient }),
-  ...expand(takenBackInSlot, { order: "single-slot", abortsAfter: true, policy: patient }),
-  ...expand(undoOfCut, { order: "single-slot", abortIn: "promoted", policy: { ...patient, graceMs: long } }),
+  ...expand(overlap, inOverlap),
+  ...expand(undo, { ...inOverlap, ...whenPromoted }),
+  ...expand(undoOfDisabled, { ...inOverlap, ...whenDisabled }),
+  ...expand(singleSlot, inSlot),
+  ...expand(takenBack, { ...inOverlap, abortsAfter: true }, "abort-after-"),
+  ...expand(takenBackInSlot, { ...inSlot, abortsAfter: true }, "abort-after-"),
+  ...expand(undoOfCut, { ...inSlot, ...whenPromoted }),
+  ...expand(alsoInSlot, inSlot, "single-slot/"),
+  ...expand(alsoUndoneInSlot, { ...inSlot, ...whenPromoted }, "single-slot/"),
+  ...expand(delivering, { ...inSlot, abortsAfter: true }, "single-slot/abort-after-"),
 ];
+
+/** The step of its order that each name in the table stands for, where the two differ. */
+export const partOf: ReadonlyMap<string, string> = new Map(
+  [overlap, undo].flat().flatMap(({ step, of }) => (of === undefined ? [] : [[step, of] as const])),
+);
