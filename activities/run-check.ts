@@ -35,7 +35,7 @@ async function adopt(deps: StepDeps, check: CheckCase, signal: AbortSignal): Pro
   if (value === undefined)
     throw new OperatorNeededError(
       "custody_missing",
-      `The value that was given for ${credentialName} is not in custody. Give it again: \`rekey credential adopt ${credentialName}\`.`,
+      `The value that was given for ${credentialName} is not in custody. Give it again: \`rekey credential adopt ${credentialName} --username LOGIN\`.`,
     );
   await withIssuer(deps, check, contextFor(deps, signal), async (session, definition) => {
     const identity = await session.identify();

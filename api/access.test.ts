@@ -107,6 +107,28 @@ describe("what is answered", () => {
     expect(json).toMatchObject({ code: "request_invalid" });
   });
 
+  it.each([
+    ["has an escape that is none", (secret: string) => `/credentials/%zz${secret}`],
+    ["is too long", (secret: string) => `/credentials/${secret.repeat(50)}`],
+  ])("invariant 6: a problem for an address that %s, which is not repeated", async (_, path) => {
+    const secret = randomBytes(12).toString("hex");
+    const { status, text, json } = await api.ask("GET", path(secret));
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(json).toMatchObject({ code: expect.any(String), next: expect.any(String) });
+    expect(text).not.toContain(secret);
+    expect(api.logged.join("")).not.toContain(secret);
+  });
+
+  it("a problem that names a field in words, and no field that is the caller's own", async () => {
+    const secret = randomBytes(12).toString("hex");
+    const limited = await api.ask("GET", "/credentials?limit=0");
+    expect(limited.json["detail"]).toBe("The parameter limit is too short or too small.");
+    const { status, text } = await api.ask("POST", "/credentials/x/adopt", { secret: "x", fields: { [secret]: 1 } });
+    expect(status).toBe(400);
+    expect(text).toContain("The field fields is missing, or is not what is asked for.");
+    expect(text).not.toContain(secret);
+  });
+
   it("a problem for a body beyond the limit", async () => {
     const { status, json } = await api.ask("POST", "/manifests/apply", { files: [], pad: "x".repeat(5_000_000) });
     expect(status).toBe(413);

@@ -88,6 +88,21 @@ describe("adopting the value of today", () => {
     });
   });
 
+  it("is shown with the credential while it is looked at, and once it has failed", async () => {
+    const shown = async () =>
+      (await api.ask("GET", `/credentials/${encodeURIComponent(ref)}`)).json["adoption"] as Record<string, unknown>;
+    expect(await shown()).toMatchObject({
+      command: `rekey credential adopt ${ref} --username LOGIN, where LOGIN is the one in use of orders_a, orders_b`,
+      last: null,
+    });
+    const checkId = (await adopt(newSecret())).json["checkId"] as string;
+    expect(await shown()).toMatchObject({ last: { state: "pending", findings: [] } });
+    await end(checkId, false);
+    expect(await shown()).toMatchObject({
+      last: { state: "failed", findings: [{ code: "candidate_refused", title: expect.any(String) }] },
+    });
+  });
+
   it("takes another value after an attempt that failed, and forgets the former", async () => {
     await end((await adopt(newSecret())).json["checkId"] as string, false);
     const secret = newSecret();
@@ -114,10 +129,13 @@ describe("adopting the value of today", () => {
   it("is refused for a login that is none of the credential's, and for an unknown field", async () => {
     const stranger = await adopt(newSecret(), { username: "postgres" });
     expect(stranger.status).toBe(400);
-    expect(stranger.json["detail"]).toContain("must be one of orders_a, orders_b");
+    expect(stranger.json["detail"]).toContain("Its logins: orders_a, orders_b.");
+    expect(stranger.json["detail"]).toContain("--username LOGIN");
     const unknown = await adopt(newSecret(), { username: "orders_a", colour: "red" });
     expect(unknown.json["detail"]).toContain("besides the secret, exactly username");
-    expect((await adopt(newSecret(), {})).json["detail"]).toContain("besides the secret, exactly username");
+    expect((await adopt(newSecret(), {})).json["detail"]).toBe(
+      `Give, besides the secret, exactly username: rekey credential adopt ${ref} --username LOGIN, where LOGIN is the one in use of orders_a, orders_b.`,
+    );
   });
 
   it.each(["***", "[secret]", "a\nb"])("invariant 13: is refused for %o", async (secret) => {

@@ -114,8 +114,7 @@ function describe(request: FastifyRequest) {
 function problemFrom(error: FastifyError): Problem {
   if (hasZodFastifySchemaValidationErrors(error)) {
     const [first] = error.validation;
-    const place = `${error.validationContext ?? "request"}${(first?.instancePath ?? "").replaceAll("/", ".")}`;
-    return problemOf("request_invalid", `${place} is not what the route takes.`);
+    return problemOf("request_invalid", `${placeOf(error.validationContext, first)} ${wrongness(first?.keyword)}.`);
   }
   // What Fastify itself refuses: a body that is no JSON, too large, of another type.
   if (error.code?.startsWith("FST_ERR_CTP") || error.statusCode === 413 || error.statusCode === 415)
@@ -126,4 +125,21 @@ function problemFrom(error: FastifyError): Problem {
   if (error instanceof SyntaxError || error.statusCode === 400)
     return problemOf("request_invalid", "The request cannot be read.");
   return asProblem(error);
+}
+
+interface FoundWrong {
+  readonly instancePath?: string;
+}
+
+/** The outermost field, which the route declares. Below it a name may be the caller's own word. */
+function placeOf(part: string | undefined, found: FoundWrong | undefined): string {
+  const [, name = ""] = (found?.instancePath ?? "").split("/");
+  if (part === "params") return "The name in the address";
+  const kind = part === "querystring" ? "parameter" : "field";
+  return name === "" ? "What was sent" : `The ${kind} ${name}`;
+}
+
+function wrongness(keyword: string | undefined): string {
+  if (keyword === "too_big") return "is too long or too large";
+  return keyword === "too_small" ? "is too short or too small" : "is missing, or is not what is asked for";
 }

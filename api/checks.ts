@@ -1,5 +1,5 @@
 import { codes } from "../domain/errors.ts";
-import { readCheck } from "../ledger/checks.ts";
+import { readCheck, type CheckFinding } from "../ledger/checks.ts";
 import { asJson, type Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -8,7 +8,9 @@ export const checkHandlers: Handlers<"showCheck"> = {
     const found = await readCheck(ledger.db, params.check);
     if (found === undefined) throw new ProblemError("not_found", "There is no such check.");
     const { checkId: id, subjectId: credentialId, findings, ...rest } = found;
-    const titled = findings.map((finding) => ({ ...finding, title: codes[finding.code] }));
-    return asJson({ ...rest, id, credentialId, findings: titled });
+    return asJson({ ...rest, id, credentialId, findings: titled(findings) });
   },
 };
+
+export const titled = (findings: readonly CheckFinding[]) =>
+  findings.map((finding) => ({ ...finding, title: codes[finding.code] }));

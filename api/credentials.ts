@@ -2,9 +2,12 @@ import { versionRef } from "../custody/refs.ts";
 import { RekeyError } from "../domain/errors.ts";
 import { adoptCredential } from "../ledger/adoption.ts";
 import { listCredentials, readCredential } from "../ledger/credential-views.ts";
+import { readLastCheck } from "../ledger/checks.ts";
+import { adoptCommand, adoptHint } from "../manifests/adopt-command.ts";
 import { showPolicy } from "../manifests/policy.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { assertFit, type Value } from "../providers/contract/value.ts";
+import { titled } from "./checks.ts";
 import { evidenceOf } from "./consumer-evidence.ts";
 import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { findCredentialId } from "./find-credential.ts";
@@ -22,7 +25,8 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
       ref: `${consumer.team}/${consumer.name}`,
       ...evidenceOf(catalog, consumer.evidence, found.policy),
     }));
-    return asJson({ ...found, policy: showPolicy(found.policy), consumerList });
+    const adoption = await adoptionOf(ledger, catalog, found);
+    return asJson({ ...found, policy: showPolicy(found.policy), consumerList, adoption });
   },
 
   async adoptCredential({ params, body, actor }, deps) {
@@ -50,6 +54,18 @@ export async function readExisting(ledger: ApiDeps["ledger"], reference: string)
   return found;
 }
 
+async function adoptionOf({ db }: ApiDeps["ledger"], { issuers }: ApiDeps["catalog"], found: Detail) {
+  const definition = issuers[found.kind];
+  if (found.currentVersion !== null || definition === undefined) return null;
+  const command = adoptHint(definition, refOf(found), found.principals);
+  const check = await readLastCheck(db, found.id);
+  if (check === undefined || check.state === "done") return { command, last: null };
+  const { state, at, findings } = check;
+  return { command, last: { state, at, findings: titled(findings) } };
+}
+
+export const refOf = ({ team, name }: Pick<Detail, "team" | "name">) => `${team}/${name}`;
+
 interface Given {
   readonly secret: string;
   readonly fields: Readonly<Record<string, string>>;
@@ -74,7 +90,10 @@ function valueOf({ catalog }: ApiDeps, found: Detail, { secret, fields }: Given)
     adoptedFields.every((name) => name in given) && Object.keys(given).every((name) => adoptedFields.includes(name));
   if (!isExact) {
     const others = adoptedFields.filter((name) => name !== definition.authenticator);
-    throw new ProblemError("request_invalid", `Give, besides the secret, exactly ${others.join(", ")}.`);
+    throw new ProblemError(
+      "request_invalid",
+      `Give, besides the secret, exactly ${others.join(", ")}: ${adoptHint(definition, refOf(found), found.principals)}.`,
+    );
   }
   const value = Object.fromEntries(
     Object.entries(given).map(([name, text]) => [
@@ -87,9 +106,10 @@ function valueOf({ catalog }: ApiDeps, found: Detail, { secret, fields }: Given)
   try {
     definition.handleOf(found.config, value, 1);
   } catch (error) {
+    const detail = error instanceof RekeyError ? error.detail : "The login is not the credential's.";
     throw new ProblemError(
       "request_invalid",
-      error instanceof RekeyError ? error.detail : "The login is not the credential's.",
+      `${detail} Its logins: ${found.principals.join(", ")}. Name the one in use: ${adoptCommand(definition, refOf(found), found.principals)}`,
     );
   }
   return value;

@@ -1,7 +1,7 @@
 import { findCredentials } from "../ledger/credential-views.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { listRotations } from "../ledger/rotation-views.ts";
-import { isId } from "../domain/ids.ts";
+import { idPrefixes, isId } from "../domain/ids.ts";
 import { ProblemError } from "./problem.ts";
 
 /** The id of the one credential that is meant. Nothing of what was asked for is repeated: it may be anything. */
@@ -21,6 +21,12 @@ export async function findCredentialId({ db }: Ledger, reference: string): Promi
 /** The id of a rotation: named itself, or by its credential, whose open or last rotation is meant. */
 export async function findRotationId(ledger: Ledger, reference: string): Promise<string> {
   if (isId(reference, "rotation")) return reference;
+  // No name has an underscore, so nothing else can be meant.
+  if (reference.startsWith(`${idPrefixes.rotation}_`))
+    throw new ProblemError(
+      "not_found",
+      "That is no rotation's id: one is rot_ and 26 letters and digits. List them: rekey rotation list",
+    );
   const credentialId = await findCredentialId(ledger, reference);
   const [last] = await listRotations(ledger.db, { credentialId, limit: 1 });
   if (last === undefined)

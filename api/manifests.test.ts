@@ -233,6 +233,21 @@ describe("mistakes that need the ledger", () => {
     expect(wrong).toContain(changed);
   });
 
+  it("of what others refer to are said once, at their root", async () => {
+    const own = await withApi(await withLedger());
+    const wrong = everything
+      .replace("user: rekey_admin", "user: rekey_admin, colour: red")
+      .replace("  secretFrom: given\n", "");
+    expect(await issues(wrong, own)).toEqual([expect.stringContaining("spec.config: has a field that does not exist")]);
+    const twice = wrong.replace("fake-place", "fake-plaice");
+    expect(await issues(twice, own)).toEqual([
+      expect.stringContaining("spec.config: has a field that does not exist"),
+      expect.stringContaining("spec.kind: "),
+    ]);
+    const gone = everything.replace("connection: main", "connection: mian").replace("  secretFrom: given\n", "");
+    expect(await issues(gone, own)).toEqual([expect.stringContaining("spec.connection: names no connection")]);
+  });
+
   it("names the very line", async () => {
     const wrong = text.replace("instances: 2", "instances: none");
     expect((await issues(wrong, empty))[0]).toMatch(new RegExp(`^${line(wrong, "instances: none")} `));

@@ -1,8 +1,10 @@
+import { adoptHint } from "../manifests/adopt-command.ts";
+import { fileNote } from "../manifests/file-note.ts";
 import { planRotation, type PlanDurations } from "../domain/plan.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Catalog } from "../providers/catalog.ts";
 import { evidenceOf } from "./consumer-evidence.ts";
-import { readExisting } from "./credentials.ts";
+import { readExisting, refOf } from "./credentials.ts";
 import type { ApiDeps } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 import type { Answer } from "./route-table.ts";
@@ -61,14 +63,17 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
       wanted,
       canGive: [...canGive],
     })),
-    warnings: [...warningsOf(found), ...plan.warnings],
+    warnings: [...warningsOf(found, definition), ...plan.warnings],
   };
 }
 
-function warningsOf(found: Awaited<ReturnType<typeof readExisting>>): readonly string[] {
-  const ref = `${found.team}/${found.name}`;
+type Found = Awaited<ReturnType<typeof readExisting>>;
+
+function warningsOf(found: Found, definition: Catalog["issuers"][string]): readonly string[] {
+  const adopting = adoptHint(definition, refOf(found), found.principals);
   return [
-    ...(found.currentVersion === null ? [`It has no current version: rekey credential adopt ${ref}`] : []),
+    ...(found.currentVersion === null ? [`It has no current version: ${adopting}`] : []),
+    ...found.consumerList.flatMap(({ kind, target }) => (kind === "file" ? [fileNote(target)] : [])),
     ...(found.connection.hasSecret
       ? []
       : [`Connection ${found.connection.ref} has no secret: apply its manifest with secretFrom.`]),

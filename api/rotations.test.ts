@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
+import { Secret } from "../providers/contract/secret.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { withLedger } from "../test/harness/ledger.ts";
 import { adopted, holdRotations, type TestHold } from "../test/harness/api-rows.ts";
@@ -56,6 +58,15 @@ describe("reserving a rotation", () => {
     const { status, json } = await rotate(name);
     expect(status).toBe(400);
     expect(json["detail"]).toMatch(/Write one of t\w+\/twice, t\w+\/twice\./);
+  });
+
+  it("says of a wrong id of a rotation that it is none, and of a missing one how to list them", async () => {
+    const typo = await api.ask("GET", "/rotations/rot_typo");
+    expect([typo.status, typo.json["detail"]]).toEqual([404, expect.stringContaining("no rotation's id")]);
+    const missing = await api.ask("GET", `/rotations/rot_${"0".repeat(26)}`);
+    expect([missing.status, missing.json["detail"]]).toEqual([404, expect.stringContaining("no such rotation")]);
+    const pause = await api.ask("POST", "/rotations/rot_typo/commands", { command: { kind: "pause" } });
+    for (const { json } of [typo, missing, pause]) expect(json["detail"]).toContain("rekey rotation list");
   });
 
   it("repeats nothing of a name that does not exist", async () => {
@@ -209,6 +220,71 @@ describe("the plan of a rotation", () => {
     expect((json["warnings"] as string[]).join(" ")).toContain("No consumer is registered");
     expect((json["warnings"] as string[]).join(" ")).toContain("has no secret");
   });
+
+  it("says of a file that the worker's settings decide whether it may be written", async () => {
+    const ref = await newCredential();
+    await sql`UPDATE consumers SET kind = 'file' WHERE credential_id = (
+      SELECT id FROM credentials WHERE name = ${ref.split("/")[1] ?? ""})`.execute(api.deps.ledger.db);
+    const { json } = await api.ask("GET", `/credentials/${encodeURIComponent(ref)}/plan`);
+    expect((json["warnings"] as string[]).join(" ")).toMatch(
+      /\/srv\/\S+ must lie below a folder that REKEY_FILE_ROOTS/,
+    );
+  });
+
+  it("names the way to give the value of today, with the logins that there are", async () => {
+    const ref = await newCredential();
+    await sql`UPDATE credentials SET current_version = NULL WHERE name = ${ref.split("/")[1] ?? ""}`.execute(
+      api.deps.ledger.db,
+    );
+    const { json } = await api.ask("GET", `/credentials/${encodeURIComponent(ref)}/plan`);
+    expect(json["warnings"]).toContain(
+      `It has no current version: rekey credential adopt ${ref} --username LOGIN, where LOGIN is the one in use of orders_a, orders_b`,
+    );
+  });
+});
+
+describe("a reason", () => {
+  /** Makes a value of the credential known, as a worker does that has adopted or issued it. */
+  async function newKnown(ref: string): Promise<string> {
+    const known = randomBytes(12).toString("hex");
+    await sql`
+      UPDATE versions SET fingerprint = ${api.deps.fingerprints.of(new Secret(known))}
+      WHERE credential_id = (SELECT id FROM credentials WHERE name = ${ref.split("/")[1] ?? ""})`.execute(
+      api.deps.ledger.db,
+    );
+    return known;
+  }
+
+  it.each([
+    (known: string) => known,
+    (known: string) => `the password "${known}", was leaked`,
+    (known: string) => `PASSWORD=${known}`,
+    (known: string) => `postgres://orders_a:${known}@db/orders`,
+  ])("invariant 6: that holds a value of the credential is refused, and nothing is stored (%#)", async (write) => {
+    const ref = await newCredential();
+    const known = await newKnown(ref);
+    const path = `/credentials/${encodeURIComponent(ref)}/rotate`;
+    const refused = await api.ask("POST", path, { reason: write(known) });
+    expect(refused).toMatchObject({ status: 400, json: { code: "request_invalid" } });
+    expect(refused.text).not.toContain(known);
+    const { rows } = await sql`SELECT r.id FROM rotations r JOIN credentials c ON c.id = r.credential_id
+      WHERE c.name = ${ref.split("/")[1] ?? ""}`.execute(api.deps.ledger.db);
+    expect(rows).toEqual([]);
+    const rotation = await rotationOf(ref);
+    const body = { command: { kind: "pause" }, reason: write(known) };
+    expect((await api.ask("POST", `/rotations/${rotation}/commands`, body)).status).toBe(400);
+    expect((await api.ask("GET", `/rotations/${rotation}`)).json["commands"]).toEqual([]);
+    expect(api.logged.join("")).not.toContain(known);
+  });
+
+  it("in ordinary words is stored as typed", async () => {
+    const ref = await newCredential();
+    await newKnown(ref);
+    const path = `/credentials/${encodeURIComponent(ref)}/rotate`;
+    const { json } = await api.ask("POST", path, { reason: 'due: "orders" of 2026, see TICKET-12345678' });
+    const shown = await api.ask("GET", `/rotations/${json["id"] as string}`);
+    expect(shown.json["reason"]).toBe('due: "orders" of 2026, see TICKET-12345678');
+  });
 });
 
 describe("the audit trail", () => {
@@ -222,7 +298,9 @@ describe("the audit trail", () => {
       "rotation.reserved",
     ]);
     const about = await api.ask("GET", `/audit?credential=${encodeURIComponent(ref)}&limit=1`);
-    expect(about.json["rows"]).toMatchObject([{ action: "command.given", details: { reason: "asked" } }]);
+    expect(about.json["rows"]).toMatchObject([
+      { action: "command.given", credential: ref, details: { reason: "asked" } },
+    ]);
   });
 
   it("is verified by what its keys say", async () => {

@@ -7,6 +7,7 @@ import { findCredentialId, findRotationId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 import { readDetail } from "./rotation-detail.ts";
 import { planOf } from "./rotation-plan.ts";
+import { refuseSecretReason } from "./refuse-secret-reason.ts";
 
 type Names = "planRotation" | "reserveRotation" | "listRotations" | "showRotation" | "giveCommand";
 
@@ -15,8 +16,10 @@ const gone = () => new ProblemError("not_found", "There is no such rotation. Lis
 export const rotationHandlers: Handlers<Names> = {
   planRotation: ({ params }, deps) => planOf(deps, params.credential),
 
-  async reserveRotation({ params, body, actor }, { ledger }) {
+  async reserveRotation({ params, body, actor }, deps) {
+    const { ledger } = deps;
     const credentialId = await findCredentialId(ledger, params.credential);
+    await refuseSecretReason(deps, credentialId, body.reason);
     const { reserved, refused } = await reserveRotations(ledger, [
       { credentialId, requestedBy: actor, reason: body.reason },
     ]);
@@ -41,8 +44,12 @@ export const rotationHandlers: Handlers<Names> = {
     return detail;
   },
 
-  async giveCommand({ params, body, actor }, { ledger }) {
+  async giveCommand({ params, body, actor }, deps) {
+    const { ledger } = deps;
     const rotationId = await findRotationId(ledger, params.rotation);
+    const record = await readRotation(ledger.db, rotationId);
+    if (record === undefined) throw gone();
+    await refuseSecretReason(deps, record.credentialId, body.reason);
     const command: Command = body.command;
     const answer = await giveCommand(ledger, { rotationId, command, actor, reason: body.reason });
     if (answer === undefined) throw gone();

@@ -175,7 +175,8 @@ export const routes = {
       before: z.coerce.number().int().min(1).optional(),
       limit,
     }),
-    response: z.object({ rows: z.array(auditRow) }),
+    /** `names`: what people call the ids in the rows' details. */
+    response: z.object({ rows: z.array(auditRow), names: z.record(z.string(), z.string()) }),
   },
   verifyAudit: {
     method: "POST",

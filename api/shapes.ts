@@ -20,6 +20,8 @@ export const credentialSummary = z.object({
   lastClosedAt: time.nullable(),
 });
 
+const finding = z.object({ code: z.string(), title: z.string(), detail: z.string(), mend: z.string().optional() });
+
 export const credentialDetail = credentialSummary.extend({
   connection: z.object({
     id: z.string(),
@@ -28,6 +30,13 @@ export const credentialDetail = credentialSummary.extend({
     identity: z.string().nullable(),
   }),
   principals: z.array(z.string()),
+  /** The command that gives it the value it has today, and what came of the last time; null once there is a version. */
+  adoption: z
+    .object({
+      command: z.string(),
+      last: z.object({ state: z.enum(["pending", "failed"]), at: time, findings: z.array(finding) }).nullable(),
+    })
+    .nullable(),
   config: z.record(z.string(), z.unknown()),
   policy,
   versions: z.array(
@@ -57,7 +66,7 @@ export const check = z.object({
   kind: z.string(),
   credentialId: z.string(),
   state: z.enum(["pending", "done", "failed"]),
-  findings: z.array(z.object({ code: z.string(), title: z.string(), detail: z.string(), mend: z.string().optional() })),
+  findings: z.array(finding),
   at: time,
   finishedAt: time.nullable(),
 });
@@ -178,6 +187,8 @@ export const auditRow = z.object({
   id: z.number(),
   at: time,
   credentialId: z.string().nullable(),
+  /** `team/name` */
+  credential: z.string().nullable(),
   rotationId: z.string().nullable(),
   actor: z.string(),
   action: z.string(),

@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
+import { z } from "zod";
 import type { Request } from "../api/client.ts";
 import { usage } from "./cli-error.ts";
+import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { clock } from "./show-time.ts";
 import { table } from "./table.ts";
+import { cut, summarize } from "./timeline-lines.ts";
 
 export interface AuditListOptions {
   readonly credential?: string;
@@ -16,17 +19,25 @@ export async function listAudit(io: Io, { credential, rotation, limit }: AuditLi
   const client = await io.client();
   const answer = await client.call("listAudit", { query: { credential, rotation, limit } });
   io.give(answer);
-  const rows = answer.rows.map((row) => [
+  const cells = answer.rows.map((row) => [
     String(row.id),
-    clock(row.at),
+    clock(row.at, otherDay),
     row.action,
     row.actor,
-    row.rotationId ?? row.credentialId ?? "",
-    JSON.stringify(row.details).slice(0, 120),
+    row.credential ?? "",
+    row.rotationId ?? "",
+    cut(
+      summarize(row.details, answer.names, () => true),
+      120,
+    ),
   ]);
-  io.say(...table([["ROW", "AT", "ACTION", "ACTOR", "ABOUT", "DETAILS"], ...rows]));
+  if (cells.length === 0) io.say(emptyList("row", { credential, rotation }, "Every change will leave one."));
+  else io.say(...table([["ROW", "AT (UTC)", "ACTION", "ACTOR", "CREDENTIAL", "ROTATION", "DETAILS"], ...cells]));
   return exitCodes.done;
 }
+
+/** A trail is read long after: each row has its date. */
+const otherDay = "";
 
 type Anchor = NonNullable<Request<"verifyAudit">["body"]["anchor"]>;
 
@@ -50,10 +61,36 @@ export async function verifyAudit(io: Io, { anchor }: { readonly anchor?: string
   return exitCodes.failed;
 }
 
+const anchorSchema = z.object({
+  instance: z.string(),
+  position: z.number(),
+  lastAuditId: z.number(),
+  hash: z.string(),
+  sealedAt: z.string(),
+  signature: z.string(),
+  keyId: z.string(),
+}) satisfies z.ZodType<Anchor>;
+
 async function readAnchor(file: string): Promise<Anchor> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw usage(
+      code === "ENOENT" ? `There is no file ${file}` : `${file} cannot be read (${code})`,
+      "Name with --anchor a file that holds a head which you kept, as JSON; without --anchor the chain alone is checked.",
+    );
+  });
+  const found = anchorSchema.safeParse(jsonOf(text));
+  if (found.success) return found.data;
+  throw usage(
+    `${file} holds no head of the audit trail`,
+    `A head is one JSON object with ${Object.keys(anchorSchema.shape).join(", ")}.`,
+  );
+}
+
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(await readFile(file, "utf8")) as Anchor;
+    return JSON.parse(text);
   } catch {
-    throw usage(`${file} is no exported head`, "Name a file with one head as JSON.");
+    return undefined;
   }
 }

@@ -120,6 +120,31 @@ describe("rekey credential", () => {
     expect(code).toBe(1);
     expect(out).toContain("      ALTER ROLE orders_a LOGIN;");
     expect(out + err).not.toContain(secret);
+    const shown = (await cli.run(["credential", "show", ref])).out;
+    expect(shown).toMatch(/Current +none: what was given at .* was not adopted/);
+    expect(shown).toContain("The issuer refuses it.");
+    expect(shown).toContain(`rekey credential adopt ${ref} --username LOGIN`);
+    expect(shown).toMatch(/^ +1 +given, not adopted/m);
+    expect(shown).not.toContain("intended");
+  });
+
+  it("lists the logins when --username is missing or wrong", async () => {
+    const ref = await adopted(api);
+    for (const args of [[], ["--username", "postgres"]]) {
+      const { code, err } = await cli.run(["credential", "adopt", ref, ...args], { input: newSecret() });
+      expect(code).toBe(2);
+      expect(err).toContain("--username");
+      expect(err).toContain("orders_a, orders_b");
+    }
+  });
+
+  it("says of an empty choice which filter found nothing", async () => {
+    await adopted(api);
+    const none = await cli.run(["credential", "list", "--team", "nobody"]);
+    expect([none.code, none.out]).toEqual([0, "No credential fits --team nobody. Leave that out to see all.\n"]);
+    const ref = await adopted(api);
+    const rotations = await cli.run(["rotation", "list", "--credential", ref, "--open"]);
+    expect(rotations.out).toContain(`No rotation fits --credential ${ref} --open.`);
   });
 
   it("adopts nothing from an empty standard input", async () => {
@@ -211,6 +236,25 @@ describe("rekey rotate and rekey rotation", () => {
 });
 
 describe("rekey audit", () => {
+  it("lists rows with the date, the credential's name and its rotation", async () => {
+    const { ref, rotation } = await newRotation();
+    const { out } = await cli.run(["audit", "list", "--rotation", rotation]);
+    expect(out).toMatch(
+      new RegExp(`\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d +rotation.reserved +tok_\\w+ +${ref} +${rotation} `),
+    );
+    expect(out).not.toContain("crd_");
+    expect((await cli.run(["audit", "list", "--rotation", `rot_${"0".repeat(26)}`])).out).toContain("No row fits");
+  });
+
+  it("says what is wrong with the file of an anchor", async () => {
+    const gone = await cli.run(["audit", "verify", "--anchor", "/nowhere/head.json"]);
+    expect([gone.code, gone.err]).toEqual([2, expect.stringContaining("There is no file /nowhere/head.json")]);
+    for (const text of ["no JSON", "{}"]) {
+      const { code, err } = await cli.run(["audit", "verify", "--anchor", await cli.file("head.json", text)]);
+      expect([code, err]).toEqual([2, expect.stringContaining("head.json holds no head of the audit trail")]);
+    }
+  });
+
   it("lists rows and verifies the chain", async () => {
     expect((await cli.run(["audit", "list", "--limit", "2"])).out.trim().split("\n")).toHaveLength(3);
     const { code, out } = await cli.run(["audit", "verify"]);

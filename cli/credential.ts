@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Client } from "../api/client.ts";
 import { CliError } from "./cli-error.ts";
+import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { readSecretInput } from "./read-input.ts";
@@ -28,7 +29,7 @@ export async function listCredentials(io: Io, { team, environment, limit }: List
     `${one.consumers} consumers`,
     rotationOf(one),
   ]);
-  if (rows.length === 0) io.say("There is no credential yet. Register one: rekey apply -f FILE");
+  if (rows.length === 0) io.say(emptyList("credential", { team, environment }, "Register one: rekey apply -f FILE"));
   else io.say(...table([["CREDENTIAL", "ENVIRONMENT", "KIND", "CURRENT", "CONSUMERS", "ROTATION"], ...rows]));
   return exitCodes.done;
 }
@@ -51,10 +52,12 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
     `  Policy      ${Object.entries(found.policy)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ")}`,
-    `  Current     ${found.currentVersion === null ? `none. Give it: rekey credential adopt ${ref}` : `version ${found.currentVersion}`}`,
+    ...currentLines(found),
     `  Rotation    ${rotationOf(found)}`,
     "",
-    ...(found.versions.length === 0 ? [] : ["Versions", ...table(found.versions.map(versionRow)), ""]),
+    ...(found.versions.length === 0
+      ? []
+      : ["Versions", ...table(found.versions.map((version) => versionRow(version, found.adoption))), ""]),
     found.consumerList.length === 0
       ? "Consumers: none is registered, so that nobody can show who uses it."
       : "Consumers",
@@ -71,8 +74,30 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
   return exitCodes.done;
 }
 
-function versionRow({ number, state, createdAt, endedAt }: Answer<"showCredential">["versions"][number]) {
-  return [`  ${number}`, state, `since ${clock(createdAt)}`, endedAt === null ? "" : `ended ${clock(endedAt)}`];
+type Shown = Answer<"showCredential">;
+
+function currentLines({ currentVersion, adoption }: Shown): readonly string[] {
+  if (currentVersion !== null) return [`  Current     version ${currentVersion}`];
+  const last = adoption?.last ?? null;
+  const give = (text: string) => wrap(`${text}: ${printable(adoption?.command ?? "")}`, "              ");
+  if (last === null) return ["  Current     none", ...give("Give the value it has today")];
+  if (last.state === "pending")
+    return [`  Current     none: a worker looks since ${clock(last.at)} whether the issuer accepts what was given`];
+  return [
+    `  Current     none: what was given at ${clock(last.at)} was not adopted`,
+    ...last.findings.flatMap(findingLines).map((line) => `            ${line}`),
+    ...give("Then give it again"),
+  ];
+}
+
+function versionRow({ number, state, createdAt, endedAt }: Shown["versions"][number], adoption: Shown["adoption"]) {
+  const given = adoption?.last?.state === "pending" ? "given, not yet accepted" : "given, not adopted";
+  return [
+    `  ${number}`,
+    adoption !== null && state === "intended" ? given : state,
+    `since ${clock(createdAt)}`,
+    endedAt === null ? "" : `ended ${clock(endedAt)}`,
+  ];
 }
 
 export interface AdoptOptions {
@@ -101,7 +126,11 @@ export async function adopt(io: Io, credential: string, options: AdoptOptions): 
     io.say(`Adopted as version 1. See what a rotation would do: rekey rotation plan ${credential}`);
     return exitCodes.done;
   }
-  io.say("It was not adopted:", ...check.findings.flatMap(findingLines));
+  io.say(
+    "It was not adopted, and nothing was changed:",
+    ...check.findings.flatMap(findingLines),
+    "  Next: mend that, then give the value again.",
+  );
   return exitCodes.failed;
 }
 

@@ -1,4 +1,5 @@
 import type { Answer } from "../api/client.ts";
+import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { answeredLines, consumerLines, headLines, holdLines, sessionLines } from "./rotation-lines.ts";
@@ -88,7 +89,7 @@ export async function list(io: Io, { credential, open, limit }: ListOptions): Pr
     one.openHold === null ? (one.paused ? "paused" : "") : `HOLD ${one.openHold}`,
     clock(one.createdAt),
   ]);
-  if (rows.length === 0) io.say("There is no rotation. Start one: rekey rotate CREDENTIAL");
+  if (rows.length === 0) io.say(emptyList("rotation", { credential, open }, "Start one: rekey rotate CREDENTIAL"));
   else io.say(...table([["ROTATION", "CREDENTIAL", "ENVIRONMENT", "ORDER", "STANDS AT", "WAITS", "SINCE"], ...rows]));
   return exitCodes.done;
 }
@@ -97,7 +98,7 @@ export async function list(io: Io, { credential, open, limit }: ListOptions): Pr
 export async function show(io: Io, rotation: string): Promise<ExitCode> {
   const client = await io.client();
   const found = await client.call("showRotation", { params: { rotation } });
-  const { rows } = await client.call("listAudit", { query: { rotation: found.id, limit: 500 } });
+  const { rows, names } = await client.call("listAudit", { query: { rotation: found.id, limit: 500 } });
   io.give({ ...found, timeline: rows.toReversed() });
   const blocks = [
     headLines(found),
@@ -105,7 +106,7 @@ export async function show(io: Io, rotation: string): Promise<ExitCode> {
     consumerLines(found),
     sessionLines(found),
     answeredLines(found),
-    timelineLines(rows, found),
+    timelineLines(rows, names, found.now),
   ];
   io.say(
     blocks

@@ -1,21 +1,20 @@
 import type { Answer } from "../api/client.ts";
-import type { Rotation } from "./rotation-lines.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
 import { wrap } from "./wrap.ts";
 
 type AuditRow = Answer<"listAudit">["rows"][number];
+type Names = Answer<"listAudit">["names"];
 
 /** What happened, oldest first. The rows of single operations are left to `rekey audit list`. */
-export function timelineLines(rows: readonly AuditRow[], rotation: Rotation): readonly string[] {
-  const names = new Map(rotation.consumers.map(({ id, ref }) => [id, ref]));
+export function timelineLines(rows: readonly AuditRow[], names: Names, now: string): readonly string[] {
   const shown = rows.toReversed().filter(({ action }) => !action.startsWith("operation."));
   const lines = table(
     shown.map(({ at, action, actor, details }) => [
-      `  ${clock(at, rotation.now)}`,
+      `  ${clock(at, now)}`,
       action,
       actor,
-      summarize(details, names),
+      cut(summarize(details, names), 160),
     ]),
   );
   return ["Timeline", ...lines.flatMap((line, index) => [line, ...whyLines(shown[index])])];
@@ -30,13 +29,22 @@ function whyLines(row: AuditRow | undefined): readonly string[] {
 /** Ids that say nothing to a person, and what the row's own name says already. */
 const unsaid = new Set(["claim", "command", "holdId", "follows", "why"]);
 
-function summarize(details: AuditRow["details"], names: ReadonlyMap<string, string>): string {
+/** `version 2, consumer shop/web`: the details of a row, with names for ids. */
+export function summarize(
+  details: AuditRow["details"],
+  names: Names,
+  isSaid: (name: string) => boolean = (name) => !unsaid.has(name),
+): string {
   return Object.entries(details)
-    .filter(([name, value]) => !unsaid.has(name) && value !== null && value !== "")
+    .filter(([name, value]) => isSaid(name) && value !== null && value !== "")
     .map(([name, value]) => {
       if (Array.isArray(value)) return `${value.length} ${name}`;
-      return `${name} ${typeof value === "string" ? (names.get(value) ?? value) : JSON.stringify(value)}`;
+      return `${name} ${typeof value === "string" ? (names[value] ?? value) : JSON.stringify(value)}`;
     })
-    .join(", ")
-    .slice(0, 160);
+    .join(", ");
+}
+
+/** A text of that many characters at most; `…` stands for what is left out. */
+export function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

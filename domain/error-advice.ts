@@ -52,18 +52,18 @@ export const advice: Readonly<Record<Code, string>> = {
     "Look at the controls in the hold: they say why the refusal does not count. Correct that and `retry`; `accept` closes the rotation as unproven.",
   candidate_refused:
     "Look at the issuer's access rules for the new version, then `retry`, or `roll-back`; nobody uses it yet.",
-  not_adopted: "Give the value that the credential has today with `rekey credential adopt`, then rotate.",
+  not_adopted:
+    "Give the value that the credential has today with `rekey credential adopt CREDENTIAL --username LOGIN`, then rotate.",
   principal_busy:
     "Wait until the other rotation has closed, or end it; one login takes part in one rotation at a time.",
   already_adopted: "Nothing: the value is known. To replace it, rotate.",
   check_pending: "Wait until the other check has ended, then ask again.",
   command_refused: "Look at the rotation with `rekey rotation show`: it says which commands fit now.",
-  setting_invalid: "Correct the variable that the message names; every setting is in [settings](settings.md).",
+  setting_invalid: "Correct the variable that the message names; `docs/settings.md` has every setting.",
   manifest_invalid: "Correct the line that the message names, then apply again; nothing has been changed.",
   plan_changed: "Look at the plan again, and apply that if it is still what you want.",
-  request_invalid:
-    "Correct what the message names. A client of your own finds the shapes in the API's OpenAPI document.",
-  not_found: "Look at the name and its team; the `list` command of the noun shows what you may see.",
+  request_invalid: "Correct what the message names, then ask again; nothing was changed.",
+  not_found: "Look at the name and its team; `rekey credential list` and `rekey rotation list` show what there is.",
   token_refused:
     "Point `REKEY_TOKEN_FILE` at a token that is valid. `rekey serve` writes a new one when the former is gone or expired.",
   host_refused: "Ask from the same machine, by 127.0.0.1 or localhost.",

@@ -57,6 +57,13 @@ export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<Ch
   return rows[0];
 }
 
+/** The newest check of a credential. */
+export async function readLastCheck(db: Kysely<Tables>, subjectId: string): Promise<Check | undefined> {
+  const { rows } = await sql<Check>`
+    SELECT ${columns} FROM checks WHERE subject_id = ${subjectId} ORDER BY at DESC, id DESC LIMIT 1`.execute(db);
+  return rows[0];
+}
+
 /** Checks that no worker has answered yet, oldest first. */
 export async function readPendingChecks({ db }: Ledger, limit: number): Promise<readonly Check[]> {
   const { rows } = await sql<Check>`

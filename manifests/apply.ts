@@ -8,7 +8,7 @@ import { planConsumer } from "./plan-consumer.ts";
 import { planCredential } from "./plan-credential.ts";
 import { planEnvironment, planTeam } from "./plan-places.ts";
 import type { GivenSecret, Planned, PlannedItem, Planning } from "./planning.ts";
-import { readManifests, type ReadManifest } from "./read-manifests.ts";
+import { readManifests, refOf, type ReadManifest } from "./read-manifests.ts";
 import { readSnapshot, type Transaction } from "./registry-snapshot.ts";
 
 export interface SentFile extends ManifestFile {
@@ -68,12 +68,19 @@ async function planAll(
     manifests.map(({ manifest }) => manifest),
   );
   const byFile = new Map(files.map((file) => [file.name, file]));
+  const broken = new Set<string>();
   const planning: Planning = {
     ...deps,
     snapshot,
+    broken,
     givenFor: ({ file, index }) => byFile.get(file)?.secrets[index],
   };
-  const planned = manifests.map((one) => planOne(planning, one));
+  // In this order, so that what others refer to is known to be broken before they are looked at.
+  const planned = manifests.map((one) => {
+    const found = planOne(planning, one);
+    if ("issues" in found) broken.add(refOf(one.manifest));
+    return found;
+  });
   const issues = planned.flatMap((one) => ("issues" in one ? one.issues : []));
   return issues.length > 0 ? { issues } : { items: planned.flatMap((one) => ("issues" in one ? [] : [one])) };
 }

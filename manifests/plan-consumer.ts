@@ -6,6 +6,7 @@ import type { ConsumerRow, CredentialRow, StoredEvidence } from "../ledger/regis
 import { changesBetween } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
+import { fileNote } from "./file-note.ts";
 import { definitionOf, issuesOf, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
 import { consumerKey, refKey, resolveRef } from "./registry-snapshot.ts";
 import { refOf } from "./read-manifests.ts";
@@ -19,13 +20,19 @@ export function planConsumer(
   const { metadata, spec } = manifest;
   const issues = issuesOf(document);
   const team = teamId(planning.snapshot, metadata.team, issues);
-  const credential = planning.snapshot.credentials.get(refKey(resolveRef(spec.credential, metadata.team)));
-  if (credential === undefined)
+  const credentialKey = refKey(resolveRef(spec.credential, metadata.team));
+  const isBroken = planning.broken.has(`Credential ${credentialKey}`);
+  const credential = isBroken ? undefined : planning.snapshot.credentials.get(credentialKey);
+  if (credential === undefined && !isBroken)
     issues.add(
       ["spec", "credential"],
       "names no credential that exists; add a Credential manifest, or write team/name.",
     );
-  else if (metadata.environment !== undefined && metadata.environment !== credential.environment)
+  else if (
+    credential !== undefined &&
+    metadata.environment !== undefined &&
+    metadata.environment !== credential.environment
+  )
     issues.add(
       ["metadata", "environment"],
       `must be ${credential.environment}, as its credential is; or leave it out.`,
@@ -123,6 +130,7 @@ function notesOf({ catalog }: Planning, credential: CredentialRow, row: Consumer
   const notes = canGive.some((strength) => meets(strength, wanted))
     ? []
     : [`It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.`];
+  if (row.kind === "file") notes.push(fileNote(row.target));
   if (credential.openRotation !== null)
     notes.push(`The open rotation ${credential.openRotation} includes it from now on.`);
   return notes;

@@ -1,6 +1,7 @@
 import { newId } from "../ledger/new-id.ts";
 import { storeCredential } from "../ledger/registry.ts";
 import type { ConnectionRow, CredentialRow } from "../ledger/registry-views.ts";
+import { adoptHint } from "./adopt-command.ts";
 import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
@@ -18,8 +19,10 @@ export function planCredential(
   const { metadata, spec } = manifest;
   const issues = issuesOf(document);
   const place = placeIds(planning, metadata, issues);
-  const connection = planning.snapshot.connections.get(refKey(resolveRef(spec.connection, metadata.team)));
-  if (connection === undefined)
+  const connectionKey = refKey(resolveRef(spec.connection, metadata.team));
+  const isBroken = planning.broken.has(`Connection ${connectionKey}`);
+  const connection = isBroken ? undefined : planning.snapshot.connections.get(connectionKey);
+  if (connection === undefined && !isBroken)
     issues.add(
       ["spec", "connection"],
       "names no connection that exists; add a Connection manifest, or write team/name.",
@@ -56,7 +59,7 @@ export function planCredential(
     ref: refOf(manifest),
     action: existing === undefined ? "create" : changes.length > 0 ? "change" : "unchanged",
     changes,
-    notes: notesOf(row, existing, changes),
+    notes: notesOf(definition, row, existing, changes),
     store: (trx, by) => storeCredential(trx, { ...row, ...place, order }, by),
   };
 }
@@ -134,11 +137,13 @@ function claim({ snapshot }: Planning, row: CredentialRow, connection: Connectio
 }
 
 function notesOf(
+  definition: Planning["catalog"]["issuers"][string],
   row: CredentialRow,
   existing: CredentialRow | undefined,
   changes: readonly FieldChange[],
 ): readonly string[] {
-  if (existing === undefined) return [`Then give it the value it has today: rekey credential adopt ${refKey(row)}`];
+  if (existing === undefined)
+    return [`Then give it the value it has today: ${adoptHint(definition, refKey(row), row.principals)}`];
   return existing.openRotation !== null && changes.length > 0
     ? [`The open rotation ${existing.openRotation} keeps the policy that it began with.`]
     : [];

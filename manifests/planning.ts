@@ -49,6 +49,8 @@ export interface Planning {
   readonly catalog: Catalog;
   readonly secrets: ConnectionSecrets;
   readonly snapshot: RegistrySnapshot;
+  /** Those in the same files with mistakes of their own, by `refOf`: whatever refers to one waits until they are mended. */
+  readonly broken: ReadonlySet<string>;
   /** The secret that was sent for a document. */
   readonly givenFor: (document: ManifestDocument) => GivenSecret | undefined;
 }

@@ -1,0 +1,12 @@
+import { expect, it } from "vitest";
+import { cut, summarize } from "./timeline-lines.ts";
+
+it("details of a row are words, with names where ids have one", () => {
+  const details = { consumer: "con_1", version: 2, gone: null, codes: ["a", "b"], claim: 7 };
+  expect(summarize(details, { con_1: "shop/web" })).toBe("consumer shop/web, version 2, 2 codes");
+  expect(summarize(details, {}, () => true)).toBe("consumer con_1, version 2, 2 codes, claim 7");
+});
+
+it("a text that is cut is marked so", () => {
+  expect([cut("whole", 5), cut("too long", 5)]).toEqual(["whole", "too …"]);
+});
