@@ -25,10 +25,11 @@ export async function askAndJudge(scene: StepScene, sinceAsked: boolean): Promis
   return { input, verdict: guardVerdict(input), watchedMs };
 }
 
-/** Asks again soon, or asks a person once the time for it is over. */
+/** Asks again soon, or asks a person once the time for it is over, of which a worker's long absence is no part. */
 export function waitOrHold({ one }: StepScene, gaps: readonly Gap[], overdueMs: number): StepResult {
   const [first] = gaps;
-  if (first === undefined || overdueMs <= one.policy.holdAfterMs)
-    return { does: "wait", waitMs: one.policy.lookEveryMs };
+  const isOverdue =
+    overdueMs === Number.POSITIVE_INFINITY || Math.min(overdueMs, one.askedForMs) > one.policy.holdAfterMs;
+  if (first === undefined || !isOverdue) return { does: "wait", waitMs: one.policy.lookEveryMs };
   return { does: "hold", code: first.code, detail: gaps.map(({ text }) => text).join("\n"), gaps };
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { effectSteps, type Order, type Step } from "../domain/order.ts";
+import { defaultPolicy } from "../domain/policy.ts";
 import { mayAct, type StepAnswer } from "../domain/standing.ts";
 import { transact, type Ledger } from "./database.ts";
 import { hearCommands } from "./hear-commands.ts";
@@ -57,12 +58,22 @@ export async function lockRotations(trx: Kysely<Tables>, rotationIds: readonly s
   await sql`SELECT id FROM rotations WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE`.execute(trx);
 }
 
-/** The rotation has a carrier from now on, so that nobody needs to start it any more. */
+/** Nobody is late by so little: a timer's grain and a full queue. Milliseconds. */
+const lateMs = 10_000;
+
+/**
+ * The rotation has a carrier from now on, so that nobody needs to start it any more. One that comes back after nobody
+ * has looked for half of the time after which a person is asked gets that time anew.
+ */
 async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], carrier: Carrier): Promise<void> {
   await sql`
     WITH carried AS (
       UPDATE rotations SET carrier_workflow = ${carrier.workflow}, carrier_run = ${carrier.run},
-        looked_at = clock_timestamp()
+        looked_at = clock_timestamp(),
+        back_since = CASE
+          WHEN clock_timestamp() - greatest(looked_at, wait_until, asked_since) > interval '1 millisecond' * greatest(
+            ${lateMs}::float8, coalesce((policy ->> 'holdAfterMs')::float8, ${defaultPolicy.holdAfterMs}) / 2)
+          THEN clock_timestamp() ELSE back_since END
       WHERE id = ANY(${[...rotationIds]}) RETURNING id)
     DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id`.execute(trx);
 }

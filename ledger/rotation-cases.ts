@@ -63,6 +63,7 @@ export interface RotationCase {
   readonly acceptedUnproven: boolean;
   /** Elapsed by the ledger's clock. */
   readonly inPhaseMs: number;
+  /** Since the step of this phase began to ask, or a worker came back to it after a long absence. */
   readonly askedForMs: number;
   readonly attempts: number;
   /** When a step last began, as the ledger writes it: names the attempt that read this. */
@@ -130,7 +131,7 @@ export async function readCases(
     SELECT r.id, r.credential_id, t.name || '/' || c.name AS credential_name, i.id AS instance, i.epoch, r.rotation_order,
       r.phase, r.direction, r.urgent, r.policy, c.policy AS current_policy, r.extended_ms, r.accepted_unproven,
       (extract(epoch FROM clock_timestamp() - r.phase_since) * 1000)::float8 AS in_phase_ms,
-      (extract(epoch FROM clock_timestamp() - r.asked_since) * 1000)::float8 AS asked_for_ms,
+      (extract(epoch FROM clock_timestamp() - greatest(r.asked_since, r.back_since)) * 1000)::float8 AS asked_for_ms,
       r.attempts, r.looked_at::text AS looked_at, r.from_version, r.to_version, r.pinned, c.config,
       jsonb_build_object('id', n.id, 'name', t.name || '/' || n.name, 'kind', n.kind, 'settings', n.settings,
         'pool', n.pool, 'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
