@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { editFile } from "../harness/edit-file.ts";
 import { giveCommand } from "../../ledger/commands.ts";
 import { newId } from "../../ledger/new-id.ts";
 import { register, type Registered } from "../harness/registered.ts";
@@ -80,13 +81,13 @@ describe.runIf(hasTemporal)("registrations and people during a rotation", () => 
       expect(rows).toHaveLength(1);
     });
     const before = await readFile(orders.file, "utf8");
-    await writeFile(orders.file, `${before}NOTE="never closed\n`);
+    await editFile(orders.file, `${before}NOTE="never closed\n`);
     const rotationId = await orders.rotate();
     const hold = await untilHeld(world, rotationId);
     expect(hold.detail).toContain(`Consumer shop (file:${orders.file})`);
     expect(hold.detail).toContain(`Consumer report (file:${missing.path})`);
     expect(hold.detail).toContain("Create it");
-    await writeFile(orders.file, before);
+    await editFile(orders.file, before);
     await mkdir(`${orders.file}.d`, { mode: 0o700 });
     await answerHold(world, rotationId, "retry");
     await endsProven(orders, rotationId);

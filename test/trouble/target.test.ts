@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { editFile } from "../harness/edit-file.ts";
 import { newSecret } from "../harness/postgres-issuer.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { answerHold, auditActions, say, untilPhase, versionsOf } from "../harness/say.ts";
@@ -158,7 +159,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     const foreign = now
       .replace(/^DB_USER=.*$/m, `DB_USER=${name}`)
       .replace(/^DB_PASSWORD=.*$/m, `DB_PASSWORD=${password}`);
-    await writeFile(orders.file, foreign);
+    await editFile(orders.file, foreign);
     return foreign;
   }
 
@@ -175,7 +176,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     expect(hold.detail).toContain("Put version 2 back");
     expect(await text(orders)).toBe(foreign);
     expect(await auditActions(world, rotationId)).not.toContain("operation.intended");
-    await writeFile(orders.file, delivered);
+    await editFile(orders.file, delivered);
     await answerHold(world, rotationId, "retry");
     await endsProven(orders, rotationId);
   });
@@ -191,7 +192,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     expect(hold.detail).toContain("Consumer shop");
     expect(hold.detail).toContain("Put version 1 back");
     expect(await text(orders)).toBe(foreign);
-    await writeFile(orders.file, before);
+    await editFile(orders.file, before);
     await answerHold(world, rotationId, "retry");
     await endsProven(orders, rotationId);
   });
@@ -209,7 +210,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     expect(hold.detail).toContain("Consumer shop");
     expect(hold.detail).toContain("Put version");
     expect(await text(orders)).toBe(foreign);
-    await writeFile(orders.file, delivered);
+    await editFile(orders.file, delivered);
     await answerHold(world, rotationId, "retry");
     expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "undone" });
     expect(await text(orders)).toBe(before);
@@ -220,7 +221,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     const orders = await register(world, { policy: { graceMs: 2_000 } });
     const rotationId = await orders.rotate();
     await untilPhase(world, rotationId, "promoted");
-    await writeFile(orders.file, (await text(orders)).replace("MODE=live", "MODE=by-hand"));
+    await editFile(orders.file, (await text(orders)).replace("MODE=live", "MODE=by-hand"));
     expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "proven" });
     await endsProven(orders, await orders.rotate());
     expect(await text(orders)).toContain("MODE=by-hand");
@@ -235,12 +236,12 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     const rotationId = await orders.rotate();
     await untilPhase(world, rotationId, "promoted");
     const delivered = await text(orders);
-    await writeFile(orders.file, before);
+    await editFile(orders.file, before);
     const hold = await untilHeld(world, rotationId);
     expect(hold.detail).toContain("Consumer shop");
     expect(hold.detail).toContain("does not hold version 2 any more");
     expect(await world.issuer.logsIn(orders.logins[0] ?? "", orders.password, orders.database)).toBe("accepted");
-    await writeFile(orders.file, delivered);
+    await editFile(orders.file, delivered);
     await answerHold(world, rotationId, "retry");
     await endsProven(orders, rotationId);
   });
@@ -249,7 +250,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     const orders = await register(world);
     const before = await text(orders);
     const broken = `${before}NOTE="never closed\n`;
-    await writeFile(orders.file, broken);
+    await editFile(orders.file, broken);
     const rotationId = await orders.rotate();
     const hold = await untilHeld(world, rotationId);
     expect(hold).toMatchObject({ code: "target_malformed", phase: "reserved" });
@@ -257,7 +258,7 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     expect(hold.detail).toContain(orders.file);
     expect(await text(orders)).toBe(broken);
     expect(await auditActions(world, rotationId)).not.toContain("operation.intended");
-    await writeFile(orders.file, before);
+    await editFile(orders.file, before);
     await answerHold(world, rotationId, "retry");
     await endsProven(orders, rotationId);
   });
