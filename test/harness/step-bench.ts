@@ -23,8 +23,10 @@ import { createLog } from "../../custody/scrubbed-log.ts";
 import { stepFor, type Phase, type Step } from "../../domain/order.ts";
 import type { Decision } from "../../domain/hold.ts";
 import type { StepAnswer } from "../../domain/standing.ts";
-import { beginSteps } from "../../ledger/begin-steps.ts";
+import { beginSteps, lockRotations } from "../../ledger/begin-steps.ts";
 import { readPendingChecks } from "../../ledger/checks.ts";
+import { transact } from "../../ledger/database.ts";
+import { hearCommands } from "../../ledger/hear-commands.ts";
 import { readCases, type RotationCase } from "../../ledger/rotation-cases.ts";
 import { readSettings } from "../../settings.ts";
 import { openStepDeps } from "../../worker/step-deps.ts";
@@ -50,7 +52,7 @@ export interface StepBench extends RegisteredAt {
   /** An attempt that has stored its intent and has not acted yet (the point B1). It acts by `works[step](scene)`. */
   begin(rotationId: string, step: Step | "undo"): Promise<StepScene>;
   read(rotationId: string): Promise<RotationCase>;
-  /** Answers the open hold as an operator does, naming every gap, and says what it was. The next step hears it. */
+  /** Answers the open hold as an operator does, naming every gap, and says what it was. */
   answer(rotationId: string, decision: Decision): Promise<NonNullable<RotationRow["hold"]>>;
   close(): Promise<void>;
 }
@@ -143,6 +145,10 @@ export async function openStepBench(): Promise<StepBench> {
       if (hold === null) throw new Error("Nobody is asked.");
       const gaps = (hold.gaps as readonly { readonly key: string }[]).map(({ key }) => key);
       await say(place, rotationId, { kind: "decide", holdId: hold.id, decision, gaps });
+      await transact(ledger, async (trx) => {
+        await lockRotations(trx, [rotationId]);
+        await hearCommands(trx, [rotationId]);
+      });
       return hold;
     },
     async close() {
