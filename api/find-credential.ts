@@ -5,11 +5,14 @@ import { idPrefixes, isId } from "../domain/ids.ts";
 import { ProblemError } from "./problem.ts";
 
 /** The id of the one credential that is meant. Nothing of what was asked for is repeated: it may be anything. */
-export async function findCredentialId({ db }: Ledger, reference: string): Promise<string> {
+export async function findCredentialId(
+  { db }: Ledger,
+  reference: string,
+  absence = "There is no such credential. List them: rekey credential list",
+): Promise<string> {
   const found = await findCredentials(db, reference);
   const [first, second] = found;
-  if (first === undefined)
-    throw new ProblemError("not_found", "There is no such credential. List them: rekey credential list");
+  if (first === undefined) throw new ProblemError("not_found", absence);
   if (second !== undefined)
     throw new ProblemError(
       "request_invalid",
@@ -27,7 +30,11 @@ export async function findRotationId(ledger: Ledger, reference: string): Promise
       "not_found",
       "That is no rotation's id: one is rot_ and 26 letters and digits. List them: rekey rotation list",
     );
-  const credentialId = await findCredentialId(ledger, reference);
+  const credentialId = await findCredentialId(
+    ledger,
+    reference,
+    "There is no rotation and no credential of that name. List them: rekey rotation list",
+  );
   const [last] = await listRotations(ledger.db, { credentialId, limit: 1 });
   if (last === undefined)
     throw new ProblemError("not_found", "The credential has no rotation yet. Start one: rekey rotate CREDENTIAL");

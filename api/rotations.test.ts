@@ -66,7 +66,9 @@ describe("reserving a rotation", () => {
     const missing = await api.ask("GET", `/rotations/rot_${"0".repeat(26)}`);
     expect([missing.status, missing.json["detail"]]).toEqual([404, expect.stringContaining("no such rotation")]);
     const pause = await api.ask("POST", "/rotations/rot_typo/commands", { command: { kind: "pause" } });
-    for (const { json } of [typo, missing, pause]) expect(json["detail"]).toContain("rekey rotation list");
+    const nothing = await api.ask("GET", "/rotations/nothing");
+    expect(nothing.json["detail"]).toContain("no rotation and no credential");
+    for (const { json } of [typo, missing, pause, nothing]) expect(json["detail"]).toContain("rekey rotation list");
   });
 
   it("repeats nothing of a name that does not exist", async () => {

@@ -62,7 +62,10 @@ function planLines(found: Answer<"planRotation">): readonly string[] {
       ]),
     ),
     ...(found.warnings.length === 0 ? [] : ["", "Mind"]),
-    ...found.warnings.flatMap((warning) => wrap(printable(warning), "  ! ")),
+    ...found.warnings.flatMap((warning) => {
+      const [first = "", ...rest] = wrap(printable(warning), "    ");
+      return [`  ! ${first.trimStart()}`, ...rest];
+    }),
   ];
 }
 

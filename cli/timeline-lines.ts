@@ -38,8 +38,11 @@ export function summarize(
   return Object.entries(details)
     .filter(([name, value]) => isSaid(name) && value !== null && value !== "")
     .map(([name, value]) => {
-      if (Array.isArray(value)) return `${value.length} ${name}`;
-      return `${name} ${typeof value === "string" ? (names[value] ?? value) : JSON.stringify(value)}`;
+      const say = (one: string) => names[one] ?? one;
+      if (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string"))
+        return `${name} ${value.map(say).join(" ")}`;
+      if (Array.isArray(value)) return `${value.length} ${value.length === 1 ? name.replace(/s$/, "") : name}`;
+      return `${name} ${typeof value === "string" ? say(value) : JSON.stringify(value)}`;
     })
     .join(", ");
 }

@@ -51,6 +51,7 @@ describe("rekey up", () => {
     const parent = running.process.pid ?? 0;
     const address = (await running.line("Address")).match(/http:\S+/)?.[0] ?? "";
     expect(await running.line("Token")).toContain(join(home, "token"));
+    expect(await running.line("Files")).toContain("REKEY_FILE_ROOTS names no folder");
 
     // The home folder alone tells a command where the API is and with which token.
     expect(await rekey(["credential", "list"], { env: { REKEY_HOME: home } })).toMatchObject({ code: 0 });

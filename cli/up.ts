@@ -90,6 +90,7 @@ async function bringUp(io: Io, stops: (() => Promise<void>)[], ending: AbortCont
     `  Token    ${tokenFile}`,
     `  Ledger   ${settings.databaseUrl === undefined ? "embedded" : "the one DATABASE_URL names"}`,
     `  Temporal ${settings.temporal.address === undefined ? `embedded, ${temporalAddress}` : temporalAddress}`,
+    `  Files    ${settings.fileRoots.length === 0 ? "none is written: REKEY_FILE_ROOTS names no folder" : `below ${settings.fileRoots.join(", ")}`}`,
     "  Ctrl-C stops everything.",
   );
 }

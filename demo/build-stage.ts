@@ -53,7 +53,11 @@ export async function buildStage(screen: Screen, closers: Closers, signal: Abort
   await rekey.apply(manifests);
   screen.line("you", "rekey apply -f manifests.yaml", "a connection, a credential, and the one consumer that is known");
   await rekey.adopt(credentialName, cluster.today);
-  screen.line("you", `rekey credential adopt ${credentialName}`, "today's password is version 1; nothing was changed");
+  screen.line(
+    "you",
+    `rekey credential adopt ${credentialName} --username ${cluster.today.user}`,
+    "today's password is version 1; nothing was changed",
+  );
   return {
     screen,
     rekey,
