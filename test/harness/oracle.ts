@@ -137,8 +137,15 @@ async function notDead({ world, orders, held, order, ledger, rotationId }: Scene
   return breaches;
 }
 
-/** What takes back an intent whose effect was perhaps there. */
-const takenBackBy = { issue: "abandon", stage: "forget", cut: "cut-back", disable: "enable", deliver: "restore" };
+/** What takes back an intent whose effect was perhaps there. Of `end` only the cut before it: ended sessions come back. */
+const takenBackBy = {
+  issue: "abandon",
+  stage: "forget",
+  cut: "cut-back",
+  end: "cut-back",
+  disable: "enable",
+  deliver: "restore",
+};
 
 /** Intents of which nobody will ever say what became of them. The frame of all deliveries stands for none itself. */
 async function openIntents({ ledger, rotationId, outcome }: Scene): Promise<readonly string[]> {
