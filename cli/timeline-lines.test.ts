@@ -14,6 +14,10 @@ it("details of a row are words, with names where ids have one", () => {
   expect(summarize(details, {}, () => true)).toBe("consumer con_1, version 2, codes a con_1, 1 change, claim 7");
 });
 
+it("the reason of a failure stands last, on one line", () => {
+  expect(summarize({ why: "one.\ntwo", step: "issue" }, {}, () => true)).toBe("step issue, why one. two");
+});
+
 it("a text that is cut is marked so", () => {
   expect([cut("whole", 5), cut("too long", 5)]).toEqual(["whole", "too …"]);
 });

@@ -29,6 +29,9 @@ function whyLines(row: AuditRow | undefined): readonly string[] {
 /** Ids that say nothing to a person, and what the row's own name says already. */
 const unsaid = new Set(["claim", "command", "holdId", "follows", "why"]);
 
+/** Stands last, so that what is cut is of it. */
+const longest = "why";
+
 /** `version 2, consumer shop/web`: the details of a row, with names for ids. */
 export function summarize(
   details: AuditRow["details"],
@@ -37,6 +40,7 @@ export function summarize(
 ): string {
   return Object.entries(details)
     .filter(([name, value]) => isSaid(name) && value !== null && value !== "")
+    .toSorted(([a], [b]) => Number(a === longest) - Number(b === longest))
     .map(([name, value]) => {
       const say = (one: string) => names[one] ?? one;
       if (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string"))
@@ -44,7 +48,8 @@ export function summarize(
       if (Array.isArray(value)) return `${value.length} ${value.length === 1 ? name.replace(/s$/, "") : name}`;
       return `${name} ${typeof value === "string" ? say(value) : JSON.stringify(value)}`;
     })
-    .join(", ");
+    .join(", ")
+    .replaceAll("\n", " ");
 }
 
 /** A text of that many characters at most; `…` stands for what is left out. */

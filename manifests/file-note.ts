@@ -3,4 +3,4 @@
  * asks them.
  */
 export const fileNote = (target: string): string =>
-  `${target.replace(/^file:/, "")} must lie below a folder that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names; else the rotation is refused before anything is changed.`;
+  `${target.replace(/^file:/, "")} must lie below a folder that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names; else a rotation holds before anything is changed.`;
