@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { bestWithoutChange, meets, type Strength } from "../domain/evidence.ts";
 import { PermanentError } from "../domain/errors.ts";
 import type { Gap, GuardConsumer, GuardInput, GuardPurpose, Stranger } from "../domain/guard.ts";
@@ -17,11 +18,11 @@ import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, SeenSession, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
-import { revealField } from "../providers/contract/value.ts";
+import { revealField, type Value } from "../providers/contract/value.ts";
 import { mayBeOnUnwanted } from "../providers/evidence/sessions/one-slot.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { atTarget, openConsumer } from "./deliver-to.ts";
-import { issuerOf, valueOf, withIssuer } from "./reach.ts";
+import { issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 export interface RoundQuestion {
@@ -124,18 +125,23 @@ async function evidenceVersions(
   question: RoundQuestion,
   definition: IssuerDefinition,
 ): Promise<RoundVersions> {
-  const asEvidence = async (version: VersionCase): Promise<EvidenceVersion> => ({
+  const asEvidence = (version: VersionCase, value: Value | undefined): EvidenceVersion => ({
     version: version.number,
     handle: version.handle ?? "",
-    authenticator: new Secret(revealField(await valueOf(deps, one, version), definition.authenticator)),
+    // A candidate whose value is lost must still be given up: nobody answers with it, its sessions are seen all the same.
+    authenticator: value === undefined ? answersNobody() : new Secret(revealField(value, definition.authenticator)),
     effectiveAt: version.effectiveAt ?? "",
   });
-  const { expected, unwanted } = question;
+  const { expected, unwanted, purpose } = question;
+  const toEnd = async (version: VersionCase) =>
+    purpose === "abandon" ? deps.custody.get(refOf(one, version)) : valueOf(deps, one, version);
   return {
-    expected: await asEvidence(expected),
-    unwanted: unwanted?.handle === undefined ? undefined : await asEvidence(unwanted),
+    expected: asEvidence(expected, await valueOf(deps, one, expected)),
+    unwanted: unwanted?.handle === undefined ? undefined : asEvidence(unwanted, await toEnd(unwanted)),
   };
 }
+
+const answersNobody = () => new Secret(randomBytes(32).toString("base64url"));
 
 type Collected = Pick<EvidenceQuestion, "expected" | "unwanted" | "samples">;
 

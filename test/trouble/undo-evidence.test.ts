@@ -112,31 +112,38 @@ describe("what decides whether a version is ended", () => {
     expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "undone" });
   });
 
-  it("invariant 5: a candidate whose value is lost is not taken for dead: a person accepts it as unproven", async () => {
-    const orders = await bench.register();
-    const rotationId = await orders.rotate();
-    await bench.reach(rotationId, "promoted");
-    await abort(rotationId);
-    const isGuarded = async () =>
-      (await readOperations(bench.ledger.db, rotationId)).some(
-        ({ step, isDone }) => step === "guard-candidate" && isDone,
-      );
-    while (!(await isGuarded())) await undo(await bench.begin(rotationId, "undo"));
-    const one = await bench.read(rotationId);
-    await bench.custody.forget(refOf(one, one.to));
-    await bench.carry(rotationId);
-    expect(await readRotation(bench, rotationId)).toMatchObject({
-      direction: "undo",
-      outcome: null,
-      hold: { code: "death_unproven" },
-    });
-    await bench.answer(rotationId, "accept");
-    await bench.carry(rotationId);
-    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "closed-unproven" });
-    expect(await versionsOf(bench, orders.credentialId)).toMatchObject([
-      { state: "live" },
-      { state: "accepted-unproven" },
-    ]);
-    expect((await orders.shop.close()).failures).toEqual([]);
-  });
+  it.each(["before it was aborted", "once everybody was seen back"])(
+    "invariant 5: a candidate whose value was lost %s is not taken for dead: a person accepts it as unproven",
+    async (when) => {
+      const orders = await bench.register();
+      const rotationId = await orders.rotate();
+      await bench.reach(rotationId, "promoted");
+      const lose = async () => {
+        const one = await bench.read(rotationId);
+        await bench.custody.forget(refOf(one, one.to));
+      };
+      const isGuarded = async () =>
+        (await readOperations(bench.ledger.db, rotationId)).some(
+          ({ step, isDone }) => step === "guard-candidate" && isDone,
+        );
+      if (when.startsWith("before")) await lose();
+      await abort(rotationId);
+      if (!when.startsWith("before")) while (!(await isGuarded())) await undo(await bench.begin(rotationId, "undo"));
+      await lose();
+      await bench.carry(rotationId);
+      expect(await readRotation(bench, rotationId)).toMatchObject({
+        direction: "undo",
+        outcome: null,
+        hold: { code: "death_unproven" },
+      });
+      await bench.answer(rotationId, "accept");
+      await bench.carry(rotationId);
+      expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "closed-unproven" });
+      expect(await versionsOf(bench, orders.credentialId)).toMatchObject([
+        { state: "live" },
+        { state: "accepted-unproven" },
+      ]);
+      expect((await orders.shop.close()).failures).toEqual([]);
+    },
+  );
 });
