@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { issue } from "../../activities/issue.ts";
+import { cut, issue } from "../../activities/issue.ts";
+import type { StepScene, StepWork } from "../../activities/step-frame.ts";
 import { say } from "../harness/say.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
 import { readRotation } from "../harness/world.ts";
 
-describe("an attempt to issue that wakes after its rotation was undone", () => {
+describe("an attempt to put a new value in force that wakes after its rotation was undone", () => {
   let bench: StepBench;
 
   beforeAll(async () => {
@@ -14,22 +15,43 @@ describe("an attempt to issue that wakes after its rotation was undone", () => {
 
   afterAll(async () => bench?.close());
 
-  it("invariant 2: leaves no live login at the issuer", async () => {
+  /** What the attempt failed with once everything had been undone while it stood still after its intent. */
+  async function wakeAfterUndo(late: StepScene, work: StepWork): Promise<unknown> {
+    const { rotationId } = late.one;
+    await say(bench, rotationId, { kind: "abort" });
+    await bench.carry(rotationId);
+    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "undone" });
+    return work(late).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+
+  async function handleOf({ one }: StepScene) {
+    const { rows } = await sql`SELECT handle FROM versions WHERE id = ${one.to.versionId}`.execute(bench.ledger.db);
+    return rows[0];
+  }
+
+  it("invariant 2: leaves no live login of the new version at the issuer", async () => {
     const orders = await bench.register();
     const rotationId = await orders.rotate();
     await bench.take(rotationId, "preflight");
     const late = await bench.begin(rotationId, "issue");
-    await say(bench, rotationId, { kind: "abort" });
-    await bench.carry(rotationId);
-    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "undone" });
-    const failed = await issue(late).catch((error: unknown) => error);
-    expect(
-      await bench.issuer.ask(`SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = '${orders.logins[1]}'`),
-    ).toEqual([{ rolcanlogin: false, rolpassword: null }]);
+    const failed = await wakeAfterUndo(late, issue);
+    const second = `SELECT rolcanlogin, rolpassword FROM pg_authid WHERE rolname = '${orders.logins[1]}'`;
+    expect(await bench.issuer.ask(second)).toEqual([{ rolcanlogin: false, rolpassword: null }]);
     expect(failed).toMatchObject({ code: "claim_outdated" });
-    const { rows } = await sql<{ handle: string | null }>`
-      SELECT handle FROM versions WHERE id = ${late.one.to.versionId}`.execute(bench.ledger.db);
-    expect(rows).toEqual([{ handle: null }]);
+    expect(await handleOf(late)).toEqual({ handle: null });
+    expect((await orders.shop.close()).failures).toEqual([]);
+  });
+
+  it("invariant 1: in a single slot, leaves the former value in it", async () => {
+    const orders = await bench.register({ order: "single-slot" });
+    const rotationId = await orders.rotate();
+    await bench.reach(rotationId, "staged");
+    const failed = await wakeAfterUndo(await bench.begin(rotationId, "cut"), cut);
+    expect(await bench.issuer.logsIn(orders.owner, orders.password, orders.database)).toBe("accepted");
+    expect(failed).toMatchObject({ code: "claim_outdated" });
     expect((await orders.shop.close()).failures).toEqual([]);
   });
 });
