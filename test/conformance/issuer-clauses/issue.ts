@@ -103,9 +103,15 @@ export const issueClauses = {
     const session = await world.open();
     const made = await makeVersion(session, 1, []);
     const listed = await (await world.open()).list();
+    const live = listed.filter(({ state }) => state === "live");
     assert.deepEqual(
-      listed.filter(({ state }) => state === "live"),
-      [{ handle: made.handle, state: "live", ours: true }],
+      live.map(({ handle, ours }) => ({ handle, ours })),
+      [{ handle: made.handle, ours: true }],
+    );
+    const since = live[0]?.effectiveAt ?? made.effectiveAt;
+    assert.ok(
+      Date.parse(since) <= Date.parse(made.effectiveAt),
+      "a list never says later than when it came into force",
     );
     const stranger = await (await world.open({ credential: "crd_another" })).list();
     assert.ok(!stranger.some(({ ours }) => ours), "another credential must not take it for its own");
