@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
 import type { EffectRequest } from "../../contract/issuer.ts";
 import type { Value } from "../../contract/value.ts";
@@ -10,7 +11,7 @@ import { assertTurn, type Mark } from "./mark.ts";
 import { ident } from "./quoting.ts";
 import { effect } from "./rights.ts";
 import { isPair, type Scope } from "./scope.ts";
-import { endHolders, endSessions, endSessionsSince } from "./sessions.ts";
+import { endHolders, endNewcomers, endSessions, sessionsIn } from "./sessions.ts";
 import { isForeign, ownMark } from "./slots.ts";
 
 /** Refused, and restorable: the verifier stays, and so do the sessions. */
@@ -58,7 +59,8 @@ type Abandoning = EffectRequest & { readonly restore?: { readonly handle: string
 
 interface Abandoned {
   readonly effectiveAt?: string;
-  readonly isNew?: true;
+  /** The sessions that were in before the former value came back; absent when it was back already. */
+  readonly seen?: ReadonlySet<string>;
   readonly isEnded?: true;
 }
 
@@ -80,9 +82,11 @@ export async function abandonVersion(
       if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return {};
       if (mark !== undefined) assertTurn(mark, request.claim);
       if (mark?.version === place.version && restored !== undefined) {
+        const seen = await sessionsIn(work, role.name);
+        // Read before the commit, so that an application that is back at once counts as back.
         const effectiveAt = await clockAfter(work);
         await work.run(setFormer(role, scope, request, restored, effectiveAt));
-        return { effectiveAt, isNew: true };
+        return { effectiveAt, seen };
       }
       if (mark?.version === place.version) {
         await work.run(ending(role, place, scope, request));
@@ -96,15 +100,29 @@ export async function abandonVersion(
   );
   if (done?.isEnded === true && isPair(scope)) await endSessions(scope, request);
   if (done?.effectiveAt === undefined) return;
-  const since = Date.parse(done.effectiveAt);
-  // The clock was read before the commit, so that an application that is back at once counts as back.
-  if (done.isNew === true)
+  if (done.seen !== undefined) await endUndecided(scope, place, request, done.seen);
+  return { effectiveAt: done.effectiveAt };
+}
+
+/** Milliseconds between the looks for sessions that had begun before the change and are let in after it. */
+const looksAfterMs = [0, 100, 400, 1_000];
+
+async function endUndecided(
+  scope: Scope,
+  place: Place,
+  request: EffectRequest,
+  seen: ReadonlySet<string>,
+): Promise<void> {
+  let before: string | undefined;
+  for (const waitMs of looksAfterMs) {
+    await sleep(waitMs, undefined, { signal: scope.signal });
     await changeIfThere(scope, "ending sessions", place, request, async (work, role) => {
       const mark = ownMark(role, scope.owner);
       if (mark !== undefined) assertTurn(mark, request.claim);
-      await endSessionsSince(work, scope, place.role, since);
+      before ??= await clockAfter(work);
+      await endNewcomers(work, scope, place.role, { seen, before });
     });
-  return { effectiveAt: done.effectiveAt };
+  }
 }
 
 /** The candidate never came into force. A call that would set it may still be on its way: it must not land. */

@@ -29,20 +29,22 @@ interface SessionRow extends Readonly<Record<string, unknown>> {
  * session too. https://www.postgresql.org/docs/18/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
  */
 async function readSessions(work: Work, scope: Scope, roles: readonly string[], before?: string) {
-  const { seen: rows, isOwn } = await besideOwn(scope.connection, () =>
-    work.ask<SessionRow>(
-      `SELECT pid, usename::text AS role, datname::text AS database, coalesce(host(client_addr), 'local') AS address,
+  const { seen: rows, isOwn } = await besideOwn(scope.connection, () => readRows(work, roles, before));
+  if (rows.some(({ started }) => started === null)) await assertSees(work, scope);
+  // A row without a start is a session that ended while it was read.
+  return rows.filter(({ pid, started }) => started !== null && !isOwn(pid));
+}
+
+function readRows(work: Work, roles: readonly string[], before?: string): Promise<readonly SessionRow[]> {
+  return work.ask<SessionRow>(
+    `SELECT pid, usename::text AS role, datname::text AS database, coalesce(host(client_addr), 'local') AS address,
        application_name AS application, floor(extract(epoch FROM backend_start) * 1000)::float8 AS started,
        backend_start < $2::timestamptz AS "isBefore"
      FROM pg_stat_activity
      WHERE usename = ANY($1::text[])
        AND (backend_type IS NULL OR backend_type IN ('client backend', 'walsender'))`,
-      [[...roles], before ?? "infinity"],
-    ),
+    [[...roles], before ?? "infinity"],
   );
-  if (rows.some(({ started }) => started === null)) await assertSees(work, scope);
-  // A row without a start is a session that ended while it was read.
-  return rows.filter(({ pid, started }) => started !== null && !isOwn(pid));
 }
 
 /** Without the right, sessions of others show neither address nor start, and could pass for something else. */
@@ -112,15 +114,29 @@ export async function endSessions(
   });
 }
 
+const nameOf = ({ pid, started }: SessionRow): string => `${pid}/${started}`;
+
+/** Names the sessions that are in by now. A right to see more of them is asked for later: nothing waits for it here. */
+export async function sessionsIn(work: Work, role: string): Promise<ReadonlySet<string>> {
+  return new Set((await readRows(work, [role])).map(nameOf));
+}
+
 /**
- * Ends the sessions of a login that began since a time, up to now: of those nobody can say by which of two passwords
- * they came in. A client of the one that is in force reconnects.
+ * Ends the sessions of a login that came in while its password was replaced, `before` being a time after that: of those
+ * nobody can say by which of two passwords. A session begins long before it is let in, so that its start does not tell.
+ * A client of the password that is in force reconnects.
  */
-export async function endSessionsSince(work: Work, scope: Scope, role: string, sinceMs: number): Promise<void> {
-  const rows = await readSessions(work, scope, [role]);
+export async function endNewcomers(
+  work: Work,
+  scope: Scope,
+  role: string,
+  { seen, before }: { readonly seen: ReadonlySet<string>; readonly before: string },
+): Promise<void> {
+  const rows = await readSessions(work, scope, [role], before);
+  const newcomers = rows.filter((row) => row.isBefore === true && !seen.has(nameOf(row)));
   await endBackends(
     work,
-    rows.filter(({ started }) => (started ?? 0) >= sinceMs).map(({ pid }) => pid),
+    newcomers.map(({ pid }) => pid),
   );
 }
 

@@ -1,4 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import pg from "pg";
 import { beforeAll, expect, test } from "vitest";
 import { makeAdmin, newSecret, onEachRelease, type IssuerServer } from "../../../test/harness/postgres-issuer.ts";
 import {
@@ -9,6 +14,15 @@ import {
   passwordOf,
   valueOf,
 } from "../../../test/harness/postgres-role.ts";
+
+/** A connection that is there already, for a client that wants to open its own. */
+function begun(socket: Socket): Socket {
+  socket.connect = () => {
+    process.nextTick(() => socket.emit("connect"));
+    return socket;
+  };
+  return socket;
+}
 
 onEachRelease((get) => {
   let server: IssuerServer;
@@ -99,6 +113,26 @@ onEachRelease((get) => {
     // A later candidate that never landed leaves the former version's time as it is.
     const fourth = effectOn(first.handle.replace(/1$/, "4"));
     expect(await session.abandon({ ...fourth, restore: first })).toEqual(back);
+    await session.close();
+  });
+
+  test("a client that had begun to log in before the former value came back, and got in by it, has to come again", async () => {
+    const { login, session, first, password, state } = await opened();
+    const second = await issueVersion(session, 2, [first.handle]);
+    const candidate = await state();
+    // The server counts a session from the first byte of its connection.
+    const socket = connect(server.port, server.host);
+    await once(socket, "connect");
+    const abandoning = session.abandon({ ...effectOn(second.handle), restore: first });
+    while (isDeepStrictEqual(await state(), candidate)) await setImmediate();
+    const slow = new pg.Client({ user: login, password, database: "orders", stream: () => begun(socket) });
+    slow.on("error", () => undefined);
+    await slow.connect();
+    const back = await abandoning;
+    await expect(slow.query("SELECT 1")).rejects.toThrow();
+    const usage = await session.usage?.([first.handle]);
+    const left = (usage?.sessions[first.handle] ?? []).filter(({ startedAt }) => startedAt < (back?.effectiveAt ?? ""));
+    expect(left).toEqual([]);
     await session.close();
   });
 
