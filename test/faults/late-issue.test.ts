@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cut, issue } from "../../activities/issue.ts";
+import { issue, stage } from "../../activities/issue.ts";
 import type { StepScene, StepWork } from "../../activities/step-frame.ts";
 import { say } from "../harness/say.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
@@ -45,13 +45,14 @@ describe("an attempt to put a new value in force that wakes after its rotation w
     expect((await orders.shop.close()).failures).toEqual([]);
   });
 
-  it("invariant 1: in a single slot, leaves the former value in it", async () => {
+  it("invariant 2: in a single slot, gives no handle to a version that was given up", async () => {
     const orders = await bench.register({ order: "single-slot" });
     const rotationId = await orders.rotate();
-    await bench.reach(rotationId, "staged");
-    const failed = await wakeAfterUndo(await bench.begin(rotationId, "cut"), cut);
+    await bench.take(rotationId, "preflight");
+    const late = await bench.begin(rotationId, "stage");
+    expect(await wakeAfterUndo(late, stage)).toMatchObject({ code: "claim_outdated" });
+    expect(await handleOf(late)).toEqual({ handle: null });
     expect(await bench.issuer.logsIn(orders.owner, orders.password, orders.database)).toBe("accepted");
-    expect(failed).toMatchObject({ code: "claim_outdated" });
-    expect((await orders.shop.close()).failures).toEqual([]);
+    await orders.shop.close();
   });
 });
