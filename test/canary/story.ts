@@ -82,7 +82,7 @@ export async function tellStory(run: ProductRun, reason: string): Promise<Told> 
   await applied();
   await done(["credential", "adopt", "shop/orders", "--username", login.user], 1, newGiven());
   await writeFile(files.wrongManifest, Object.values(wrongManifests(login.adminPassword)).join("---\n"));
-  await done(["apply", "-f", files.wrongManifest, "--yes"], 1);
+  await done(["apply", "-f", files.wrongManifest, "--yes"], 2);
   await done(["credential", "adopt", "shop/orders", "--username", login.user], 0, login.password);
 
   await rotated(0);
