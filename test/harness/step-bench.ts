@@ -49,7 +49,7 @@ export interface StepBench extends RegisteredAt {
   reach(rotationId: string, phase: Phase): Promise<void>;
   /** Goes on, or back, until the rotation is closed or a person is asked. */
   carry(rotationId: string): Promise<RotationCase>;
-  /** An attempt that has stored its intent and has not acted yet (the point B1). It acts by `works[step](scene)`. */
+  /** An attempt that has stored its intent and has not acted yet (the point B1). It acts when its work is called with this. */
   begin(rotationId: string, step: Step | "undo"): Promise<StepScene>;
   read(rotationId: string): Promise<RotationCase>;
   /** Answers the open hold as an operator does, naming every gap, and says what it was. */
@@ -57,7 +57,7 @@ export interface StepBench extends RegisteredAt {
   close(): Promise<void>;
 }
 
-export const works: Record<Step | "undo", StepWork> = {
+const works: Record<Step | "undo", StepWork> = {
   preflight,
   issue,
   stage,
