@@ -111,6 +111,9 @@ CREATE TABLE rotations (
   phase_since timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- since when the step of this phase has been asking: set anew when a hold is answered
   asked_since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- When a worker came back to the rotation after nobody had looked at it for long: a step asks a person only after it has
+  -- looked for its time itself. Samples and evidence from before stay what they are, so that asked_since is not moved.
+  back_since timestamptz,
   wait_until timestamptz,
   -- a person let it end although a death was not proven
   accepted_unproven boolean NOT NULL DEFAULT false,
