@@ -1,6 +1,6 @@
 import type { Point } from "./matrix-cases.ts";
 
-export interface Absent {
+interface Absent {
   readonly steps: readonly string[];
   readonly points: readonly Point[];
   readonly why: string;

@@ -22,7 +22,7 @@ export interface MatrixCase {
 }
 
 /** Points of one step. What a row does not have is in `matrix-absent.ts` with the reason, or `matrix.test.ts` fails. */
-export interface Row {
+interface Row {
   readonly step: string;
   readonly has: readonly Point[];
   /** The step that it is a part of: what is done for each consumer, or another name of the place. */

@@ -20,7 +20,7 @@ export function mayBeOnUnwanted({ startedAt }: SeenSession, expected: Timed, unw
 }
 
 /** The two times of a slot, by the issuer's clock; undefined where nothing is known, or nothing happened. */
-export interface SlotTimes {
+interface SlotTimes {
   /** When the candidate came into force. */
   readonly candidate: string | undefined;
   /** When the former version came into force, or came back into it. */
