@@ -162,10 +162,15 @@ async function collectOne(
     const { observeForMs } = policy;
     const question = { config, instance, consumer: consumerId, order, observeForMs, ...collected };
     const { complete, instances, lacks } = await definition.collect(question, context);
-    records.push({ ...base, strength: definition.strength, complete, instances, lacks });
+    records.push({ ...base, source: kind, strength: definition.strength, complete, instances, lacks });
   }
   if (wantedOf(deps, one, consumer) === "delivered")
-    records.push({ ...base, strength: "delivered", ...(await readBack(deps, one, consumer, collected, context)) });
+    records.push({
+      ...base,
+      source: "target",
+      strength: "delivered",
+      ...(await readBack(deps, one, consumer, collected, context)),
+    });
   return records;
 }
 

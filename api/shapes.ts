@@ -107,6 +107,7 @@ const openHold = z.object({
 });
 
 const evidence = z.object({
+  source: z.string(),
   strength: z.string(),
   version: z.number(),
   complete: z.boolean(),

@@ -43,7 +43,11 @@ const strongest = (a: Strength | undefined, b: Strength | undefined): Strength |
 /** What rules a running rotation: a policy made stricter applies at once, one made weaker with the next rotation. */
 export function stricter(pinned: Policy, current: Policy): Policy {
   return {
-    ...pinned,
+    lookEveryMs: pinned.lookEveryMs,
+    holdAfterMs: pinned.holdAfterMs,
+    attempts: pinned.attempts,
+    retryFirstMs: pinned.retryFirstMs,
+    retryLongestMs: pinned.retryLongestMs,
     graceMs: Math.max(pinned.graceMs, current.graceMs),
     disabledForMs: Math.max(pinned.disabledForMs, current.disabledForMs),
     observeForMs: Math.max(pinned.observeForMs, current.observeForMs),

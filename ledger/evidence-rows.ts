@@ -10,6 +10,8 @@ export interface EvidenceRecord {
   readonly consumerId: string;
   /** The number of the version that was looked for. */
   readonly version: number;
+  /** The kind of evidence that collected it, or `target` for what was read back. */
+  readonly source: string;
   readonly strength: Strength;
   readonly complete: boolean;
   readonly instances: number;
@@ -20,10 +22,12 @@ export interface EvidenceRecord {
 export async function recordEvidence(ledger: Ledger, records: readonly EvidenceRecord[]): Promise<void> {
   if (records.length === 0) return;
   await sql`
-    INSERT INTO evidence (rotation_id, consumer_id, version, strength, complete, instances, lacks)
-    SELECT "rotationId", "consumerId", version, strength, complete, instances, lacks
+    INSERT INTO evidence (rotation_id, consumer_id, version, source, strength, complete, instances, lacks)
+    SELECT "rotationId", "consumerId", version, source, strength, complete, instances, lacks
     FROM jsonb_to_recordset(${JSON.stringify(records)}::jsonb) AS g ("rotationId" text, "consumerId" text,
-      version integer, strength text, complete boolean, instances integer, lacks jsonb)`.execute(ledger.db);
+      version integer, source text, strength text, complete boolean, instances integer, lacks jsonb)`.execute(
+    ledger.db,
+  );
 }
 
 export interface LatestEvidence extends GuardEvidence {
@@ -43,17 +47,17 @@ interface LatestRow {
 
 /**
  * The latest evidence of each consumer of a rotation that was recorded after a sequence and shows a version, keyed by
- * consumer. What a person acknowledged stands beside what was collected: the stronger complete one counts.
+ * consumer, one of each source: what one kind of evidence shows never takes the place of what another has shown.
  */
 export async function readEvidence(
   db: Kysely<Tables>,
   query: { readonly rotationId: string; readonly version: number; readonly afterSequence: number },
 ): Promise<ReadonlyMap<string, readonly LatestEvidence[]>> {
   const { rows } = await sql<LatestRow>`
-    SELECT DISTINCT ON (consumer_id, strength) consumer_id, version, strength, complete, instances, lacks, sequence
+    SELECT DISTINCT ON (consumer_id, source) consumer_id, version, strength, complete, instances, lacks, sequence
     FROM evidence
     WHERE rotation_id = ${query.rotationId} AND version = ${query.version} AND sequence > ${query.afterSequence}
-    ORDER BY consumer_id, strength, sequence DESC`.execute(db);
+    ORDER BY consumer_id, source, sequence DESC`.execute(db);
   const asEvidence = (row: LatestRow): LatestEvidence => ({
     strength: row.strength,
     sequence: row.sequence,

@@ -91,9 +91,9 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
   if (change.turnsToUndo === true) await outdateOpenOperations(trx, [row.rotation_id]);
   if (change.acknowledged !== undefined) {
     await sql`
-      INSERT INTO evidence (rotation_id, consumer_id, version, strength, complete, instances)
+      INSERT INTO evidence (rotation_id, consumer_id, version, source, strength, complete, instances)
       VALUES (${row.rotation_id}, ${change.acknowledged.consumerId}, ${change.acknowledged.version},
-        'acknowledged', true, 1)`.execute(trx);
+        'person', 'acknowledged', true, 1)`.execute(trx);
   }
 }
 

@@ -110,8 +110,9 @@ export interface ConsumerProgress {
   readonly evidence: readonly ShownEvidence[];
 }
 
-/** The latest of each strength. */
+/** The latest of each source. */
 export interface ShownEvidence {
+  readonly source: string;
   readonly strength: string;
   readonly version: number;
   readonly complete: boolean;
@@ -127,11 +128,11 @@ export async function readConsumerProgress(db: Db, rotationId: string): Promise<
   const { rows } = await sql<ConsumerProgress>`
     SELECT n.id, d.version AS "deliveredVersion", d.created_at AS "deliveredAt",
       coalesce((
-        SELECT jsonb_agg(jsonb_build_object('strength', v.strength, 'version', v.version, 'complete', v.complete,
+        SELECT jsonb_agg(jsonb_build_object('source', v.source, 'strength', v.strength, 'version', v.version, 'complete', v.complete,
           'instances', v.instances, 'lacks', v.lacks, 'at', v.at, 'isFresh', v.sequence > coalesce(d.sequence, 0))
           ORDER BY v.sequence DESC)
-        FROM (SELECT DISTINCT ON (strength) * FROM evidence
-          WHERE rotation_id = r.id AND consumer_id = n.id ORDER BY strength, sequence DESC) v), '[]'::jsonb) AS evidence
+        FROM (SELECT DISTINCT ON (source) * FROM evidence
+          WHERE rotation_id = r.id AND consumer_id = n.id ORDER BY source, sequence DESC) v), '[]'::jsonb) AS evidence
     FROM rotations r JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
     LEFT JOIN LATERAL (
       SELECT version, created_at, sequence FROM deliveries

@@ -3,6 +3,9 @@ import { strengths } from "../domain/evidence.ts";
 import { defaultPolicy, type Policy } from "../domain/policy.ts";
 import { durationSchema, showDuration } from "./duration.ts";
 
+/** A duration of the policy that is missing below does not compile. */
+type DurationName = keyof Policy extends infer K ? (K extends `${infer N}Ms` ? N : never) : never;
+
 /** How the manifest calls each duration of the domain's policy. */
 const durations = {
   grace: "graceMs",
@@ -12,9 +15,8 @@ const durations = {
   holdAfter: "holdAfterMs",
   retryFirst: "retryFirstMs",
   retryLongest: "retryLongestMs",
-} as const satisfies Record<string, keyof Policy>;
+} as const satisfies { readonly [N in DurationName]: `${N}Ms` };
 
-type DurationName = keyof typeof durations;
 const names = Object.keys(durations) as DurationName[];
 const durationFields = Object.fromEntries(names.map((name) => [name, durationSchema.optional()])) as Record<
   DurationName,

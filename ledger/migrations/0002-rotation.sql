@@ -173,6 +173,8 @@ CREATE TABLE evidence (
   rotation_id text NOT NULL REFERENCES rotations,
   consumer_id text NOT NULL REFERENCES consumers,
   version integer NOT NULL,
+  -- the kind of evidence that collected it, 'target' for what was read back, 'person' for what one acknowledged
+  source text NOT NULL,
   strength text NOT NULL,
   complete boolean NOT NULL,
   instances integer NOT NULL,
