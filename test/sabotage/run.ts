@@ -14,7 +14,11 @@ import { sabotages, type Sabotage } from "./sabotages.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const leftOut = new Set(["node_modules", ".git", "dist", ".stryker-tmp"].map((name) => join(root, name)));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const spoken = (suite: readonly string[]): string => suite.slice(1).join(" ").replace(/^run /, "");
+const spoken = (suite: readonly string[]): string =>
+  suite
+    .slice(1)
+    .filter((word) => !/^(?:run|--\w+Timeout=\d+)$/.test(word))
+    .join(" ");
 
 const { values } = parseArgs({ options: { only: { type: "string" }, list: { type: "boolean" } } });
 const chosen = sabotages.filter(({ name }) => name.startsWith(values.only ?? ""));

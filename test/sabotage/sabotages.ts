@@ -13,7 +13,9 @@ interface Edit {
   readonly put: string;
 }
 
-const tests = (...files: readonly string[]) => ["node_modules/vitest/vitest.mjs", "run", ...files];
+/** What a fault keeps waiting is caught too, and sooner than elsewhere. */
+const patience = ["--testTimeout=90000", "--hookTimeout=60000"];
+const tests = (...files: readonly string[]) => ["node_modules/vitest/vitest.mjs", "run", ...files, ...patience];
 const named = (file: string, name: string) => [...tests(file), "-t", name];
 const crash = (...names: readonly string[]) => ["test/faults/matrix.ts", ...names.flatMap((name) => ["--only", name])];
 
