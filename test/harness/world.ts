@@ -274,7 +274,11 @@ export async function untilClosed(world: World, rotationId: string): Promise<Rot
 }
 
 export async function untilHeld(world: World, rotationId: string): Promise<NonNullable<RotationRow["hold"]>> {
-  return untilLedger(async () => (await readRotation(world, rotationId)).hold ?? undefined);
+  return untilLedger(async () => {
+    const { hold, outcome } = await readRotation(world, rotationId);
+    if (outcome !== null) throw new Error(`The rotation ended as ${outcome} and held for nobody.`);
+    return hold ?? undefined;
+  });
 }
 
 export const newMark = (): string => randomBytes(5).toString("hex");
