@@ -6,6 +6,7 @@ import type { ConsumerDefinition, ConsumerSession, Observation } from "../provid
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
 import { effect, valueOf } from "./reach.ts";
+import { seeWorks } from "./see-works.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { GapsFoundError, type StepScene } from "./step-frame.ts";
 
@@ -156,6 +157,7 @@ export async function deliverMissing(
   context: ProviderContext,
 ): Promise<boolean> {
   const missing = wish.consumers.filter(({ delivery }) => delivery?.version !== wish.version.number);
+  if (missing.length > 0) await seeWorks({ deps, one: wish.one, context }, wish.version);
   for (const consumer of missing) {
     const skipsReload = wish.acceptedGaps.includes(reloadGap(consumer));
     await deliverTo(deps, { one: wish.one, consumer, version: wish.version, step: wish.step, skipsReload }, context);

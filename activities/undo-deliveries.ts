@@ -4,6 +4,7 @@ import type { ConsumerCase } from "../ledger/rotation-cases.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
 import { deliverTo, reloadGap } from "./deliver-to.ts";
 import { formerOf } from "./reach.ts";
+import { seeFormerWorks } from "./see-works.ts";
 import { GapsFoundError, type StepResult, type StepScene } from "./step-frame.ts";
 
 /** Accepted, it leaves the consumer on the candidate for now; the guard still asks. */
@@ -14,10 +15,15 @@ export async function restore(scene: StepScene, { consumers: ids = [] }: UndoAct
   const { deps, one, context } = scene;
   const acceptedGaps = await readAcceptedGaps(deps.ledger.db, one.rotationId);
   const version = formerOf(one);
-  for (const consumer of one.consumers) {
-    const { consumerId, delivery } = consumer;
-    if (!ids.includes(consumerId) || acceptedGaps.includes(restoreGap(consumerId))) continue;
-    if (delivery?.version === version.number) continue;
+  const left = one.consumers.filter(
+    ({ consumerId, delivery }) =>
+      ids.includes(consumerId) &&
+      !acceptedGaps.includes(restoreGap(consumerId)) &&
+      delivery?.version !== version.number,
+  );
+  // In a single slot the former value comes into force after this, and is seen then.
+  if (left.length > 0 && one.order !== "single-slot") await seeFormer(scene, left);
+  for (const consumer of left) {
     const skipsReload = acceptedGaps.includes(reloadGap(consumer));
     try {
       await deliverTo(deps, { one, consumer, version, step: "restore", skipsReload }, context);
@@ -26,6 +32,29 @@ export async function restore(scene: StepScene, { consumers: ids = [] }: UndoAct
     }
   }
   return { does: "wait", waitMs: 0 };
+}
+
+const isAboutVersion = ({ code }: RekeyError): boolean =>
+  code === "restore_failed" || code === "handle_taken" || code === "value_unfit" || code === "custody_missing";
+
+/** While the former version does not work nobody gets it; a person looks at it, or leaves the consumers where they are. */
+async function seeFormer(scene: StepScene, left: readonly ConsumerCase[]): Promise<void> {
+  try {
+    await seeFormerWorks(scene);
+  } catch (error) {
+    // What is wrong with the issuer or the connection is said as such.
+    if (!(error instanceof RekeyError) || !isAboutVersion(error)) throw error;
+    const number = formerOf(scene.one).number;
+    const detail =
+      error.code === "restore_failed"
+        ? error.detail
+        : `Version ${number} does not work, and could not be made to work again. Nothing was delivered. ${error.detail}`;
+    const gaps = left.map(({ consumerId, name }) => {
+      const text = `Consumer ${name} cannot be brought back: version ${number} does not work.`;
+      return { code: "restore_failed", key: restoreGap(consumerId), text } as const;
+    });
+    throw new GapsFoundError("restore_failed", detail, gaps);
+  }
 }
 
 /** What passes by itself is tried again; what does not is a consumer that a person has to look at. */
