@@ -295,6 +295,7 @@ describe("mistakes that need the ledger", () => {
     const own = await fresh();
     const { plan } = await apply(consumer.replace("watch: { instances: 2 }", "wanted: attested"), {}, own);
     expect(plan.items[0]?.notes[0]).toContain("every rotation will wait for a person");
+    expect(plan.items[0]?.notes[1]).toMatch(/^fake:\/\S+ is minded by its worker alone\.$/);
   });
 });
 

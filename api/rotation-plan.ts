@@ -1,5 +1,4 @@
 import { adoptHint } from "../manifests/adopt-command.ts";
-import { fileNote } from "../manifests/file-note.ts";
 import { planRotation, type PlanDurations } from "../domain/plan.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Catalog } from "../providers/catalog.ts";
@@ -63,17 +62,17 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
       wanted,
       canGive: [...canGive],
     })),
-    warnings: [...warningsOf(found, definition), ...plan.warnings],
+    warnings: [...warningsOf(catalog, found, definition), ...plan.warnings],
   };
 }
 
 type Found = Awaited<ReturnType<typeof readExisting>>;
 
-function warningsOf(found: Found, definition: Catalog["issuers"][string]): readonly string[] {
+function warningsOf(catalog: Catalog, found: Found, definition: Catalog["issuers"][string]): readonly string[] {
   const adopting = adoptHint(definition, refOf(found), found.principals);
   return [
     ...(found.currentVersion === null ? [`It has no current version: ${adopting}`] : []),
-    ...found.consumerList.flatMap(({ kind, target }) => (kind === "file" ? [fileNote(target)] : [])),
+    ...found.consumerList.flatMap(({ kind, target }) => catalog.consumers[kind]?.noteOf?.(target) ?? []),
     ...(found.connection.hasSecret
       ? []
       : [`Connection ${found.connection.ref} has no secret: apply its manifest with secretFrom.`]),

@@ -6,7 +6,6 @@ import type { ConsumerRow, CredentialRow, StoredEvidence } from "../ledger/regis
 import { changesBetween } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
-import { fileNote } from "./file-note.ts";
 import { definitionOf, issuesOf, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
 import { consumerKey, refKey, resolveRef } from "./registry-snapshot.ts";
 import { refOf } from "./read-manifests.ts";
@@ -130,7 +129,8 @@ function notesOf({ catalog }: Planning, credential: CredentialRow, row: Consumer
   const notes = canGive.some((strength) => meets(strength, wanted))
     ? []
     : [`It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.`];
-  if (row.kind === "file") notes.push(fileNote(row.target));
+  const note = catalog.consumers[row.kind]?.noteOf?.(row.target);
+  if (note !== undefined) notes.push(note);
   if (credential.openRotation !== null)
     notes.push(`The open rotation ${credential.openRotation} includes it from now on.`);
   return notes;

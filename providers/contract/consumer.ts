@@ -66,5 +66,7 @@ export interface ConsumerDefinition<Config = unknown> {
   targetOf(config: Config): string;
   /** Which fields of the issuer's value it needs. */
   fieldsOf(config: Config): readonly string[];
+  /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. */
+  noteOf?(target: string): string;
   open(opening: ConsumerOpening<Config>, context: ProviderContext): Promise<ConsumerSession>;
 }

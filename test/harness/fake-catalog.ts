@@ -82,6 +82,7 @@ const fakePlace: ConsumerDefinition<FakePlace> = {
   }),
   targetOf: ({ path }) => `fake:${path}`,
   fieldsOf: ({ keys }) => Object.values(keys),
+  noteOf: (target) => `${target} is minded by its worker alone.`,
   open: nothingReached,
 };
 

@@ -201,6 +201,7 @@ describe("the definition", () => {
   it("names the target by its path, and each field once", () => {
     expect(file.kind).toBe("file");
     expect(file.targetOf(config)).toBe("file:/srv/app.env");
+    expect(file.noteOf?.(file.targetOf(config))).toMatch(/^\/srv\/app\.env must lie below .* REKEY_FILE_ROOTS/);
     expect(file.fieldsOf({ ...config, keys: { ...config.keys, AGAIN: "password" } })).toEqual(["username", "password"]);
   });
 
