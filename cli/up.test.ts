@@ -60,8 +60,11 @@ describe("rekey up", () => {
     const second = await rekey(["up"], { env });
     expect(second.code).toBe(1);
     expect(second.err).toContain(address);
-    expect(second.err).toContain("--home");
+    expect(second.err).toMatch(/^ {2}Next: Use that one, stop it, .* --home/m);
     expect(second.out).not.toContain("Stopping");
+    expect(JSON.parse((await rekey(["up", "--json"], { env })).err)).toMatchObject({
+      error: { code: "home_in_use", title: expect.not.stringContaining("--home") },
+    });
 
     const worker = await workerOf(parent);
     process.kill(worker, "SIGKILL");

@@ -54,6 +54,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Look at the issuer's access rules for the new version, then `retry`, or `roll-back`; nobody uses it yet.",
   not_adopted:
     "Give the value that the credential has today with `rekey credential adopt CREDENTIAL --username LOGIN`, then rotate.",
+  principal_claimed: "Take the login out of one of the two credentials; one login belongs to one credential.",
   principal_busy:
     "Wait until the other rotation has closed, or end it; one login takes part in one rotation at a time.",
   already_adopted: "Nothing: the value is known. To replace it, rotate.",
@@ -69,6 +70,7 @@ export const advice: Readonly<Record<Code, string>> = {
   host_refused: "Ask from the same machine, by 127.0.0.1 or localhost.",
   too_many_requests: "Wait a minute, then ask less often.",
   port_taken: "Stop what uses the port, or choose another with `REKEY_PORT`.",
+  home_in_use: "Use the one that runs, stop it, or choose another folder with `--home` or `REKEY_HOME`.",
   api_unreachable: "Start rekey with `rekey up`, or point `REKEY_ADDRESS` at where it runs.",
   ledger_unreachable:
     "Check that PostgreSQL runs and that `DATABASE_URL` points at it. Everything goes on by itself then.",

@@ -42,6 +42,7 @@ export const codes = {
   candidate_refused: "The issuer does not accept the candidate",
   // asking for a rotation
   not_adopted: "Nobody has given rekey the value that the credential has today",
+  principal_claimed: "Two credentials name the same login",
   principal_busy: "Another rotation uses one of the credential's logins",
   already_adopted: "The credential has a current version already",
   check_pending: "Another check of the same credential is under way",
@@ -56,6 +57,7 @@ export const codes = {
   host_refused: "The API answers on the loopback address only",
   too_many_requests: "Too many requests in one minute",
   port_taken: "The port is in use",
+  home_in_use: "Another rekey runs in the home folder",
   api_unreachable: "The API cannot be reached",
   // people and books
   ledger_unreachable: "The ledger cannot be reached",

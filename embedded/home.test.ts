@@ -51,9 +51,12 @@ test("a second owner is told who runs the home and, once known, at which address
   expect(first).toBeInstanceOf(HomeInUseError);
   expect((first as HomeInUseError).owner).toMatchObject({ pid: process.pid });
   await owned.announce("http://127.0.0.1:7390");
-  await expect(ownHome(home)).rejects.toThrow(
-    new RegExp(`pid ${process.pid} since .*, at http://127.0.0.1:7390\\)\\. Use that one`),
-  );
+  const second = await ownHome(home).catch((error: unknown) => error);
+  expect(second).toMatchObject({
+    message: expect.stringMatching(`pid ${process.pid} since .*, at http://127.0.0.1:7390\\)\\.$`),
+    code: "home_in_use",
+    next: expect.stringMatching(/^Use that one, .*--home/),
+  });
   expect(await whoOwns(home)).toMatchObject({ address: "http://127.0.0.1:7390" });
   await owned.release();
   await owned.release();

@@ -43,15 +43,16 @@ const askedTries = 5;
 /** Another process runs this home. */
 export class HomeInUseError extends Error {
   override readonly name = "HomeInUseError";
+  readonly code = "home_in_use";
+  readonly next: string;
   readonly home: string;
   /** Undefined in the moment between another's start and its record. */
   readonly owner: HomeOwner | undefined;
   constructor(home: string, owner: HomeOwner | undefined) {
     const who = owner === undefined ? "another process" : `pid ${owner.pid} since ${owner.startedAt}`;
     const where = owner?.address === undefined ? "" : `, at ${owner.address}`;
-    super(
-      `rekey already runs in ${home} (${who}${where}). Use that one, stop it, or choose another folder with --home.`,
-    );
+    super(`rekey already runs in ${home} (${who}${where}).`);
+    this.next = "Use that one, stop it, or choose another folder with --home.";
     this.home = home;
     this.owner = owner;
   }

@@ -1,7 +1,7 @@
 // A process of its own that owns a home and its servers. It is told by IPC what to start, answers when all of it is
 // ready, and stops everything when it is told to or when whoever started it is gone.
 import { PortTakenError } from "./api-port.ts";
-import { openHome } from "./home.ts";
+import { HomeInUseError, openHome } from "./home.ts";
 import { startEmbedded, type Embedded } from "./start-all.ts";
 
 interface Start {
@@ -48,7 +48,7 @@ async function hear(message: { readonly start?: Start; readonly announce?: strin
 
 function fail(error: unknown): void {
   const detail = error instanceof Error ? error.message : "Something that is no error was thrown.";
-  const { code, next } = error instanceof PortTakenError ? error : {};
+  const { code, next } = error instanceof PortTakenError || error instanceof HomeInUseError ? error : {};
   if (process.connected && !ending.signal.aborted) process.send?.({ failed: { detail, code, next } });
   process.exitCode = 1;
   void stop();
