@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { FieldPath, ManifestDocument, ManifestIssue } from "./documents.ts";
 import { knownFields } from "./known-fields.ts";
-import { sayIssue } from "./say-issue.ts";
+import { oncePerMistake, sayIssue } from "./say-issue.ts";
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
@@ -17,10 +17,9 @@ export function checkFields<T>(
   const result = schema.safeParse(content);
   if (result.success) return { ok: true, value: result.data };
   const known = knownFields(schema);
-  const issues = result.error.issues.flatMap((issue) =>
-    sayIssue(issue, content, known).map((said) =>
-      document.issue([...path, ...said.path], said.text, [...path, ...(said.shown ?? said.path)]),
-    ),
+  const said = oncePerMistake(result.error.issues.flatMap((issue) => sayIssue(issue, content, known)));
+  const issues = said.map((one) =>
+    document.issue([...path, ...one.path], one.text, [...path, ...(one.shown ?? one.path)]),
   );
   return { ok: false, issues };
 }

@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { knownFields } from "./known-fields.ts";
-import { sayIssue } from "./say-issue.ts";
+import { oncePerMistake, sayIssue } from "./say-issue.ts";
 
 function said(schema: z.ZodType, input: unknown): readonly string[] {
   const result = schema.safeParse(input);
   const known = knownFields(schema);
-  return (result.error?.issues ?? [])
-    .flatMap((issue) => sayIssue(issue, input, known))
-    .map(({ path, text }) => `${path.join(".")}: ${text}`);
+  const issues = (result.error?.issues ?? []).flatMap((issue) => sayIssue(issue, input, known));
+  return oncePerMistake(issues).map(({ path, text }) => `${path.join(".")}: ${text}`);
 }
 
 const pair = z.strictObject({ owner: z.string(), logins: z.array(z.string()), database: z.string() });
@@ -17,10 +16,7 @@ const either = z.union([pair, single]);
 
 describe("what is said of a mistake", () => {
   it("is about the branch of a union that was meant", () => {
-    expect(said(either, { login: "a", databse: "d" })).toEqual([
-      "database: is missing: it must be a text.",
-      "databse: is no field here; did you mean database?",
-    ]);
+    expect(said(either, { login: "a", databse: "d" })).toEqual(["databse: is no field here; did you mean database?"]);
     expect(said(either, { owner: "o", logins: "a", database: "d" })).toEqual(["logins: must be a list."]);
   });
 
@@ -30,9 +26,25 @@ describe("what is said of a mistake", () => {
       more: z.record(z.string(), single),
     });
     expect(said(schema, { rows: [{ nam: "x" }], more: { one: { login: 1, database: "d" } } })).toEqual([
-      "rows.0.name: is missing: it must be a text.",
       "rows.0.nam: is no field here; did you mean name?",
       "more.one.login: must be a text. YAML reads this as a number: put it in quotes.",
+    ]);
+  });
+
+  it("is said once of a mistyped field, and still of another one that is missing", () => {
+    expect(said(z.strictObject({ rows: z.array(pair) }), { rows: [{ databse: "d", logins: [] }] })).toEqual([
+      "rows.0.owner: is missing: it must be a text.",
+      "rows.0.databse: is no field here; did you mean database?",
+    ]);
+    expect(said(z.strictObject({ kind: z.enum(["on", "off"]) }), { kindd: "on" })).toEqual([
+      "kindd: is no field here; did you mean kind?",
+    ]);
+  });
+
+  it("is also said of a field that is wrong itself beside one that nearly has its name", () => {
+    expect(said(single, { login: "a", database: 1, databse: "d" })).toEqual([
+      "database: must be a text. YAML reads this as a number: put it in quotes.",
+      "databse: is no field here; did you mean database?",
     ]);
   });
 

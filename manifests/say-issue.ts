@@ -9,6 +9,10 @@ export interface SaidIssue {
   readonly text: string;
   /** What to show for the path, where its last part may be a secret. */
   readonly shown?: readonly PropertyKey[];
+  /** Of a field that does not exist: the one that was probably meant. */
+  readonly meant?: readonly PropertyKey[];
+  /** Nothing stands at the path. */
+  readonly isMissing?: boolean;
 }
 
 /**
@@ -26,10 +30,10 @@ export function sayIssue(
     case "unrecognized_keys":
       return issue.keys.map((key) => unknownField(issue.path, key, knownAt(issue.path)));
     case "invalid_type":
-      return [{ path: issue.path, text: wrongType(issue, valueAt(input, issue.path)) }];
+      return [said(issue.path, input, (value) => wrongType(issue, value))];
     case "invalid_value":
       if (issue.message.startsWith("must ")) return [{ path: issue.path, text: sentence(issue.message) }];
-      return [{ path: issue.path, text: wrongChoice(issue.values.map(String), valueAt(input, issue.path)) }];
+      return [said(issue.path, input, (value) => wrongChoice(issue.values.map(String), value))];
     case "invalid_union": {
       const [first] = issue.errors.toSorted((a, b) => mistakesIn(a) - mistakesIn(b));
       if (first === undefined || first.length === 0)
@@ -41,6 +45,18 @@ export function sayIssue(
   }
 }
 
+function said(path: readonly PropertyKey[], input: unknown, text: (value: unknown) => string): SaidIssue {
+  const value = valueAt(input, path);
+  return { path, text: text(value), ...(value === undefined ? { isMissing: true } : {}) };
+}
+
+/** Without the fields that are missing only because their name was mistyped: the mistyped one says so. */
+export function oncePerMistake(issues: readonly SaidIssue[]): readonly SaidIssue[] {
+  const nameOf = (path: readonly PropertyKey[]) => JSON.stringify(path);
+  const meant = new Set(issues.flatMap((issue) => (issue.meant === undefined ? [] : [nameOf(issue.meant)])));
+  return issues.filter(({ path, isMissing = false }) => !isMissing || !meant.has(nameOf(path)));
+}
+
 /** Of a union the branch with the fewest mistakes is the one that was meant. */
 const mistakesIn = (issues: readonly Issue[]): number =>
   issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
@@ -49,7 +65,8 @@ const mistakesIn = (issues: readonly Issue[]): number =>
 function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): SaidIssue {
   const place = { path: [...path, key] };
   const nearest = nearestWord(key, known);
-  if (nearest !== undefined) return { ...place, text: `is no field here; did you mean ${nearest}?` };
+  if (nearest !== undefined)
+    return { ...place, text: `is no field here; did you mean ${nearest}?`, meant: [...path, nearest] };
   if (looksSecret(key)) return { ...place, shown: path, text: plainSecretText };
   const list = known.length === 0 ? "" : ` Fields here: ${known.join(", ")}.`;
   return { ...place, shown: path, text: `has a field that does not exist; remove it.${list}` };
