@@ -42,7 +42,8 @@ async function meetServer({ deps, one }: StepScene, session: IssuerSession): Pro
       "issuer_identity_changed",
       `Connection ${name} was edited and reaches a server that rekey has not seen, which does not let version ${number} of ${one.credentialName} in (${answer.code}). Nothing was done there. Point it at the right one, then retry.`,
     );
-  await learnIdentity(deps.ledger, { rotationId: one.rotationId, connectionId: id, revision, identity });
+  const { rotationId, credentialId } = one;
+  await learnIdentity(deps.ledger, { rotationId, credentialId, connectionId: id, revision, identity });
 }
 
 async function troublesAt(

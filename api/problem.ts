@@ -19,6 +19,8 @@ const statuses: Partial<Record<Code, number>> = {
   already_adopted: 409,
   not_adopted: 409,
   check_pending: 409,
+  principal_is_connection: 409,
+  principal_claimed: 409,
   principal_busy: 409,
   too_many_requests: 429,
   internal: 500,

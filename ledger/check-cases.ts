@@ -3,6 +3,8 @@ import { OperatorNeededError } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
 import { finishCheck, type CheckFinding } from "./checks.ts";
 import { transact, type Ledger } from "./database.ts";
+import { refuseLoginClash } from "./login-clashes.ts";
+import { lockRegistry } from "./registry.ts";
 import type { ConnectionCase } from "./rotation-cases.ts";
 import type { Tables } from "./tables.ts";
 import { changeVersions, type VersionChange } from "./versions.ts";
@@ -52,7 +54,8 @@ export function failCheck(ledger: Ledger, check: CheckCase, findings: readonly C
 
 /**
  * Today's value is version 1 from now on, and the connection's server is known.
- * @throws {OperatorNeededError} `connection_changed` when the connection was edited while it was looked at.
+ * @throws {OperatorNeededError} `connection_changed` when the connection was edited while it was looked at;
+ * `principal_is_connection`, `principal_claimed` when others have one of the logins on that server.
  */
 export function adoptVersion(
   ledger: Ledger,
@@ -61,6 +64,8 @@ export function adoptVersion(
 ): Promise<void> {
   return transact(ledger, async (trx) => {
     const { id, revision } = check.connection;
+    await lockRegistry(trx);
+    await sql`SELECT FROM credentials WHERE id = ${check.credentialId} FOR UPDATE`.execute(trx);
     const { rows } = await sql`
       UPDATE connections SET identity = ${adopted.identity} WHERE id = ${id} AND revision = ${revision} RETURNING id
       `.execute(trx);
@@ -69,6 +74,7 @@ export function adoptVersion(
         "connection_changed",
         `Connection ${check.connection.name} was edited while its server was looked at. Nothing was changed. Adopt again.`,
       );
+    await refuseLoginClash(trx, check.credentialId);
     await changeVersions(trx, [{ ...adopted.version, state: "live" }]);
     await sql`
       UPDATE credentials SET current_version = ${check.version.number},

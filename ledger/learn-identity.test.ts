@@ -32,12 +32,18 @@ async function connectionOf(credentialId: string): Promise<ConnectionRow> {
   return row;
 }
 
-async function edit(credentialId: string, change: { readonly settings: unknown; readonly pool?: string }) {
+interface Edit {
+  readonly settings: unknown;
+  readonly pool?: string;
+  readonly adminPrincipal?: string;
+}
+
+async function edit(credentialId: string, change: Edit) {
   const { id, team_id: teamId, environment_id: environmentId } = await connectionOf(credentialId);
-  const { settings, pool = "default" } = change;
+  const { settings, pool = "default", adminPrincipal = "admin" } = change;
   const row = { id, teamId, environmentId, name: "orders", kind: "postgres-role", pool, settings };
   await transact(test.ledger, async (trx) =>
-    storeConnection(trx, { ...row, adminPrincipal: "admin" }, { actor: "tok_test", isNew: false, changes: [] }),
+    storeConnection(trx, { ...row, adminPrincipal }, { actor: "tok_test", isNew: false, changes: [] }),
   );
 }
 
@@ -52,7 +58,7 @@ const caseOf = async (rotationId: string) => (await readCases(test.ledger.db, [r
 
 async function learn(rotationId: string, credentialId: string, identity: string) {
   const { id, revision } = await connectionOf(credentialId);
-  await learnIdentity(test.ledger, { rotationId, connectionId: id, revision, identity });
+  await learnIdentity(test.ledger, { rotationId, credentialId, connectionId: id, revision, identity });
 }
 
 describe("an edited address", () => {
@@ -89,28 +95,54 @@ describe("an edited address", () => {
     const { rotationId } = await reserve(id);
     const { id: connectionId, revision } = await connectionOf(id);
     await edit(id, { settings: { host: "a third" } });
-    const late = learnIdentity(test.ledger, { rotationId, connectionId, revision, identity: "new" });
+    const late = learnIdentity(test.ledger, { rotationId, credentialId: id, connectionId, revision, identity: "new" });
     await expect(late).rejects.toMatchObject({ code: "connection_changed" });
     expect((await connectionOf(id)).identity).toBeNull();
   });
 });
 
-describe("invariant 7: one rotation for each login of a server", () => {
-  it("holds when the server is learned, over another connection", async () => {
-    const shared = { identity: newId("connection"), principals: ["orders_a"] };
-    const [one = ""] = await makeCredentials(test.ledger, 1, shared);
-    const [two = ""] = await makeCredentials(test.ledger, 1, { principals: ["orders_a"] });
-    await reserve(one);
-    await edit(two, { settings: { host: "another name of the same" } });
-    const { rotationId } = await reserve(two);
-    await expect(learn(rotationId, two, shared.identity)).rejects.toMatchObject({ code: "principal_busy" });
-    expect((await connectionOf(two)).identity).toBeNull();
+describe("the logins on a server that is learned", () => {
+  /** A credential with an open rotation over a connection whose new address nobody has seen. */
+  async function moved(principals: readonly string[], adminPrincipal?: string) {
+    const [id = ""] = await makeCredentials(test.ledger, 1, { principals });
+    await edit(id, {
+      settings: { host: "another name of the same" },
+      ...(adminPrincipal === undefined ? {} : { adminPrincipal }),
+    });
+    return { id, rotationId: (await reserve(id)).rotationId };
+  }
+
+  it("invariant 19: are none that another connection logs in with", async () => {
+    const identity = newId("connection");
+    await makeCredentials(test.ledger, 1, { identity });
+    const { id, rotationId } = await moved(["admin"], "second_admin");
+    await expect(learn(rotationId, id, identity)).rejects.toMatchObject({ code: "principal_is_connection" });
+    expect((await connectionOf(id)).identity).toBeNull();
   });
 
-  it("holds within the connection while its server is not known", async () => {
-    const [one = "", two = ""] = await makeCredentials(test.ledger, 2, { principals: ["orders_b"] });
-    await edit(one, { settings: { host: "elsewhere" } });
+  it("invariant 19: are none that the connection itself logs in with", async () => {
+    const identity = newId("connection");
+    await makeCredentials(test.ledger, 1, { identity, principals: ["orders_c"] });
+    const { id, rotationId } = await moved(["orders_d"], "orders_c");
+    await expect(learn(rotationId, id, identity)).rejects.toMatchObject({ code: "principal_is_connection" });
+    expect((await connectionOf(id)).identity).toBeNull();
+  });
+
+  it("invariant 7: are none that another credential has", async () => {
+    const shared = { identity: newId("connection"), principals: ["orders_a"] };
+    await makeCredentials(test.ledger, 1, shared);
+    const { id, rotationId } = await moved(shared.principals);
+    await expect(learn(rotationId, id, shared.identity)).rejects.toMatchObject({ code: "principal_claimed" });
+    expect((await connectionOf(id)).identity).toBeNull();
+  });
+
+  it("invariant 7: are none that a rotation still uses, whoever has them now", async () => {
+    const shared = { identity: newId("connection"), principals: ["orders_a"] };
+    const [one = ""] = await makeCredentials(test.ledger, 1, shared);
     await reserve(one);
-    expect((await reserve(two)).refused).toMatchObject([{ code: "principal_busy" }]);
+    await sql`UPDATE credentials SET principals = '{}' WHERE id = ${one}`.execute(test.ledger.db);
+    const { id, rotationId } = await moved(shared.principals);
+    await expect(learn(rotationId, id, shared.identity)).rejects.toMatchObject({ code: "principal_busy" });
+    expect((await connectionOf(id)).identity).toBeNull();
   });
 });

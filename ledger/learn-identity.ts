@@ -1,17 +1,15 @@
-import { sql, type RawBuilder } from "kysely";
+import { sql } from "kysely";
 import pg from "pg";
 import { OperatorNeededError, TransientError } from "../domain/errors.ts";
 import { recordEvent } from "./audit.ts";
+import { lockRotations } from "./begin-steps.ts";
 import { transact, type Ledger } from "./database.ts";
-
-/**
- * What a rotation's logins are filed under: the server that connection `n` leads to or, while nobody has seen the server
- * behind a new address, the connection itself. Never both for one connection: its own rotations stay apart either way.
- */
-export const serverOf: RawBuilder<string> = sql<string>`coalesce(n.identity, 'connection:' || n.id)`;
+import { refuseLoginClash } from "./login-clashes.ts";
+import { lockRegistry } from "./registry.ts";
 
 export interface LearnedIdentity {
   readonly rotationId: string;
+  readonly credentialId: string;
   readonly connectionId: string;
   /** The connection's revision when the server was looked at. */
   readonly revision: number;
@@ -20,13 +18,16 @@ export interface LearnedIdentity {
 
 /**
  * The server behind a connection's new address is known from now on, and the rotation keeps to it.
- * @throws {OperatorNeededError} `connection_changed` when the connection was edited while it was looked at.
+ * @throws {OperatorNeededError} `connection_changed` when the connection was edited while it was looked at;
+ * `principal_is_connection`, `principal_claimed` when others have one of the logins on that server.
  * @throws {TransientError} `principal_busy` while another rotation has one of the logins, over another connection.
  */
 export async function learnIdentity(ledger: Ledger, learned: LearnedIdentity): Promise<void> {
-  const { rotationId, connectionId, revision, identity } = learned;
+  const { rotationId, credentialId, connectionId, revision, identity } = learned;
   try {
     await transact(ledger, async (trx) => {
+      await lockRegistry(trx);
+      await lockRotations(trx, [rotationId]);
       const { rows } = await sql`
         UPDATE connections SET identity = ${identity}
         WHERE id = ${connectionId} AND revision = ${revision} AND (identity IS NULL OR identity = ${identity})
@@ -36,6 +37,7 @@ export async function learnIdentity(ledger: Ledger, learned: LearnedIdentity): P
           "connection_changed",
           "The connection was edited while its server was looked at. Retry, if it is right now.",
         );
+      await refuseLoginClash(trx, credentialId);
       await sql`
         UPDATE rotation_principals SET identity = ${identity}
         WHERE rotation_id = ${rotationId} AND identity = ${`connection:${connectionId}`}`.execute(trx);
@@ -58,6 +60,6 @@ export async function learnIdentity(ledger: Ledger, learned: LearnedIdentity): P
   }
 }
 
-export function isPrincipalTaken(error: unknown): boolean {
+function isPrincipalTaken(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.constraint === "one_rotation_per_principal";
 }

@@ -25,6 +25,9 @@ async function sharedLogin(): Promise<readonly [string, string]> {
   return [one, two];
 }
 
+const setAdopted = (credentialId: string, version: 1 | null) =>
+  sql`UPDATE credentials SET current_version = ${version} WHERE id = ${credentialId}`.execute(test.ledger.db);
+
 describe("who may not rotate", () => {
   it("a credential whose value of today nobody gave: it says how to give it", async () => {
     const [id = ""] = await makeCredentials(test.ledger, 1);
@@ -36,7 +39,9 @@ describe("who may not rotate", () => {
 
   it("invariant 7: a login that an open rotation has: the answer names that rotation", async () => {
     const [one, two] = await sharedLogin();
+    await setAdopted(two, null);
     const [first] = (await reserve(one)).reserved;
+    await setAdopted(two, 1);
     const { reserved, refused } = await reserve(two);
     expect(reserved).toEqual([]);
     expect(refused).toMatchObject([{ code: "principal_busy" }]);
@@ -44,19 +49,39 @@ describe("who may not rotate", () => {
     expect(refused[0]?.detail).toContain("orders_a");
   });
 
-  it("invariant 7: gives one login to one of many who ask at the same moment", async () => {
-    const [one, two] = await sharedLogin();
-    const answers = await Promise.all([reserve(one), reserve(two), reserve(one), reserve(two)]);
-    const rotations = new Set(answers.flatMap(({ reserved }) => reserved.map(({ rotationId }) => rotationId)));
-    expect(rotations.size).toBe(1);
-  });
-
-  it("invariant 7: gives one login to one of two in the same call, and its fellows theirs", async () => {
+  it("invariant 7: a login that another adopted credential has; its fellows in the call are reserved", async () => {
     const [one, two] = await sharedLogin();
     const [other = ""] = await makeCredentials(test.ledger, 1);
     const { reserved, refused } = await reserve(one, two, other);
-    expect(reserved).toHaveLength(2);
-    expect(refused).toMatchObject([{ credentialId: two, code: "principal_busy" }]);
+    expect(reserved).toMatchObject([{ credentialId: other, isNew: true }]);
+    expect(new Map(refused.map(({ credentialId, code }) => [credentialId, code]))).toEqual(
+      new Map([
+        [one, "principal_claimed"],
+        [two, "principal_claimed"],
+      ]),
+    );
+    expect(refused.find(({ credentialId }) => credentialId === one)?.detail).toContain(`/${two} has too`);
+  });
+
+  it("invariant 7: two who share a login on one connection whose server is not known", async () => {
+    const ids = await makeCredentials(test.ledger, 2, { principals: ["orders_b"] });
+    await sql`
+      UPDATE connections SET identity = NULL
+      WHERE id IN (SELECT connection_id FROM credentials WHERE id = ANY(${[...ids]}))`.execute(test.ledger.db);
+    const { refused } = await reserve(...ids);
+    expect(refused.map(({ code }) => code)).toEqual(["principal_claimed", "principal_claimed"]);
+  });
+
+  it("invariant 19: a login with which another connection to the same server logs in", async () => {
+    const identity = newId("connection");
+    await makeCredentials(test.ledger, 1, { identity });
+    const [id = ""] = await makeCredentials(test.ledger, 1, { identity, principals: ["admin"] });
+    await sql`
+      UPDATE connections SET admin_principal = 'second_admin'
+      WHERE id = (SELECT connection_id FROM credentials WHERE id = ${id})`.execute(test.ledger.db);
+    const { reserved, refused } = await reserve(id);
+    expect(reserved).toEqual([]);
+    expect(refused).toMatchObject([{ code: "principal_is_connection" }]);
   });
 });
 

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { sql, type Transaction } from "kysely";
 import type { Code } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
-import type { Ledger } from "./database.ts";
-import { isPrincipalTaken, serverOf } from "./learn-identity.ts";
+import { transact, type Ledger } from "./database.ts";
+import { findLoginClashes, type LoginRefusal } from "./login-clashes.ts";
 import { newId } from "./new-id.ts";
+import { serverOf } from "./server-of.ts";
 import type { Tables } from "./tables.ts";
 
 export interface ReserveRequest {
@@ -46,26 +47,9 @@ interface ReservedRow {
  * rotation gets that one back; one that does not exist is left out of the answer. Credentials are locked in id order,
  * so that two calls over the same ones cannot block each other for ever.
  */
-export async function reserveRotations(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+export function reserveRotations(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
   const unique = [...new Map(requests.map((request) => [request.credentialId, request])).values()];
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await ledger.db.transaction().execute((trx) => reserve(trx, unique));
-    } catch (error) {
-      // Somebody took the same principal in this moment. The next look sees whose it is; one by one, if it was a fellow.
-      if (!isPrincipalTaken(error) || attempt === 3) throw error;
-      if (unique.length > 1) return reserveEach(ledger, unique);
-    }
-  }
-}
-
-async function reserveEach(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
-  const answers: ReserveAnswer[] = [];
-  for (const request of requests) answers.push(await reserveRotations(ledger, [request]));
-  return {
-    reserved: answers.flatMap(({ reserved }) => reserved),
-    refused: answers.flatMap(({ refused }) => refused),
-  };
+  return transact(ledger, async (trx) => reserve(trx, unique));
 }
 
 async function reserve(trx: Transaction<Tables>, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
@@ -109,23 +93,25 @@ async function findRefusals(trx: Transaction<Tables>, ids: readonly string[]): P
     LEFT JOIN LATERAL (
       SELECT p.principal, p.rotation_id FROM rotation_principals p
       WHERE p.open AND p.identity = ${serverOf} AND p.principal = ANY(c.principals) LIMIT 1) busy ON true
-    WHERE c.id = ANY(${[...ids]}) AND (c.current_version IS NULL OR busy.principal IS NOT NULL)
-    `.execute(trx);
-  return rows.map(asRefusal);
+    WHERE c.id = ANY(${[...ids]})`.execute(trx);
+  const clashes = await findLoginClashes(trx, ids, "adopted");
+  return rows.flatMap((row) => asRefusal(row, clashes.get(row.id)) ?? []);
 }
 
-function asRefusal(row: RefusalRow): ReserveRefusal {
+function asRefusal(row: RefusalRow, clash: LoginRefusal | undefined): ReserveRefusal | undefined {
   if (!row.is_adopted)
     return {
       credentialId: row.id,
       code: "not_adopted",
       detail: `Give rekey the value that ${row.name} has today: \`rekey credential adopt ${row.name} --username LOGIN\`. Then rotate it.`,
     };
-  return {
-    credentialId: row.id,
-    code: "principal_busy",
-    detail: `Rotation ${row.rotation_id ?? ""} uses the login ${row.principal ?? ""} of ${row.name}. Wait until it is closed.`,
-  };
+  if (row.principal !== null)
+    return {
+      credentialId: row.id,
+      code: "principal_busy",
+      detail: `Rotation ${row.rotation_id ?? ""} uses the login ${row.principal} of ${row.name}. Wait until it is closed.`,
+    };
+  return clash === undefined ? undefined : { credentialId: row.id, ...clash };
 }
 
 async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted[]): Promise<readonly ReservedRow[]> {
