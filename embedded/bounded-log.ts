@@ -1,4 +1,5 @@
-import { copyFile, open, stat, truncate } from "node:fs/promises";
+import { copyFile, open, readdir, stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
 
 const limitBytes = 8 * 1024 * 1024;
 const lookEveryMs = 30_000;
@@ -17,9 +18,20 @@ export async function boundLog(path: string, limit: number = limitBytes): Promis
   await truncate(path, 0);
 }
 
+/** Each log of a folder, whoever writes it. */
+export async function boundLogs(folder: string, limit: number = limitBytes): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".log"));
+  await Promise.all(names.map(async (name) => boundLog(join(folder, name), limit)));
+}
+
 /** Looks at the log now and then until the returned function is called. Does not keep the process alive. */
-export function watchLog(path: string): () => void {
-  const timer = setInterval(() => void boundLog(path).catch(() => undefined), lookEveryMs);
+export const watchLog = (path: string): (() => void) => every(async () => boundLog(path));
+
+/** The same for each log of a folder, also those that come later. */
+export const watchLogs = (folder: string): (() => void) => every(async () => boundLogs(folder));
+
+function every(work: () => Promise<void>): () => void {
+  const timer = setInterval(() => void work().catch(() => undefined), lookEveryMs);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -1,10 +1,22 @@
 import { execFile, spawn } from "node:child_process";
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  realpath,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { hasTemporal, temporalProgram } from "../test/harness/temporal-program.ts";
 import { HomeInUseError, openHome, removeHome, whoOwns, type Home } from "./home.ts";
 import { isAlive } from "./processes.ts";
@@ -190,6 +202,30 @@ test("servers that are there already are taken, and none is started", async () =
   expect(one).toMatchObject(given);
   await one.stop();
   expect(await processesBelow(await placesOf(home))).toEqual([]);
+});
+
+const tooLarge = 8 * 1024 * 1024 + 1;
+const sizesOf = async (path: string) =>
+  Promise.all([path, `${path}.1`].map(async (one) => (await stat(one).catch(() => ({ size: -1 }))).size));
+
+test("the logs of all that runs on the home are bounded: at the start, while it runs, and no longer once it stopped", async () => {
+  const [api, worker] = [join(home.logs, "api.log"), join(home.logs, "worker.log")];
+  await writeFile(api, "");
+  await truncate(api, tooLarge);
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  try {
+    const one = await start({ databaseUrl: "postgresql://elsewhere/rekey", temporalAddress: "temporal.internal:7233" });
+    expect(await sizesOf(api)).toEqual([0, tooLarge]);
+    await writeFile(worker, "");
+    await truncate(worker, tooLarge);
+    vi.advanceTimersByTime(30_000);
+    await vi.waitUntil(async () => (await stat(worker)).size === 0, 20_000);
+    expect(await sizesOf(worker)).toEqual([0, tooLarge]);
+    await one.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("when one server cannot start the other is stopped and the home is free", async () => {

@@ -1,4 +1,5 @@
 import { assertPortFree } from "./api-port.ts";
+import { boundLogs, watchLogs } from "./bounded-log.ts";
 import { findTemporal, type TemporalSearch } from "./find-temporal.ts";
 import { ownHome, type Home } from "./home.ts";
 import { startPostgres } from "./postgres.ts";
@@ -46,13 +47,19 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     await owned.release();
     throw error;
   });
+  // Whoever writes there holds its file open and cannot rotate it: this process runs as long as all of them.
+  await boundLogs(home.logs).catch(() => undefined);
+  const unwatch = watchLogs(home.logs);
   const starts = [database(options), temporal(options)] as const;
   const ended = await Promise.allSettled(starts);
   let stopping: Promise<void> | undefined;
   const stop = () =>
     (stopping ??= stopAll(
       ended.flatMap((end) => (end.status === "fulfilled" ? [end.value] : [])),
-      () => owned.release(),
+      () => {
+        unwatch();
+        return owned.release();
+      },
     ));
   try {
     signal?.throwIfAborted();
