@@ -61,6 +61,7 @@ export const codes = {
   api_unreachable: "The API cannot be reached",
   // people and books
   ledger_unreachable: "The ledger cannot be reached",
+  ledger_busy: "The ledger made a request give way to others",
   ledger_schema: "The ledger's schema does not fit this program",
   temporal_unreachable: "Temporal cannot be reached",
   restore_failed: "A consumer could not be brought back to the previous version",

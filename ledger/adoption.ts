@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql, type Transaction } from "kysely";
 import { OperatorNeededError } from "../domain/errors.ts";
 import { requestCheck } from "./checks.ts";
-import type { Ledger } from "./database.ts";
+import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
 import type { Tables } from "./tables.ts";
 
@@ -41,7 +41,7 @@ const first = 1;
  */
 export function adoptCredential(ledger: Ledger, request: AdoptRequest): Promise<string> {
   const { credentialId, actor, put } = request;
-  return ledger.db.transaction().execute(async (trx) => {
+  return transact(ledger, async (trx) => {
     const row = await lockForAdoption(trx, credentialId);
     const versionId = newId("version");
     // An attempt that failed left its row and its value; neither was ever in force for us.

@@ -2,7 +2,7 @@ import { sql, type Transaction } from "kysely";
 import { admit, type Command, type CommandKind, type RotationState } from "../domain/command.ts";
 import { changed, hear } from "../domain/hear.ts";
 import { recordEvent } from "./audit.ts";
-import type { Ledger } from "./database.ts";
+import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
 import { rotationState } from "./rotation-state.ts";
 import type { Tables } from "./tables.ts";
@@ -34,7 +34,7 @@ interface PendingRow {
  */
 export function giveCommand(ledger: Ledger, request: CommandRequest): Promise<CommandAnswer | undefined> {
   const { rotationId, command } = request;
-  return ledger.db.transaction().execute(async (trx) => {
+  return transact(ledger, async (trx) => {
     const credentialId = await lockRotation(trx, rotationId);
     const now = (await rotationState(trx, [rotationId])).get(rotationId);
     if (credentialId === undefined || now === undefined) return undefined;

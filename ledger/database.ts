@@ -52,12 +52,21 @@ export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
   return { db, close: () => db.destroy() };
 }
 
-/** One transaction. A ledger that did not answer is reported as that, whatever the driver calls it. */
+/** How often a transaction is begun that PostgreSQL ends in favour of others. */
+const mostAttempts = 4;
+
+/**
+ * One transaction. A ledger that did not answer is reported as that, whatever the driver calls it. One that had to make
+ * way for another is begun again, so `work` is to leave nothing behind that a second run of it would not replace.
+ */
 export async function transact<T>(ledger: Ledger, work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-  try {
-    return await ledger.db.transaction().execute(work);
-  } catch (error) {
-    throw asUnreachable(error) ?? error;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ledger.db.transaction().execute(work);
+    } catch (error) {
+      if (madeWay.test(codeOf(error)) && attempt < mostAttempts) continue;
+      throw asUnreachable(error) ?? error;
+    }
   }
 }
 
@@ -65,11 +74,18 @@ const networkCodes = /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREA
 /** The driver's own errors, which have no code. */
 const cutMessages = /^(Connection terminated|timeout exceeded when trying|Client has encountered a connection error)/;
 const shutdownCodes = /^(08...|57P0[123]|53300)$/;
+/** A deadlock that PostgreSQL resolved, and a transaction that it could not put in any order with the others. */
+const madeWay = /^(40P01|40001)$/;
 
-/** The error to report when the ledger did not answer; undefined when it did and the trouble is another one. */
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+
+/** The error to report when the ledger did not answer or had no room; undefined when the trouble is another one. */
 export function asUnreachable(error: unknown): TransientError | undefined {
   if (!(error instanceof Error)) return undefined;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const code = codeOf(error);
+  if (madeWay.test(code))
+    return new TransientError("ledger_busy", "Others changed the same rows at the same moment. Nothing was stored.");
   const isCut = cutMessages.test(error.message);
   if (!isCut && !networkCodes.test(code) && !shutdownCodes.test(code)) return undefined;
   return new TransientError(

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import canonicalize from "canonicalize";
-import type { Ledger } from "../ledger/database.ts";
+import { transact, type Ledger } from "../ledger/database.ts";
 import { lockRegistry } from "../ledger/registry.ts";
 import type { ManifestFile, ManifestIssue } from "./documents.ts";
 import { planConnection } from "./plan-connection.ts";
@@ -42,7 +42,7 @@ export async function applyManifests({ ledger, ...deps }: ApplyDeps, request: Ap
   const read = readManifests(request.files);
   if (read.issues.length > 0) return { outcome: "invalid", issues: read.issues };
   let applied: readonly PlannedItem[] = [];
-  const answer = await ledger.db.transaction().execute(async (trx): Promise<ApplyAnswer> => {
+  const answer = await transact(ledger, async (trx): Promise<ApplyAnswer> => {
     await lockRegistry(trx);
     const planned = await planAll(trx, deps, read.manifests, request.files);
     if ("issues" in planned) return { outcome: "invalid", issues: planned.issues };
