@@ -6,6 +6,7 @@ import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { signingKeyFrom, type AuditHead } from "./audit-chain.ts";
 import { readOutbox, recordEvent, recordEvents } from "./audit.ts";
 import { verifyAudit } from "./audit-verify.ts";
+import type { Ledger } from "./database.ts";
 import { createSealer, type Sealer } from "./sealer.ts";
 
 const key = signingKeyFrom("sig_1", randomBytes(32));
@@ -78,12 +79,37 @@ describe("the sealer", () => {
       ledger: test.ledger,
       signingKey: key,
       onHead: () => Promise.reject(new Error("no way out")),
-      onError: (error) => errors.push(error),
+      onTrouble: (error) => errors.push(error),
     });
     expect((await slow.runOnce()).head).toBeDefined();
     expect(errors).toHaveLength(1);
     await recordEvent(test.ledger.db, event(6));
     expect(await slow.runOnce()).toEqual({ hadTurn: true, sealed: 1 });
+  });
+
+  it("tells once that the ledger is away, however often it tries, and once that it is back", async () => {
+    const told: string[] = [];
+    let turns = 0;
+    const ledger: Ledger = {
+      ...test.ledger,
+      get db() {
+        turns += 1;
+        if (turns <= 3) throw new Error("away");
+        return test.ledger.db;
+      },
+    };
+    const onTrouble = (error: unknown) => told.push(String(error));
+    const quick = createSealer({
+      ledger,
+      signingKey: key,
+      everyMs: 1,
+      onTrouble,
+      onRecovered: (failures) => told.push(`${failures} failures`),
+    });
+    quick.start();
+    await expect.poll(() => turns).toBeGreaterThan(5);
+    await quick.stop();
+    expect(told).toEqual(["Error: away", "3 failures"]);
   });
 
   it("runs by itself until stopped", async () => {

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from "kysely";
+import { createTroubleSpell, type SpellListener } from "../domain/trouble-spell.ts";
 import {
   chainHash,
   exactTime,
@@ -11,7 +12,7 @@ import {
 import { locks, type Ledger } from "./database.ts";
 import type { Tables } from "./tables.ts";
 
-export interface SealerOptions {
+export interface SealerOptions extends Partial<SpellListener> {
   readonly ledger: Ledger;
   readonly signingKey: SigningKey;
   /** Rows sealed in one transaction. */
@@ -19,9 +20,8 @@ export interface SealerOptions {
   readonly everyMs?: number;
   /** A new head is signed no sooner than this after the last, and only when there is news. */
   readonly headEveryMs?: number;
-  /** Sends a signed head outside; a failure is reported and the next head covers the same rows. */
+  /** Sends a signed head outside; a failure is trouble, and the next head covers the same rows. */
   readonly onHead?: (head: AuditHead) => Promise<void>;
-  readonly onError?: (error: unknown) => void;
 }
 
 export interface SealResult {
@@ -123,7 +123,10 @@ async function signWhenDue(
  */
 export function createSealer(options: SealerOptions): Sealer {
   const { ledger, signingKey, batch = 2_000, everyMs = 250, headEveryMs = 60_000 } = options;
-  const report = options.onError ?? (() => undefined);
+  const { onTrouble = () => undefined, onRecovered = () => undefined } = options;
+  // Apart from each other: many rounds of sealing lie between two heads.
+  const sealing = createTroubleSpell({ onTrouble, onRecovered });
+  const sending = createTroubleSpell({ onTrouble, onRecovered });
   let floor = "0";
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
@@ -148,16 +151,19 @@ export function createSealer(options: SealerOptions): Sealer {
       });
     if (done === undefined) return { hadTurn: false, sealed: 0 };
     floor = done.floor;
-    if (done.head !== undefined) await options.onHead?.(done.head).catch(report);
+    if (done.head !== undefined) await options.onHead?.(done.head).then(sending.worked, sending.failed);
     return { hadTurn: true, sealed: done.rows, ...(done.head === undefined ? {} : { head: done.head }) };
   }
 
   function arm(delayMs: number): void {
     timer = setTimeout(() => {
       running = runOnce().then(
-        ({ sealed }) => isStarted && arm(sealed >= batch ? 0 : everyMs),
+        ({ sealed }) => {
+          sealing.worked();
+          if (isStarted) arm(sealed >= batch ? 0 : everyMs);
+        },
         (error: unknown) => {
-          report(error);
+          sealing.failed(error);
           if (isStarted) arm(everyMs * 4);
         },
       );

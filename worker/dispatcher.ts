@@ -1,15 +1,15 @@
 import { WorkflowNotFoundError, type Client } from "@temporalio/client";
+import { createTroubleSpell, type SpellListener } from "../domain/trouble-spell.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { readDispatches } from "../ledger/carriers.ts";
 
-export interface DispatcherOptions {
+/** Its trouble is whatever keeps it from working. */
+export interface DispatcherOptions extends SpellListener {
   readonly ledger: Ledger;
   readonly client: Client;
   readonly everyMs?: number;
   /** An open rotation that no step has looked at for so long is started again. Longer than any wait of a workflow. */
   readonly silentMs?: number;
-  /** What keeps it from working; told once per spell of trouble. */
-  readonly onTrouble: (error: unknown) => void;
 }
 
 export interface Dispatcher {
@@ -29,12 +29,12 @@ const tellAgainMs = 2_000;
  * runs already changes nothing, and a signal carries nothing. Whatever is lost on either side is found here again.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { ledger, client, everyMs = 300, silentMs = 90_000, onTrouble } = options;
+  const { ledger, client, everyMs = 300, silentMs = 90_000 } = options;
+  const spell = createTroubleSpell(options);
   const toldAt = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let isStarted = false;
-  let isTroubled = false;
 
   const carry = async (type: "rotateCredential" | "runCheck", workflowId: string, id: string): Promise<void> => {
     await client.workflow.start(type, {
@@ -71,12 +71,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     timer = setTimeout(() => {
       running = runOnce().then(
         () => {
-          isTroubled = false;
+          spell.worked();
           if (isStarted) arm(everyMs);
         },
         (error: unknown) => {
-          if (!isTroubled) onTrouble(error);
-          isTroubled = true;
+          spell.failed(error);
           if (isStarted) arm(everyMs * 4);
         },
       );

@@ -9,6 +9,7 @@ import { openSigningKeys } from "../custody/signing-key-file.ts";
 import { createLog } from "../custody/scrubbed-log.ts";
 import { createScrubber } from "../custody/scrubber.ts";
 import { OperatorNeededError } from "../domain/errors.ts";
+import type { SpellListener } from "../domain/trouble-spell.ts";
 import { openLedger } from "../ledger/database.ts";
 import { assertSchemaCurrent } from "../ledger/migrate.ts";
 import { createSealer } from "../ledger/sealer.ts";
@@ -74,11 +75,14 @@ export async function startWorker(
     }),
     Worker.create({ ...common, taskQueue: "rekey.default", activities, maxConcurrentActivityTaskExecutions: 50 }),
   ]);
-  const trouble = (event: string) => (error: unknown) =>
-    log.error(event, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error });
-  const dispatcher = createDispatcher({ ledger, client, ...times, onTrouble: trouble("dispatcher.troubled") });
+  const spellOf = (name: "dispatcher" | "sealer"): SpellListener => ({
+    onTrouble: (error) =>
+      log.error(`${name}.troubled`, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error }),
+    onRecovered: (failures) => log(`${name}.recovered`, { failures }),
+  });
+  const dispatcher = createDispatcher({ ledger, client, ...times, ...spellOf("dispatcher") });
   const { signing } = await openSigningKeys(settings.keyFiles.audit, { create: false });
-  const sealer = createSealer({ ledger, signingKey: signing, onError: trouble("sealer.troubled") });
+  const sealer = createSealer({ ledger, signingKey: signing, ...spellOf("sealer") });
   dispatcher.start();
   sealer.start();
   log("worker.ready", { pid: process.pid, address });
