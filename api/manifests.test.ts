@@ -271,6 +271,23 @@ describe("mistakes that need the ledger", () => {
     expect((await issues(other, own))[0]).toContain("connection shop/second itself logs in with");
   });
 
+  it("none of a login on the server that an edited connection led to before", async () => {
+    const own = await fresh();
+    const second = connection.replace("name: main", "name: second").replace("rekey_admin", "second_admin");
+    const stock = credential.replace("name: orders", "name: stock").replace("orders_a, orders_b", "stock_a");
+    const over = stock.replace("connection: main", "connection: second");
+    await apply(`${second}---\n${over}`, { 0: newSecret() }, own);
+    await sql`UPDATE connections SET identity = 'one server'`.execute(own.deps.ledger.db);
+    const moved = second.replace("db.internal", "other.internal");
+    const same = credential.replace("name: orders", "name: copy").replace("connection: main", "connection: second");
+    const left = credential.replace("orders_b", "stock_a");
+    expect((await send(`${moved}---\n${same}---\n${left}`, { 0: newSecret() }, undefined, own)).status).toBe(200);
+    // Within the connection nothing has changed.
+    const twice = same.replace("orders_a, orders_b", "stock_a");
+    const { json } = await send(`${moved}---\n${twice}`, { 0: newSecret() }, undefined, own);
+    expect(JSON.stringify(json)).toContain("credential shop/stock has already");
+  });
+
   it("one login claimed by two credentials", async () => {
     const own = await fresh();
     const other = credential.replace("name: orders", "name: other");

@@ -85,11 +85,16 @@ function asRow(
     pool: spec.pool ?? "default",
     settings: settings as ConnectionRow["settings"],
     adminPrincipal: definition.adminPrincipalOf(settings),
-    identity: existing?.identity ?? null,
+    identity: isSamePlace(existing, settings) ? existing.identity : null,
     secretRow: existing?.secretRow ?? null,
     secretRevision: existing?.secretRevision ?? 0,
     secretFingerprint: existing?.secretFingerprint ?? null,
   };
+}
+
+/** Other settings may lead to another server: what the former one called itself says nothing any more. */
+function isSamePlace(existing: ConnectionRow | undefined, settings: unknown): existing is ConnectionRow {
+  return existing !== undefined && changesBetween({ settings: existing.settings }, { settings }).length === 0;
 }
 
 const hasSecret = (row: ConnectionRow | undefined) => row !== undefined && row.secretRow !== null;
@@ -122,9 +127,11 @@ function refuseManaged({ snapshot }: Planning, row: ConnectionRow, issues: Issue
     );
 }
 
-/** From here on the connection's own login counts as claimed, whatever it was before. */
+/** From here on the connection's own login counts as claimed, and those over it where it leads now. */
 function claimOwn({ snapshot }: Planning, row: ConnectionRow): void {
-  const others = snapshot.claims.filter((claim) => claim.connectionId !== row.id || claim.credential !== null);
+  const others = snapshot.claims
+    .filter((claim) => claim.connectionId !== row.id || claim.credential !== null)
+    .map((claim) => (claim.connectionId === row.id ? { ...claim, identity: row.identity } : claim));
   snapshot.claims.splice(0, snapshot.claims.length, ...others, {
     connectionId: row.id,
     identity: row.identity,
