@@ -5,7 +5,14 @@ import type { Step } from "../domain/order.ts";
 import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
 import { beginSteps, type Carrier } from "../ledger/begin-steps.ts";
 import { asUnreachable } from "../ledger/database.ts";
-import { failSteps, finishSteps, waitSteps, type Finish, type StepFailure } from "../ledger/finish-steps.ts";
+import {
+  failSteps,
+  finishSteps,
+  waitSteps,
+  type Finish,
+  type StepFailure,
+  type StepWait,
+} from "../ledger/finish-steps.ts";
 import type { Turn } from "../ledger/operations.ts";
 import { readCases, type RotationCase } from "../ledger/rotation-cases.ts";
 import type { CurrentVersion, VersionChange } from "../ledger/versions.ts";
@@ -133,6 +140,7 @@ async function attempt(work: StepWork, scene: StepScene, step: string): Promise<
       rotationId: scene.one.rotationId,
       step,
       turn: scene.turn,
+      lookedAt: scene.one.lookedAt,
       error: asRekeyError(scene.deps, step, error),
       ...(error instanceof GapsFoundError ? { gaps: error.gaps } : {}),
     };
@@ -151,24 +159,25 @@ function asRekeyError(deps: StepDeps, step: string, error: unknown): RekeyError 
 
 async function record(
   deps: StepDeps,
-  step: string,
+  step: Step | "undo",
   results: readonly Attempted[],
 ): Promise<ReadonlyMap<string, StepAnswer>> {
   const answers = new Map<string, StepAnswer>();
   const finishes: Finish[] = [];
   const failures: StepFailure[] = [];
-  const waits: { rotationId: string; waitMs: number }[] = [];
+  const waits: StepWait[] = [];
+  const direction = step === "undo" ? "undo" : "forward";
   for (const { one, turn, result } of results) {
-    const { rotationId, order, phase: from } = one;
+    const { rotationId, order, phase: from, lookedAt } = one;
     if ("error" in result) failures.push(result);
-    else if (result.does === "wait") waits.push({ rotationId, waitMs: result.waitMs });
+    else if (result.does === "wait") waits.push({ rotationId, direction, turn, lookedAt, waitMs: result.waitMs });
     else if (result.does === "answer") answers.set(rotationId, result.answer);
     else if (result.does === "finish") {
       const { versions = [], current, stays = false } = result;
-      finishes.push({ rotationId, order, from, turn, versions, current, stays });
+      finishes.push({ rotationId, order, from, turn, lookedAt, versions, current, stays });
     } else {
       const error = new GapsFoundError(result.code, result.detail, result.gaps);
-      failures.push({ rotationId, step, turn, error, gaps: result.gaps });
+      failures.push({ rotationId, step, turn, lookedAt, error, gaps: result.gaps });
     }
   }
   await waitSteps(deps.ledger, waits);
@@ -191,7 +200,7 @@ async function finish(deps: StepDeps, step: string, finishes: readonly Finish[])
     if (!(error instanceof RekeyError) || error instanceof TransientError) throw error;
     const [only, ...others] = finishes;
     if (only !== undefined && others.length === 0)
-      return [{ rotationId: only.rotationId, step, turn: only.turn, error }];
+      return [{ rotationId: only.rotationId, step, turn: only.turn, lookedAt: only.lookedAt ?? "", error }];
     const each = await Promise.all(finishes.map(async (one) => finish(deps, step, [one])));
     return each.flat();
   }

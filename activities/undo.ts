@@ -4,8 +4,9 @@ import { undoActions, type UndoAction } from "../domain/undo.ts";
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { transact } from "../ledger/database.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
-import { completeOperations, takeTurns } from "../ledger/operations.ts";
+import { completeOperations, takeTurns, type Turn } from "../ledger/operations.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
+import { readStanding } from "../ledger/standing-attempts.ts";
 import { changeVersions, setCurrent } from "../ledger/versions.ts";
 import { readOperations, setUndoPhase, type OperationRow } from "../ledger/undo-progress.ts";
 import { failpoint } from "./failpoint.ts";
@@ -56,10 +57,11 @@ export const undo: StepWork = async (scene) => {
     failpoint(`undo-${step}`, "B4");
     return result;
   }
-  const [turn] = await transact(deps.ledger, async (trx) => takeTurns(trx, [{ rotationId, step }]));
+  const turn = await takeTurn(scene, step);
+  if (turn === undefined) return { does: "wait", waitMs: 0 };
   failpoint(`undo-${step}`, "B1");
   const result = await works[step]({ ...scene, turn }, action);
-  if (result.does !== "finish" || turn === undefined) return result;
+  if (result.does !== "finish") return result;
   failpoint(`undo-${step}`, "B3");
   const { versions = [], current } = result;
   await transact(deps.ledger, async (trx) => {
@@ -71,6 +73,16 @@ export const undo: StepWork = async (scene) => {
   failpoint(`undo-${step}`, "B4");
   return { does: "wait", waitMs: 0 };
 };
+
+/** Undefined when a newer attempt has begun: its turn is not taken from it. */
+async function takeTurn({ deps, one }: StepScene, step: UndoAction["does"]): Promise<Turn | undefined> {
+  const { rotationId, lookedAt } = one;
+  return transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [rotationId]);
+    const standing = await readStanding(trx, [{ rotationId, direction: "undo", lookedAt }]);
+    return standing.size === 0 ? undefined : (await takeTurns(trx, [{ rotationId, step }]))[0];
+  });
+}
 
 async function nextAction({ deps, one }: StepScene): Promise<UndoAction> {
   const { rotationId, order, phase, consumers } = one;

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { codes, OperatorNeededError, TransientError, type RekeyError } from "../domain/errors.ts";
+import { codes, OperatorNeededError, PermanentError, TransientError, type RekeyError } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
 import { isPastReturn, type Direction, type Order, type Phase } from "../domain/order.ts";
 import { afterFailure, type AfterFailure } from "../domain/retry.ts";
@@ -11,8 +11,9 @@ import { closeRotations } from "./close-rotations.ts";
 import { transact, type Ledger } from "./database.ts";
 import { outdateOpenOperations } from "./hear-commands.ts";
 import { openHolds } from "./holds.ts";
-import { completeOperations, readOutdated, type Turn } from "./operations.ts";
+import { completeOperations, type Turn } from "./operations.ts";
 import { rotationState } from "./rotation-state.ts";
+import { readStanding, type Attempt } from "./standing-attempts.ts";
 import type { Tables } from "./tables.ts";
 import { changeVersions, setCurrent, type CurrentVersion, type VersionChange } from "./versions.ts";
 
@@ -24,6 +25,8 @@ export interface Finish {
   readonly from: Phase;
   /** Under which it acted; absent for a step that only looked. */
   readonly turn?: Turn | undefined;
+  /** When it began; absent where the caller has seen to it that no newer attempt has. */
+  readonly lookedAt?: string;
   readonly versions?: readonly VersionChange[];
   /** Becomes the credential's current version. */
   readonly current?: CurrentVersion | undefined;
@@ -45,6 +48,7 @@ export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Fini
     trx,
     finishes.map(({ rotationId }) => rotationId),
   );
+  await assertStanding(trx, finishes);
   await completeOperations(
     trx,
     finishes.flatMap(({ turn }) => turn ?? []),
@@ -61,16 +65,40 @@ export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Fini
   if (moving.length > 0) await advanceRotations(trx, moving);
 }
 
-/** Sets when each rotation is looked at again, by the ledger's clock. A look that went well forgets failed ones. */
-export async function waitSteps(
-  ledger: Ledger,
-  waits: readonly { readonly rotationId: string; readonly waitMs: number }[],
-): Promise<void> {
+async function assertStanding(trx: Kysely<Tables>, finishes: readonly Finish[]): Promise<void> {
+  const attempts = finishes.flatMap(({ rotationId, turn, lookedAt }) =>
+    lookedAt === undefined ? [] : [{ rotationId, direction: "forward", turn, lookedAt } as const],
+  );
+  if ((await readStanding(trx, attempts)).size === attempts.length) return;
+  throw new PermanentError(
+    "claim_outdated",
+    "The rotation has gone on without this attempt; its result is not recorded.",
+  );
+}
+
+/** A step that has to look again. */
+export interface StepWait extends Attempt {
+  readonly waitMs: number;
+}
+
+/**
+ * Sets when each rotation is looked at again, by the ledger's clock. A look that went well forgets failed ones. One that
+ * a newer attempt has outdated says nothing about when that one looks.
+ */
+export async function waitSteps(ledger: Ledger, waits: readonly StepWait[]): Promise<void> {
   if (waits.length === 0) return;
   await transact(ledger, async (trx) => {
-    await setWaits(trx, waits);
+    await lockRotations(
+      trx,
+      waits.map(({ rotationId }) => rotationId),
+    );
+    const standing = await readStanding(trx, waits);
+    await setWaits(
+      trx,
+      waits.filter(({ rotationId }) => standing.has(rotationId)),
+    );
     await sql`UPDATE rotations SET attempts = 0, last_code = NULL
-      WHERE attempts > 0 AND id = ANY(${waits.map(({ rotationId }) => rotationId)})`.execute(trx);
+      WHERE attempts > 0 AND id = ANY(${[...standing]})`.execute(trx);
   });
 }
 
@@ -79,15 +107,13 @@ async function setWaits(
   waits: readonly { readonly rotationId: string; readonly waitMs: number }[],
 ): Promise<void> {
   await sql`
-    UPDATE rotations r SET wait_until = clock_timestamp() + g."waitMs" * interval '1 millisecond'
+    UPDATE rotations r SET wait_until = clock_timestamp() + g."waitMs" * interval '1 millisecond', wait_ms = g."waitMs"
     FROM jsonb_to_recordset(${JSON.stringify(waits)}::jsonb) AS g ("rotationId" text, "waitMs" float8)
     WHERE r.id = g."rotationId"`.execute(trx);
 }
 
-export interface StepFailure {
-  readonly rotationId: string;
+export interface StepFailure extends Omit<Attempt, "direction"> {
   readonly step: string;
-  readonly turn?: Turn | undefined;
   readonly error: RekeyError;
   /** What a decision on the hold has to name. */
   readonly gaps?: readonly Gap[];
@@ -109,53 +135,54 @@ export function failSteps(ledger: Ledger, failures: readonly StepFailure[]): Pro
   return transact(ledger, async (trx) => {
     const ids = failures.map(({ rotationId }) => rotationId);
     await lockRotations(trx, ids);
+    // The failure of an attempt that lost its say tells nothing about the one that has it.
+    const attempts = failures.map((failure) => ({ ...failure, direction: directionOf(failure.step) }));
+    const standing = await readStanding(trx, attempts);
     const { rows } = await sql<FailingRow>`
       UPDATE rotations r SET attempts = r.attempts + 1
-      WHERE r.id = ANY(${ids}) AND r.outcome IS NULL
+      WHERE r.id = ANY(${[...standing]})
       RETURNING r.id, r.credential_id, r.attempts, r.direction,
         EXISTS (SELECT FROM operations o WHERE o.rotation_id = r.id AND o.step <> 'close') AS has_effect,
         (r.policy ->> 'attempts')::int AS attempts_limit, (r.policy ->> 'retryFirstMs')::float8 AS first_ms,
         (r.policy ->> 'retryLongestMs')::float8 AS longest_ms`.execute(trx);
-    const outdated = await readOutdated(
-      trx,
-      failures.flatMap(({ turn }) => turn ?? []),
-    );
     const states = await rotationState(trx, ids);
     const answers = new Map<string, StepAnswer>();
     for (const failure of failures) {
       const row = rows.find(({ id }) => id === failure.rotationId);
       const state = states.get(failure.rotationId);
       if (row === undefined || state === undefined) {
-        answers.set(failure.rotationId, { now: "over" });
+        const isOver = state === undefined || state.phase === "closed";
+        answers.set(failure.rotationId, isOver ? { now: "over" } : standDown);
         continue;
       }
-      // The failure of an attempt that lost its turn says nothing about the one that has it.
-      const isOutdated = failure.turn !== undefined && outdated.has(failure.turn.operationId);
       // An attempt that has the turn and is refused at the target meets somebody else: tried again, then shown to a person.
       const { code } = failure.error;
       const isForeign = code === "claim_outdated" && (failure.turn !== undefined || row.direction === "undo");
-      const next: AfterFailure = isOutdated
-        ? { action: "stand-down" }
-        : afterFailure(
-            {
-              failureClass: isForeign ? "transient" : classOf(failure.error),
-              code: isForeign ? "internal" : code,
-              attempt: row.attempts,
-              direction: row.direction,
-              hasEffect: row.has_effect,
-              isPastReturn: isPastReturn(state.order, state.phase, state.conditions),
-            },
-            {
-              attempts: row.attempts_limit ?? 8,
-              firstMs: row.first_ms ?? 500,
-              longestMs: row.longest_ms ?? 60_000,
-            },
-          );
+      const next = afterFailure(
+        {
+          failureClass: isForeign ? "transient" : classOf(failure.error),
+          code: isForeign ? "internal" : code,
+          attempt: row.attempts,
+          direction: row.direction,
+          hasEffect: row.has_effect,
+          isPastReturn: isPastReturn(state.order, state.phase, state.conditions),
+        },
+        {
+          attempts: row.attempts_limit ?? 8,
+          firstMs: row.first_ms ?? 500,
+          longestMs: row.longest_ms ?? 60_000,
+        },
+      );
       answers.set(failure.rotationId, await follow(trx, row, failure, next));
     }
     return answers;
   });
 }
+
+/** A newer attempt has the say: this one leaves no trace and asks again. */
+const standDown: StepAnswer = { now: "wait", waitMs: 1_000 };
+
+const directionOf = (step: string): Direction => (step === "undo" ? "undo" : "forward");
 
 function classOf(error: RekeyError): "transient" | "operator-needed" | "permanent" {
   if (error instanceof TransientError) return "transient";
@@ -169,10 +196,9 @@ async function follow(
   next: AfterFailure,
 ): Promise<StepAnswer> {
   const { rotationId, error } = failure;
-  // A newer attempt has the turn: this one leaves no trace and asks again.
   if (next.action === "stand-down") {
     await sql`UPDATE rotations SET attempts = attempts - 1 WHERE id = ${rotationId}`.execute(trx);
-    return { now: "wait", waitMs: 1_000 };
+    return standDown;
   }
   await recordEvents(trx, [
     {
@@ -203,7 +229,8 @@ async function follow(
 /** From here the rotation only goes back. Whatever an attempt is still doing can no longer be recorded. */
 async function turnToUndo(trx: Kysely<Tables>, rotationId: string, credentialId: string, why: string): Promise<void> {
   await sql`
-    UPDATE rotations SET direction = 'undo', attempts = 0, wait_until = NULL, asked_since = clock_timestamp()
+    UPDATE rotations SET direction = 'undo', attempts = 0, wait_until = NULL, asked_since = clock_timestamp(),
+      accepted_unproven = false
     WHERE id = ${rotationId}`.execute(trx);
   await outdateOpenOperations(trx, [rotationId]);
   await recordEvents(trx, [

@@ -8,6 +8,7 @@ import { transact } from "./database.ts";
 import { failSteps } from "./finish-steps.ts";
 import { readOpenHolds } from "./holds.ts";
 import { takeTurns, type Turn } from "./operations.ts";
+import { readCases } from "./rotation-cases.ts";
 
 let test: TestLedger;
 
@@ -34,7 +35,9 @@ async function take(rotationId: string): Promise<Turn | undefined> {
 
 async function fail(rotationId: string, turn: Turn | undefined): Promise<StepAnswer | undefined> {
   const error = new PermanentError("claim_outdated", "The role carries a later claim. Nothing was done.");
-  return (await failSteps(test.ledger, [{ rotationId, step, turn, error }])).get(rotationId);
+  const lookedAt = (await readCases(test.ledger.db, [rotationId])).get(rotationId)?.lookedAt ?? "";
+  const failure = { rotationId, step: turn === undefined ? "undo" : step, turn, lookedAt, error };
+  return (await failSteps(test.ledger, [failure])).get(rotationId);
 }
 
 async function standing(rotationId: string) {

@@ -33,13 +33,23 @@ function counted(ledger: Ledger): { readonly ledger: Ledger; statements(): numbe
 async function walk(ledger: Ledger, rotationIds: readonly string[]): Promise<void> {
   const begun = await beginSteps(ledger, { rotationIds, step: "issue", carrier });
   const cases = await readCases(ledger.db, rotationIds);
-  await waitSteps(ledger, [{ rotationId: rotationIds[0] ?? "", waitMs: 0 }]);
+  const [first] = cases.values();
+  if (first === undefined) throw new Error("There is nothing to walk.");
+  const { rotationId: waiting, direction, lookedAt } = first;
+  await waitSteps(ledger, [{ rotationId: waiting, direction, lookedAt, waitMs: 0 }]);
   await finishSteps(
     ledger,
-    [...cases.values()].map(({ rotationId, order, phase, to }) => {
+    [...cases.values()].map(({ rotationId, order, phase, to, lookedAt: began }) => {
       const found = begun.get(rotationId);
       const turn = found?.acts === true ? found.turn : undefined;
-      return { rotationId, order, from: phase, turn, versions: [{ versionId: to.versionId, state: "live" }] };
+      return {
+        rotationId,
+        order,
+        from: phase,
+        turn,
+        lookedAt: began,
+        versions: [{ versionId: to.versionId, state: "live" }],
+      };
     }),
   );
 }
@@ -71,7 +81,8 @@ describe("steps on many rotations", () => {
   it("fail one by one: a passing reason waits, and after its attempts a person is asked", async () => {
     const [rotationId = "", fellow = ""] = await makeRotations(test.ledger, 2);
     const error = new TransientError("issuer_unreachable", "The issuer did not answer. Start it, then retry.");
-    const fail = async () => failSteps(test.ledger, [{ rotationId, step: "issue", error }]);
+    const lookedAt = (await readCases(test.ledger.db, [rotationId])).get(rotationId)?.lookedAt ?? "";
+    const fail = async () => failSteps(test.ledger, [{ rotationId, step: "issue", lookedAt, error }]);
     expect((await fail()).get(rotationId)).toMatchObject({ now: "wait" });
     for (let attempt = 2; attempt <= 8; attempt += 1) await fail();
     const begun = await beginSteps(test.ledger, { rotationIds: [rotationId, fellow], step: "issue", carrier });
@@ -93,7 +104,7 @@ describe("steps on many rotations", () => {
     const late = await take();
     await take();
     const error = new TransientError("issuer_unreachable", "The issuer did not answer. Start it, then retry.");
-    await failSteps(test.ledger, [{ rotationId, step: "issue", turn: late, error }]);
+    await failSteps(test.ledger, [{ rotationId, step: "issue", turn: late, lookedAt: "", error }]);
     const { rows } = await sql<{ attempts: number; last_code: string | null }>`
       SELECT attempts, last_code FROM rotations WHERE id = ${rotationId}`.execute(test.ledger.db);
     expect(rows).toEqual([{ attempts: 0, last_code: null }]);

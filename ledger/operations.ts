@@ -144,13 +144,3 @@ export async function assertTurnStands(trx: Kysely<Tables>, turn: Turn, directio
       "The rotation has gone on without this attempt, which does nothing more.",
     );
 }
-
-/** Those of these turns that a newer attempt has outdated, by their operation. */
-export async function readOutdated(trx: Kysely<Tables>, turns: readonly Turn[]): Promise<ReadonlySet<string>> {
-  const given = turns.map(({ operationId, claim }) => ({ id: operationId, epoch: claim.epoch, number: claim.number }));
-  const { rows } = await sql<{ id: string }>`
-    SELECT o.id FROM operations o
-    JOIN jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS g (id text, epoch integer, number bigint) ON g.id = o.id
-    WHERE (o.claim_epoch, o.claim_number) > (g.epoch, g.number)`.execute(trx);
-  return new Set(rows.map(({ id }) => id));
-}

@@ -115,7 +115,9 @@ CREATE TABLE rotations (
   -- looked for its time itself. Samples and evidence from before stay what they are, so that asked_since is not moved.
   back_since timestamptz,
   wait_until timestamptz,
-  -- a person let it end although a death was not proven
+  -- how long that wait was when it began: one that seems longer is from before the clock was set back
+  wait_ms double precision,
+  -- a person let it end, the way that it goes now, although a death was not proven
   accepted_unproven boolean NOT NULL DEFAULT false,
   -- when a step last read the row: silence makes the dispatcher look for its carrier
   looked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
