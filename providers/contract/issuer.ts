@@ -65,6 +65,8 @@ export interface PreflightRequest {
   readonly live: readonly string[];
   readonly instance: string;
   readonly credential: string;
+  /** The version that an undo would go back to: its value must be such that the issuer can take it again. */
+  readonly former?: { readonly handle: string; readonly value: Value };
 }
 
 export interface ProbeRequest {
@@ -79,6 +81,8 @@ export interface ProbeAnswer {
   readonly verdict: "accepted" | "refused" | "unknown";
   /** `accepted`, or the issuer's refusal code, or a word for what made it unknown. */
   readonly code: string;
+  /** For an operator: what made it unknown and what to do about it, where the code does not say so by itself. */
+  readonly why?: string;
   /** Each control that was asked in the same round, with its answer. */
   readonly controls: readonly { readonly control: string; readonly answer: string }[];
 }
@@ -136,10 +140,14 @@ export interface IssuerSession {
   list(): Promise<readonly ListedVersion[]>;
   revoke(request: EffectRequest): Promise<void>;
   disable?(request: EffectRequest): Promise<void>;
-  enable?(request: EffectRequest & { readonly value: Value }): Promise<void>;
+  /** Sets the value again. Without one, which custody may have lost, the version comes back with what it had. */
+  enable?(request: EffectRequest & { readonly value?: Value }): Promise<void>;
   usage?(handles: readonly string[]): Promise<Usage>;
-  /** Ends what `sessionsOutliveRevocation` leaves. `before`: only sessions begun before that time (issuer's clock). */
-  endSessions?(request: EffectRequest & { readonly before?: string }): Promise<EndedSessions>;
+  /**
+   * Ends what `sessionsOutliveRevocation` leaves. `since` and `before`: only sessions begun at or after the one time and
+   * before the other (issuer's clock).
+   */
+  endSessions?(request: EffectRequest & { readonly since?: string; readonly before?: string }): Promise<EndedSessions>;
   close(): Promise<void>;
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
+import { OperatorNeededError, PermanentError, type RekeyError } from "../../../domain/errors.ts";
 import type { EffectRequest } from "../../contract/issuer.ts";
 import type { Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
 import { readRole, type Role } from "./catalogue.ts";
-import { clockAfter, marking, passwordOption, placeIn, standing } from "./effects.ts";
+import { clockAfter, marking, passwordOption, placeIn, remark, standing } from "./effects.ts";
 import { behindFence, isHeld } from "./fence.ts";
 import type { Place } from "./handle.ts";
 import { assertTurn, type Mark } from "./mark.ts";
@@ -26,10 +26,10 @@ export async function disableVersion(scope: Scope, request: EffectRequest): Prom
   });
 }
 
-/** Back as it was. The value is set again, since a session that survived could have given itself another. */
-export async function enableVersion(scope: Scope, request: EffectRequest & { readonly value: Value }): Promise<void> {
+/** Back as it was. The value is set again where it is known: a session that survived could have given itself another. */
+export async function enableVersion(scope: Scope, request: EffectRequest & { readonly value?: Value }): Promise<void> {
   const place = placeIn(scope, request.handle);
-  const password = await passwordOption(request.value, place);
+  const password = request.value === undefined ? "" : await passwordOption(request.value, place);
   await change(scope, `enabling ${request.handle}`, place, async (work, role) => {
     mustBeThere(role, place, scope, request);
     if (ownMark(role, scope.owner)?.state === "ended")
@@ -79,7 +79,8 @@ export async function abandonVersion(
     async (work, role) => {
       const mark = ownMark(role, scope.owner);
       // The slot is not ours: the candidate cannot be there, nor can it land, since issuing refuses such a slot.
-      if (isForeign(role, scope.owner) || (mark === undefined && isPair(scope) && role.canLogin)) return {};
+      if (isForeign(role, scope.owner)) return {};
+      if (mark === undefined && isPair(scope) && role.canLogin) throw unmarked(role, place, scope, request);
       if (mark !== undefined) assertTurn(mark, request.claim);
       if (mark?.version === place.version && restored !== undefined) {
         const seen = await sessionsIn(work, role.name);
@@ -102,6 +103,15 @@ export async function abandonVersion(
   if (done?.effectiveAt === undefined) return;
   if (done.seen !== undefined) await endUndecided(scope, place, request, done.seen);
   return { effectiveAt: done.effectiveAt };
+}
+
+/** The candidate after its comment was wiped, or a stranger: nobody but a person can tell, and neither may pass for ended. */
+function unmarked(role: Role, place: Place, scope: Scope, { handle, claim, operationKey }: Abandoning): RekeyError {
+  const name = ident(role.name);
+  return new OperatorNeededError(
+    "handle_taken",
+    `The role ${name} can log in and carries no mark of ours: whether it holds ${handle} cannot be said. Nothing was done. If somebody changed its comment, put the mark back; if somebody else gave it a password, end that. Then retry.\n${remark(role, place, scope, claim, { operationKey })}\n-- or: ALTER ROLE ${name} NOLOGIN PASSWORD NULL;`,
+  );
 }
 
 /** Milliseconds between the looks for sessions that had begun before the change and are let in after it. */

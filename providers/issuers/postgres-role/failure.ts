@@ -95,7 +95,7 @@ export function statementError(error: unknown, doing: string): RekeyError {
   if (code === "42501")
     return new OperatorNeededError(
       "right_missing",
-      `The connection's login lacks a right while ${doing}. Run a preflight: it prints the grant.`,
+      `The connection's login lacks a right while ${doing}. It needs CREATEROLE, pg_signal_backend, pg_monitor, and from PostgreSQL 16 on the ADMIN option on each login and on the owner role.`,
     );
   if (passing.test(code) || code === "XX000")
     return new TransientError(

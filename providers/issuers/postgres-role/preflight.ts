@@ -1,11 +1,15 @@
+import { RekeyError } from "../../../domain/errors.ts";
 import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
+import type { Value } from "../../contract/value.ts";
 import type { Work } from "./admin.ts";
 import { readRoles, type Role } from "./catalogue.ts";
 import { isOverlap, principalsOf, slotsOf } from "./config.ts";
-import { placeOf } from "./handle.ts";
+import { assertSettable, remark } from "./effects.ts";
+import { placeOf, type Place } from "./handle.ts";
 import { withoutMark } from "./mark.ts";
 import { membership, grantsSayMore } from "./pair.ts";
 import { pairFindings } from "./pair-findings.ts";
+import { askLogin } from "./probe.ts";
 import { ident, literal } from "./quoting.ts";
 import { lostRights } from "./lost-rights.ts";
 import { missingRights } from "./rights.ts";
@@ -13,7 +17,7 @@ import type { Scope } from "./scope.ts";
 import { isForeign, occupied, ownMark } from "./slots.ts";
 
 /** All that would stop a rotation, each with the SQL that mends it. Reads only. */
-export async function preflight(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
+export async function preflight(scope: Scope, { live, former }: PreflightRequest): Promise<readonly Finding[]> {
   const { config, connection } = scope;
   const principals = principalsOf(config);
   if (principals.includes(connection.user))
@@ -31,6 +35,8 @@ export async function preflight(scope: Scope, { live }: PreflightRequest): Promi
       ...(await missingRights(work, scope)),
       ...[...roles.values()].filter((role) => isForeign(role, scope.owner)).map(foreignMark),
       ...live.flatMap((handle) => liveFindings(handle, roles, scope)),
+      ...(await otherEncryption(work)),
+      ...(former === undefined ? [] : await formerFindings(work, scope, former)),
     ];
     // The rest would speak of roles that are not there.
     if (missing.length > 0) return found;
@@ -64,6 +70,21 @@ const foreignMark = (role: Role): Finding => ({
   mend: `COMMENT ON ROLE ${ident(role.name)} IS ${literal(withoutMark(role.comment))};`,
 });
 
+/** Below every attempt's. */
+const noClaim = { epoch: 0, number: 0 };
+
+/** A comment that somebody wiped is put back; one that names another version may be right, and the ledger an old copy. */
+function notThere(role: Role, place: Place, scope: Scope, found: number | undefined): Finding {
+  const holds = `The role ${ident(role.name)} does not hold version ${place.version}`;
+  if (found !== undefined)
+    return { code: "handle_taken", detail: `${holds}: its comment names version ${found}. Find out who changed it.` };
+  return {
+    code: "handle_taken",
+    detail: `${holds} by its comment, from which somebody took our mark. If the login does hold it, put the mark back.`,
+    mend: remark(role, place, scope, noClaim),
+  };
+}
+
 /** What the ledger holds as live against what the server shows. */
 function liveFindings(handle: string, roles: ReadonlyMap<string, Role>, scope: Scope): readonly Finding[] {
   const place = placeOf(handle);
@@ -71,16 +92,46 @@ function liveFindings(handle: string, roles: ReadonlyMap<string, Role>, scope: S
   if (role === undefined || isForeign(role, scope.owner)) return [];
   const mark = ownMark(role, scope.owner);
   const isAnother = mark === undefined ? place.version !== 1 : mark.version !== 0 && mark.version !== place.version;
-  if (isAnother)
-    return [
-      {
-        code: "handle_taken",
-        detail: `The role ${ident(role.name)} does not hold ${handle}: its comment names ${mark === undefined ? "no version" : `version ${mark.version}`}. Find out who changed it.`,
-      },
-    ];
+  if (isAnother) return [notThere(role, place, scope, mark?.version)];
   if (role.canLogin || mark?.state === "disabled") return [];
   const detail = `The role ${ident(role.name)} of ${handle} may not log in. Somebody else has locked it.`;
   return [{ code: "principal_mismatch", detail, mend: `ALTER ROLE ${ident(role.name)} LOGIN;` }];
+}
+
+/**
+ * An ended login has no password, and then this setting decides how the server asks for one: by MD5 nothing can be proven.
+ * https://www.postgresql.org/docs/18/runtime-config-connection.html#GUC-PASSWORD-ENCRYPTION
+ */
+async function otherEncryption(work: Work): Promise<readonly Finding[]> {
+  const [row] = await work.ask<{ by: string }>("SELECT current_setting('password_encryption') AS by");
+  if (row?.by === "scram-sha-256") return [];
+  return [
+    {
+      code: "transport_unverified",
+      detail:
+        "The server's password_encryption is not scram-sha-256: it may ask for MD5, which rekey does not answer, so that no version could be proven alive or dead. Set it at the server, and the passwords of today once more.",
+      mend: "ALTER SYSTEM SET password_encryption = 'scram-sha-256';\nSELECT pg_reload_conf();",
+    },
+  ];
+}
+
+/** Today's value: an undo has to be able to set it again, and each proof to log in by it. */
+async function formerFindings(
+  work: Work,
+  scope: Scope,
+  { handle, value }: { readonly handle: string; readonly value: Value },
+): Promise<readonly Finding[]> {
+  const place = placeOf(handle);
+  try {
+    assertSettable(value, place);
+  } catch (error) {
+    if (!(error instanceof RekeyError)) throw error;
+    return [
+      { code: error.code, detail: `Version ${place.version} could not be set again by an undo. ${error.detail}` },
+    ];
+  }
+  const { code, why } = await askLogin(scope, value, work.server.identity);
+  return why === undefined ? [] : [{ code: "transport_unverified", detail: `${why} (${code})` }];
 }
 
 async function slotFindings(

@@ -6,9 +6,10 @@ import { revealField, type Value } from "../../contract/value.ts";
 import { identityOf } from "./admin.ts";
 import { readRoles, type Role } from "./catalogue.ts";
 import { isOverlap, principalsOf } from "./config.ts";
-import { placeIn } from "./effects.ts";
+import { assertSettable, placeIn } from "./effects.ts";
 import type { Place } from "./handle.ts";
 import { logIn, LoginFailure, type LoggedIn, type Login } from "./login.ts";
+import { ident } from "./quoting.ts";
 import { isPair, type Scope } from "./scope.ts";
 import { ownMark } from "./slots.ts";
 
@@ -37,10 +38,9 @@ interface Round {
 export async function probeVersion(scope: Scope, request: ProbeRequest): Promise<ProbeAnswer> {
   const place = placeIn(scope, request.handle);
   const login = loginOf(scope, request.value);
-  if (login.user !== place.role)
-    throw new PermanentError("value_unfit", "The value was made for another login than the handle names.");
+  assertSettable(request.value, place);
   const controls: Round["controls"] = [];
-  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });
+  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls, ...whyUnknown(code, place) });
   // Asked first, so that the order of questions is the same whatever the answer.
   const server = await unlessDown(scope.admin.work("reading the server's identity", async (work) => work.server));
   if (server === undefined) return unknown("catalogue_unread");
@@ -76,7 +76,7 @@ async function accepted(scope: Scope, answer: Answer, place: Place, round: Round
 
 async function refused(scope: Scope, request: ProbeRequest, place: Place, round: Round): Promise<ProbeAnswer> {
   const { controls } = round;
-  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });
+  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls, ...whyUnknown(code, place) });
   const isLive = request.control !== undefined;
   const login = request.control === undefined ? ownLogin(scope) : loginOf(scope, request.control);
   const control = await tryLogin(scope, login, round.identity);
@@ -101,6 +101,35 @@ function catalogueSays(scope: Scope, place: Place, role: Role | undefined): Cata
   if (mark.version === place.version) return mark.state === "ended" && !role.canLogin ? "ended" : "live";
   // The abandoned candidate of a single slot was replaced by the former version.
   return mark.version > place.version || !isPair(scope) ? "replaced" : "live";
+}
+
+/** What an operator does about it, where the code alone does not say so. */
+function whyUnknown(code: string, { role }: Place): { readonly why?: string } {
+  const why = reasons[code]?.(ident(role));
+  return why === undefined ? {} : { why };
+}
+
+const reasons: Readonly<Record<string, (role: string) => string>> = {
+  md5_requested: (role) =>
+    `The server asks ${role} for MD5, which rekey does not answer: its stored password, or password_encryption, is of MD5. Run ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); then set the login's password once more, and use scram-sha-256 in pg_hba.conf.`,
+  clear_text_requested: (role) =>
+    `The server asks ${role} for the clear text of its password, which rekey does not give. Use scram-sha-256 in pg_hba.conf.`,
+  catalogue_live: (role) =>
+    `The role ${role} holds this version by its comment and may log in, and yet its password is another: somebody changed it.`,
+  catalogue_unmarked: (role) =>
+    `The role ${role} carries no mark of ours: it is a version that a person made, or somebody changed its comment.`,
+};
+
+/** One login without controls, for what a preflight can tell from it. */
+export async function askLogin(
+  scope: Scope,
+  value: Value,
+  identity: string,
+): Promise<{ readonly code: string; readonly why?: string }> {
+  const login = loginOf(scope, value);
+  const { code } = await tryLogin(scope, login, identity);
+  const isByWay = code === "md5_requested" || code === "clear_text_requested";
+  return { code, ...(isByWay ? whyUnknown(code, { role: login.user, version: 0 }) : {}) };
 }
 
 /** A random password for a login that nobody uses, where there is one: a lock-out must not hit one in use. */

@@ -30,7 +30,7 @@ test("the salt is new each time, and the password is nowhere in it", async () =>
   expect(one).not.toContain("a-password");
 });
 
-test("invariant 13: what SASLprep would change is refused", async () => {
-  for (const text of ["pässword", "tab\there", "a\u00a0b"])
+test("invariant 13: what no login can be made by is refused", async () => {
+  for (const text of ["tab\there", "\ud83d", "\u00ad"])
     await expect(scramVerifier(new Secret(text))).rejects.toThrow(PermanentError);
 });

@@ -12,9 +12,7 @@ const iterations = 4096;
  * a statement, which `log_statement` or `pg_stat_activity` could show. https://www.postgresql.org/docs/18/catalog-pg-authid.html
  */
 export async function scramVerifier(password: Secret<string>, salt: Uint8Array = randomBytes(16)): Promise<string> {
-  const text = password.reveal();
-  assertPlainAscii(text);
-  const salted = await derive(text, salt, iterations, 32, "sha256");
+  const salted = await derive(prepared(password), salt, iterations, 32, "sha256");
   const storedKey = createHash("sha256").update(keyed(salted, "Client Key")).digest("base64");
   const serverKey = keyed(salted, "Server Key").toString("base64");
   return `SCRAM-SHA-256$${iterations}:${Buffer.from(salt).toString("base64")}$${storedKey}:${serverKey}`;
@@ -22,11 +20,22 @@ export async function scramVerifier(password: Secret<string>, salt: Uint8Array =
 
 const keyed = (key: Buffer, label: string): Buffer => createHmac("sha256", key).update(label).digest();
 
-/** SASLprep (RFC 4013) leaves printable ASCII as it is. We never have to set anything else, so the rest is refused. */
-function assertPlainAscii(password: string): void {
-  if (!/^[\x20-\x7e]+$/.test(password))
+const spaces = /[\u00A0\u1680\u2000-\u200B\u202F\u205F\u3000]/g;
+const mappedToNothing = /\u00AD|\u034F|\u1806|\u180B|\u180C|\u180D|\u200C|\u200D|\u2060|[\uFE00-\uFE0F]|\uFEFF/g;
+const control = /[\u0000-\u001f\u007f]/;
+
+/**
+ * The very bytes by which `pg` logs in (SASLprep without its prohibitions, as in pg/lib/crypto/sasl.js). A password that
+ * was seen accepted is therefore set again as it is, whichever way the server had prepared it.
+ * @throws {PermanentError} `value_unfit`: no login can be made by it.
+ */
+export function prepared(password: Secret<string>): string {
+  const text = password.reveal();
+  const bytes = text.replace(spaces, " ").replace(mappedToNothing, "").normalize("NFKC");
+  if (bytes === "" || !text.isWellFormed() || control.test(text))
     throw new PermanentError(
       "value_unfit",
-      "The password has characters outside of printable ASCII, which clients prepare differently. Choose another.",
+      "The password has characters that PostgreSQL cannot take again. Set one of letters and digits at the server first.",
     );
+  return bytes;
 }

@@ -21,29 +21,35 @@ interface SessionRow extends Readonly<Record<string, unknown>> {
   readonly application: string | null;
   /** Milliseconds since 1970, rounded down; null where the right to see it is missing. */
   readonly started: number | null;
-  readonly isBefore: boolean | null;
+  readonly isMeant: boolean | null;
 }
 
 /**
  * Sessions of these roles, ours left out. `usesysid` is the login, whatever role the session works as. Replication is a
  * session too. https://www.postgresql.org/docs/18/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
  */
-async function readSessions(work: Work, scope: Scope, roles: readonly string[], before?: string) {
-  const { seen: rows, isOwn } = await besideOwn(scope.connection, () => readRows(work, roles, before));
+async function readSessions(work: Work, scope: Scope, roles: readonly string[], span: Span = {}) {
+  const { seen: rows, isOwn } = await besideOwn(scope.connection, () => readRows(work, roles, span));
   if (rows.some(({ started }) => started === null)) await assertSees(work, scope);
   // A row without a start is a session that ended while it was read.
   return rows.filter(({ pid, started }) => started !== null && !isOwn(pid));
 }
 
-function readRows(work: Work, roles: readonly string[], before?: string): Promise<readonly SessionRow[]> {
+/** From when to when sessions began: at or after the one time, before the other. Absent: any time. */
+interface Span {
+  readonly since?: string | undefined;
+  readonly before?: string | undefined;
+}
+
+function readRows(work: Work, roles: readonly string[], { since, before }: Span = {}): Promise<readonly SessionRow[]> {
   return work.ask<SessionRow>(
     `SELECT pid, usename::text AS role, datname::text AS database, coalesce(host(client_addr), 'local') AS address,
        application_name AS application, floor(extract(epoch FROM backend_start) * 1000)::float8 AS started,
-       backend_start < $2::timestamptz AS "isBefore"
+       backend_start >= $3::timestamptz AND backend_start < $2::timestamptz AS "isMeant"
      FROM pg_stat_activity
      WHERE usename = ANY($1::text[])
        AND (backend_type IS NULL OR backend_type IN ('client backend', 'walsender'))`,
-    [[...roles], before ?? "infinity"],
+    [[...roles], before ?? "infinity", since ?? "-infinity"],
   );
 }
 
@@ -98,19 +104,16 @@ const longAgo = new Date(0).toISOString();
 const goneWithinMs = 2_000;
 
 /** Ends the sessions of a version, those begun before a time only where one is given, and counts what remains. */
-export async function endSessions(
-  scope: Scope,
-  request: EffectRequest & { readonly before?: string },
-): Promise<EndedSessions> {
+export async function endSessions(scope: Scope, request: EffectRequest & Span): Promise<EndedSessions> {
   const place = placeIn(scope, request.handle);
   return effect(scope, `ending the sessions of ${request.handle}`, async (work) => {
     const found = await readRoles(work, [place.role]);
     if (!found.has(place.role)) return { ended: 0, remaining: 0 };
-    const { ended, before } = await behindFence(work, place.role, async (role) => {
-      const until = untilWhen(role, place, scope, request);
-      return { ended: await terminate(work, scope, place.role, until), before: until };
+    const { ended, span } = await behindFence(work, place.role, async (role) => {
+      const meant = { since: request.since, before: untilWhen(role, place, scope, request) };
+      return { ended: await terminate(work, scope, place.role, meant), span: meant };
     });
-    return { ended, remaining: await remaining(work, scope, place.role, before) };
+    return { ended, remaining: await remaining(work, scope, place.role, span) };
   });
 }
 
@@ -132,8 +135,8 @@ export async function endNewcomers(
   role: string,
   { seen, before }: { readonly seen: ReadonlySet<string>; readonly before: string },
 ): Promise<void> {
-  const rows = await readSessions(work, scope, [role], before);
-  const newcomers = rows.filter((row) => row.isBefore === true && !seen.has(nameOf(row)));
+  const rows = await readSessions(work, scope, [role], { before });
+  const newcomers = rows.filter((row) => row.isMeant === true && !seen.has(nameOf(row)));
   await endBackends(
     work,
     newcomers.map(({ pid }) => pid),
@@ -145,7 +148,7 @@ function untilWhen(
   role: Role,
   place: Place,
   scope: Scope,
-  { claim, before }: EffectRequest & { readonly before?: string },
+  { claim, before }: EffectRequest & Span,
 ): string | undefined {
   const found = standing(role, place, scope, claim);
   if (found === "there") return before;
@@ -154,8 +157,8 @@ function untilWhen(
   return before !== undefined && !isPair(scope) ? before : ownMark(role, scope.owner)?.at;
 }
 
-async function terminate(work: Work, scope: Scope, role: string, before: string | undefined): Promise<number> {
-  const rows = (await readSessions(work, scope, [role], before)).filter(({ isBefore }) => isBefore === true);
+async function terminate(work: Work, scope: Scope, role: string, span: Span): Promise<number> {
+  const rows = (await readSessions(work, scope, [role], span)).filter(({ isMeant }) => isMeant === true);
   return endBackends(
     work,
     rows.map(({ pid }) => pid),
@@ -190,9 +193,9 @@ export async function endHolders(work: Work, scope: Scope, place: Place, claim: 
   return ended > 0;
 }
 
-async function remaining(work: Work, scope: Scope, role: string, before: string | undefined): Promise<number> {
+async function remaining(work: Work, scope: Scope, role: string, span: Span): Promise<number> {
   for (let waitedMs = 0; ; waitedMs += 50) {
-    const rows = (await readSessions(work, scope, [role], before)).filter(({ isBefore }) => isBefore === true);
+    const rows = (await readSessions(work, scope, [role], span)).filter(({ isMeant }) => isMeant === true);
     if (rows.length === 0 || waitedMs >= goneWithinMs) return rows.length;
     await sleep(50, undefined, { signal: scope.signal });
   }
