@@ -44,8 +44,14 @@ export async function serve(settings: Settings): Promise<Served> {
   const url = ledgerAddress(settings);
   await assertSchemaCurrent(url);
   const ledger = openLedger(url, { applicationName: "rekey api" });
+  // Of its own: a value goes into custody while a transaction is open, which must never wait for its like to let go.
+  const values = openLedger(url, { applicationName: "rekey api custody", connections: 5 });
+  const close = async () => {
+    await ledger.close();
+    await values.close();
+  };
   try {
-    const app = await buildApi(await openDeps(settings, ledger));
+    const app = await buildApi(await openDeps(settings, ledger, values));
     await ensureTokenFile(ledger, settings.tokenFile);
     await app.listen({ host: "127.0.0.1", port: settings.port }).catch((error: unknown) => {
       throw portTaken(settings.port, error);
@@ -56,19 +62,19 @@ export async function serve(settings: Settings): Promise<Served> {
       tokenFile: settings.tokenFile,
       async stop() {
         await app.close();
-        await ledger.close();
+        await close();
       },
     };
   } catch (error) {
-    await ledger.close();
+    await close();
     throw error;
   }
 }
 
-async function openDeps({ keyFiles, tokenFile, logLevel }: Settings, ledger: Ledger) {
+async function openDeps({ keyFiles, tokenFile, logLevel }: Settings, ledger: Ledger, values: Ledger) {
   for (const file of [...Object.values(keyFiles), tokenFile])
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const rows = createCustodyRows(ledger.db);
+  const rows = createCustodyRows(values.db);
   // A new key file beside values that need the lost one would only hide the loss.
   const isEmpty = (await rows.countByKeyId()).size === 0;
   const custodyKeys = await openKeyFile(keyFiles.custody, { create: isEmpty });
