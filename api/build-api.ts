@@ -8,6 +8,8 @@ import {
   jsonSchemaTransform,
   validatorCompiler,
 } from "fastify-type-provider-zod";
+import type { z } from "zod";
+import { findUnstorable } from "../domain/unstorable-text.ts";
 import { auditHandlers } from "./audit.ts";
 import { authenticate, callerOf, rateKey } from "./authenticate.ts";
 import { checkHandlers } from "./checks.ts";
@@ -91,13 +93,20 @@ function addRoute(app: FastifyInstance, deps: ApiDeps, name: RouteName): void {
       summary: route.summary,
       operationId: name,
       response: { 200: route.response },
-      ...(params === undefined ? {} : { params }),
-      ...(query === undefined ? {} : { querystring: query }),
-      ...(body === undefined ? {} : { body }),
+      ...(params === undefined ? {} : { params: storable(params) }),
+      ...(query === undefined ? {} : { querystring: storable(query) }),
+      ...(body === undefined ? {} : { body: storable(body) }),
     },
     ...(route.isPublic === true ? {} : { onRequest: authenticate(deps) }),
     handler: (request) =>
       handler({ params: request.params, query: request.query, body: request.body, ...callerOf(request) }, deps),
+  });
+}
+
+/** Whatever a caller sends may end in a statement: no text in it is one that the ledger cannot hold. */
+function storable(schema: z.ZodObject): z.ZodObject {
+  return schema.superRefine((given, context) => {
+    for (const { path } of findUnstorable(given)) context.addIssue({ code: "custom", path: [...path], message: "" });
   });
 }
 
@@ -141,5 +150,6 @@ function placeOf(part: string | undefined, found: FoundWrong | undefined): strin
 
 function wrongness(keyword: string | undefined): string {
   if (keyword === "too_big") return "is too long or too large";
+  if (keyword === "custom") return "holds a character that cannot be stored";
   return keyword === "too_small" ? "is too short or too small" : "is missing, or is not what is asked for";
 }

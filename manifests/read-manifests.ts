@@ -1,4 +1,5 @@
 import { nearestWord } from "../domain/nearest-word.ts";
+import { findUnstorable } from "../domain/unstorable-text.ts";
 import { checkFields } from "./check-fields.ts";
 import { readDocuments, type ManifestDocument, type ManifestFile, type ManifestIssue } from "./documents.ts";
 import { findPlainSecrets, plainSecretText } from "./plain-secrets.ts";
@@ -34,9 +35,14 @@ export function readManifests(files: readonly ManifestFile[]): ReadResult {
   return { manifests: manifests.toSorted((a, b) => placeOf(a) - placeOf(b)), issues };
 }
 
+const unstorableText = "holds a character that cannot be stored: a NUL, or half of a pair. Write the text without it.";
+
 function readOne(document: ManifestDocument): ReadManifest | { readonly issues: readonly ManifestIssue[] } {
   const secrets = findPlainSecrets(document.content);
   if (secrets.length > 0) return { issues: secrets.map((path) => document.issue(path, plainSecretText)) };
+  const unstorable = findUnstorable(document.content);
+  if (unstorable.length > 0)
+    return { issues: unstorable.map(({ path, shown }) => document.issue(path, unstorableText, shown)) };
   const kind = kindOf(document);
   if (typeof kind === "object") return { issues: [kind] };
   const checked = checkFields<Manifest>(document, [], document.content, manifestSchemas[kind]);
