@@ -1,0 +1,3 @@
+module example.com/challenge
+
+go 1.21
