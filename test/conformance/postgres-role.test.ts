@@ -21,6 +21,7 @@ const leavesOut: Readonly<Record<"overlap" | "single-slot", IssuerLeavesOut>> = 
       "5 a late disable does not undo a later enable",
       "5 a late disable of version 1 does not hit version 3",
       "5 disabling refuses, enabling brings the same value back",
+      "5 enabling without the value brings back what was there",
     ],
     "changeSecretByHand: a single login is not disabled": [
       "changeSecretByHand makes our value wrong",

@@ -192,6 +192,15 @@ export const endClauses = {
     await assertLogin(world, first.value, "accepted");
   },
 
+  async "5 enabling without the value brings back what was there"(world: IssuerWorld) {
+    const session = await world.open();
+    const { disable, enable } = disabling(session);
+    const first = await makeVersion(session, 1, []);
+    await disable(effectOn(first.handle));
+    await enable(effectOn(first.handle));
+    await assertLogin(world, first.value, "accepted");
+  },
+
   async "5 a session that outlives revocation can be ended"(world: IssuerWorld) {
     const openSession = ability(world, "openSession");
     const session = await world.open();
@@ -243,15 +252,33 @@ export const endClauses = {
     const earlier = await openSession(first.value);
     const before = await clock();
     const later = await openSession(first.value);
-    await untilEnded(ending(session), first.handle, before);
+    await untilEnded(ending(session), first.handle, { before });
     assert.equal(await earlier.isOpen(), false);
     assert.equal(await later.isOpen(), true, "a session that began later was ended");
   },
+
+  async "5 endSessions ends only what began since the time given"(world: IssuerWorld) {
+    const openSession = ability(world, "openSession");
+    const clock = ability(world, "clock");
+    const session = await world.open();
+    const first = await makeVersion(session, 1, []);
+    await world.settle();
+    const earlier = await openSession(first.value);
+    const since = await clock();
+    const later = await openSession(first.value);
+    await untilEnded(ending(session), first.handle, { since });
+    assert.equal(await earlier.isOpen(), true, "a session that began earlier was ended");
+    assert.equal(await later.isOpen(), false);
+  },
 };
 
-async function untilEnded(endSessions: NonNullable<IssuerSession["endSessions"]>, handle: string, before?: string) {
+async function untilEnded(
+  endSessions: NonNullable<IssuerSession["endSessions"]>,
+  handle: string,
+  span: { readonly since?: string; readonly before?: string } = {},
+) {
   let answer = { ended: 0, remaining: 1 };
   for (let asked = 0; asked < asksToEnd && answer.remaining > 0; asked++)
-    answer = await endSessions({ ...effectOn(handle), ...(before === undefined ? {} : { before }) });
+    answer = await endSessions({ ...effectOn(handle), ...span });
   return answer;
 }

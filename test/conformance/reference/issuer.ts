@@ -112,9 +112,14 @@ async function endSessions(
     request.before === undefined ? Infinity : Date.parse(request.before),
     isLater ? mark.at : Infinity,
   );
-  const meant = (await wire.sessions()).filter((session) => session.name === name && session.startedAt < before);
+  const since = request.since === undefined ? -Infinity : Date.parse(request.since);
+  const read = async () =>
+    (await wire.sessions()).filter(
+      (session) => session.name === name && session.startedAt >= since && session.startedAt < before,
+    );
+  const meant = await read();
   for (const session of meant) await wire.kill(session.id);
-  const left = (await wire.sessions()).filter((session) => session.name === name && session.startedAt < before);
+  const left = await read();
   return { ended: meant.length - left.length, remaining: left.length };
 }
 

@@ -147,7 +147,7 @@ export function slotEffects(
         if (found === undefined) notOurs();
         const at = readMark(found)?.at ?? 0;
         // The value is set again: a session that survived could have changed it meanwhile.
-        const secret = revealField(request.value, "password");
+        const secret = request.value === undefined ? found.secret : revealField(request.value, "password");
         return { ...found, secret, enabled: true, mark: writeMark(markOf(version, request, at)) };
       });
     },

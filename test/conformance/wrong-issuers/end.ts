@@ -230,4 +230,26 @@ export const wrongAtEnd: readonly WrongIssuer[] = [
       }),
     },
   },
+  {
+    name: "endSessions forgets since when",
+    shape: "one slot",
+    caughtBy: "5 endSessions ends only what began since the time given",
+    twist: {
+      session: (right) => ({
+        endSessions: ({ since: _, ...request }) =>
+          right.endSessions?.(request) ?? Promise.resolve({ ended: 0, remaining: 0 }),
+      }),
+    },
+  },
+  {
+    name: "enables nothing without a value",
+    shape: "two slots",
+    caughtBy: "5 enabling without the value brings back what was there",
+    twist: {
+      session: (right) => ({
+        enable: (request) =>
+          request.value === undefined ? Promise.resolve() : (right.enable?.(request) ?? Promise.resolve()),
+      }),
+    },
+  },
 ];
