@@ -1,8 +1,8 @@
-import { PermanentError } from "../domain/errors.ts";
+import { PermanentError, RekeyError } from "../domain/errors.ts";
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { transact } from "../ledger/database.ts";
 import { assertTurnStands, type Turn } from "../ledger/operations.ts";
-import type { RotationCase } from "../ledger/rotation-cases.ts";
+import { readCases, type RotationCase } from "../ledger/rotation-cases.ts";
 import { changeVersions } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
@@ -37,12 +37,27 @@ export async function newValue(
   const authenticator = value[definition.authenticator];
   const fingerprint = authenticator instanceof Secret ? { fingerprint: deps.fingerprints.of(authenticator) } : {};
   // From here an undo knows what to end, or this attempt learns that there was one.
-  await transact(deps.ledger, async (trx) => {
-    await lockRotations(trx, [one.rotationId]);
-    await assertTurnStands(trx, turn, "forward");
-    await changeVersions(trx, [{ versionId: one.to.versionId, handle, ...fingerprint }]);
-  });
+  try {
+    await transact(deps.ledger, async (trx) => {
+      await lockRotations(trx, [one.rotationId]);
+      await assertTurnStands(trx, turn, "forward");
+      await changeVersions(trx, [{ versionId: one.to.versionId, handle, ...fingerprint }]);
+    });
+  } catch (error) {
+    if (error instanceof RekeyError && error.code === "claim_outdated") await forgetUnused(deps, one);
+    throw error;
+  }
   return { handle, value };
+}
+
+/**
+ * What a late attempt has put into custody for a version that was given up meanwhile opens nothing. A newer attempt that
+ * goes forward shares the value, and one that has a handle may be in force at the issuer: both are left alone.
+ */
+async function forgetUnused(deps: StepDeps, one: RotationCase): Promise<void> {
+  const now = (await readCases(deps.ledger.db, [one.rotationId])).get(one.rotationId);
+  if (now === undefined || now.to.handle !== undefined) return;
+  if (now.direction === "undo" || now.phase === "closed") await deps.custody.forget(refOf(now, now.to));
 }
 
 async function chosen(

@@ -1,9 +1,10 @@
-import type { VersionChange } from "../ledger/versions.ts";
+import { printable } from "../domain/printable.ts";
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
 import { transact } from "../ledger/database.ts";
-import { takeTurns } from "../ledger/operations.ts";
-import { changeVersions } from "../ledger/versions.ts";
+import { completeOperations, takeTurns } from "../ledger/operations.ts";
+import { changeVersions, type VersionChange } from "../ledger/versions.ts";
+import type { IssuerSession, ProbeAnswer } from "../providers/contract/issuer.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { turnOf } from "./issue.ts";
 import { probeInRow } from "./probe-rounds.ts";
@@ -18,30 +19,47 @@ export const prove: StepWork = async (scene) => {
   const value = await valueOf(deps, one, former);
   const control = await valueOf(deps, one, candidateOf(one));
   return withIssuer(deps, one, context, async (session, { facts }) => {
-    const { handle, versionId, operationKey } = former;
+    const { handle, versionId } = former;
     const rounds = { inRow: one.policy.answersInRow, lagMs: facts.deactivationLagMs, signal: context.signal };
     const answer = await deps.scrubber.withHeld([value, control], async () =>
       probeInRow(session, { handle, value, control }, "refused", rounds),
     );
-    if (answer.verdict === "refused") return { does: "finish", versions: [{ versionId, state: "proven-dead" }] };
+    if (answer.verdict === "refused") return { does: "finish", versions: [provenDead(versionId, answer)] };
     // A session that outlived the revocation can have set its login up again: it is ended once more.
-    if (answer.verdict === "accepted" && one.order === "overlap") {
-      const { rotationId } = one;
-      const [turn] = await transact(deps.ledger, async (trx) => takeTurns(trx, [{ rotationId, step: "revoke" }]));
-      const request = { handle, operationKey, claim: turnOf(turn).claim };
-      await session.revoke(request);
-      await session.endSessions?.(request);
-    }
-    return waitOrHold(scene, [deathGap(answer.verdict, answer.code)], one.askedForMs);
+    if (answer.verdict === "accepted" && one.order === "overlap") await revokeAgain(scene, session);
+    return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
   });
 };
 
-export function deathGap(verdict: string, code: string) {
+async function revokeAgain({ deps, one }: StepScene, session: IssuerSession): Promise<void> {
+  const { rotationId } = one;
+  const { handle, operationKey } = formerOf(one);
+  // Beside the revocation that was recorded, which stays done.
+  const intent = { rotationId, step: "revoke", target: "again" } as const;
+  const [taken] = await transact(deps.ledger, async (trx) => takeTurns(trx, [intent]));
+  const turn = turnOf(taken);
+  const request = { handle, operationKey, claim: turn.claim };
+  await session.revoke(request);
+  await session.endSessions?.(request);
+  await transact(deps.ledger, async (trx) => completeOperations(trx, [turn]));
+}
+
+/** The version is dead, and on what that rests. */
+export function provenDead(versionId: string, { code, controls }: ProbeAnswer): VersionChange {
+  return { versionId, state: "proven-dead", proof: { code, controls: said(controls) } };
+}
+
+/** Names and codes, never values: `the catalogue: ended; …`. */
+const said = (controls: ProbeAnswer["controls"]): string =>
+  controls.map(({ control, answer }) => `${printable(control)}: ${printable(answer)}`).join("; ");
+
+export function deathGap({ verdict, code, controls }: ProbeAnswer) {
   const why =
     verdict === "accepted"
       ? "The issuer still accepts the version that was ended."
-      : `Whether the version is dead cannot be said: the issuer's answer (${code}) does not mean that it was ended.`;
-  return { code: "death_unproven", key: "death_unproven", text: why } as const;
+      : `Whether the version is dead cannot be said: the issuer's answer (${printable(code)}) does not mean that it was ended.`;
+  const text = controls.length === 0 ? `${why} No control was asked.` : `${why} Controls: ${said(controls)}.`;
+  return { code: "death_unproven", key: "death_unproven", text } as const;
 }
 
 /** A death that a person accepted without proof never passes through `proven`. */

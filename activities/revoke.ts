@@ -48,7 +48,7 @@ async function sessionsGone(
 /** Ends sessions until none is seen so many times in a row; answers with how many were left when it gave up. */
 export async function endSessionsInRow(
   session: IssuerSession,
-  request: EffectRequest & { readonly before?: string },
+  request: EffectRequest & { readonly since?: string; readonly before?: string },
   inRow: number,
   signal: AbortSignal,
 ): Promise<number> {

@@ -1,11 +1,15 @@
-import { guardVerdict } from "../domain/guard.ts";
+import { guardVerdict, type Gap } from "../domain/guard.ts";
 import { recordVerdict } from "../ledger/evidence-rows.ts";
 import type { RotationCase } from "../ledger/rotation-cases.ts";
+import type { IssuerSession } from "../providers/contract/issuer.ts";
+import { microsecondsOf } from "../providers/evidence/sessions/instant.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { askEvidence } from "./evidence-round.ts";
-import { deathGap } from "./prove.ts";
+import { turnOf } from "./issue.ts";
+import { deathGap, provenDead } from "./prove.ts";
 import { probeInRow } from "./probe-rounds.ts";
-import { effect, formerOf, refOf, valueOf, withIssuer } from "./reach.ts";
+import { effect, formerOf, refOf, withIssuer } from "./reach.ts";
+import { endSessionsInRow } from "./revoke.ts";
 import type { StepResult, StepScene } from "./step-frame.ts";
 
 /**
@@ -42,16 +46,44 @@ export async function proveRefused(scene: StepScene): Promise<StepResult> {
   if (handle === undefined) return { does: "finish" };
   if (one.acceptedUnproven) return { does: "finish", versions: [{ versionId, state: "accepted-unproven" }] };
   // Without its value nobody can see it refused: that is for a person to accept, never silently clean.
-  if (value === undefined) return waitOrHold(scene, [deathGap("unknown", "custody_missing")], Number.POSITIVE_INFINITY);
-  const control = await valueOf(deps, one, formerOf(one));
-  return withIssuer(deps, one, context, async (session, { facts }) => {
-    const rounds = { inRow: one.policy.answersInRow, lagMs: facts.deactivationLagMs, signal: context.signal };
-    const answer = await deps.scrubber.withHeld([value, control], async () =>
-      probeInRow(session, { handle, value, control }, "refused", rounds),
+  if (value === undefined)
+    return waitOrHold(
+      scene,
+      [deathGap({ verdict: "unknown", code: "custody_missing", controls: [] })],
+      Number.POSITIVE_INFINITY,
     );
-    if (answer.verdict !== "refused") return waitOrHold(scene, [deathGap(answer.verdict, answer.code)], one.askedForMs);
-    return { does: "finish", versions: [{ versionId, state: "proven-dead" }] };
+  // A former value that is lost leaves the connection's own login as the control.
+  const control = await deps.custody.get(refOf(one, formerOf(one)));
+  const request = control === undefined ? { handle, value } : { handle, value, control };
+  const held = control === undefined ? [value] : [value, control];
+  return withIssuer(deps, one, context, async (session, { facts }) => {
+    const remaining = await endCandidateSessions(scene, session);
+    if (remaining > 0) return waitOrHold(scene, [sessionsGap(remaining)], one.askedForMs);
+    const rounds = { inRow: one.policy.answersInRow, lagMs: facts.deactivationLagMs, signal: context.signal };
+    const answer = await deps.scrubber.withHeld(held, async () => probeInRow(session, request, "refused", rounds));
+    if (answer.verdict !== "refused") return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
+    return { does: "finish", versions: [provenDead(versionId, answer)] };
   });
+}
+
+/**
+ * Ends the sessions that began while the candidate was in its slot: whoever accepted that they break was told so. In an
+ * overlap they end with their login, when that is abandoned.
+ */
+async function endCandidateSessions({ one, turn, context }: StepScene, session: IssuerSession): Promise<number> {
+  const { handle, operationKey, effectiveAt: back } = formerOf(one);
+  const { effectiveAt: since } = one.to;
+  if (one.order !== "single-slot" || since === undefined) return 0;
+  // A time from before the cut is not that of a return: then all since the cut may be the candidate's.
+  const isReturn = (microsecondsOf(back ?? "") ?? -Infinity) > (microsecondsOf(since) ?? Infinity);
+  const before = isReturn && back !== undefined ? { before: back } : {};
+  const request = { handle, operationKey, claim: turnOf(turn).claim, since, ...before };
+  return endSessionsInRow(session, request, one.policy.answersInRow, context.signal);
+}
+
+function sessionsGap(remaining: number): Gap {
+  const text = `Sessions that began on the candidate come back after they were ended: ${remaining}. Find the client and stop it.`;
+  return { code: "death_unproven", key: "death_unproven:sessions", text };
 }
 
 /** Destroys the candidate's value, which nothing accepts any more. One that was accepted without proof is kept. */

@@ -83,7 +83,9 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
       urgent = coalesce(${change.urgent ?? null}, urgent),
       extended_ms = extended_ms + ${change.extendMs ?? 0},
       direction = CASE WHEN ${change.turnsToUndo === true} THEN 'undo' ELSE direction END,
-      accepted_unproven = accepted_unproven OR ${change.acceptsUnproven === true},
+      -- what was accepted going forward says nothing about the candidate
+      accepted_unproven = CASE WHEN ${change.turnsToUndo === true} THEN false
+        ELSE accepted_unproven OR ${change.acceptsUnproven === true} END,
       wait_until = CASE WHEN ${change.looksNow === true} THEN NULL ELSE wait_until END,
       attempts = CASE WHEN ${change.answersHold === true} THEN 0 ELSE attempts END,
       asked_since = CASE WHEN ${change.answersHold === true} THEN clock_timestamp() ELSE asked_since END

@@ -1,8 +1,15 @@
 import { sql, type Kysely } from "kysely";
 import { PermanentError } from "../domain/errors.ts";
+import { recordEvents } from "./audit.ts";
 import type { Tables } from "./tables.ts";
 
 export type VersionStateName = "intended" | "live" | "disabled" | "ended" | "proven-dead" | "accepted-unproven";
+
+/** On what a death rests: the issuer's refusal and the controls that were asked in the same round. Codes and names only. */
+export interface Proof {
+  readonly code: string;
+  readonly controls: string;
+}
 
 /** What becomes of a version. Absent means unchanged. */
 export interface VersionChange {
@@ -12,6 +19,15 @@ export interface VersionChange {
   /** The issuer's own words. */
   readonly effectiveAt?: string;
   readonly fingerprint?: string;
+  /** Kept in the audit trail. */
+  readonly proof?: Proof;
+}
+
+interface ChangedRow {
+  readonly id: string;
+  readonly credential_id: string;
+  readonly rotation_id: string | null;
+  readonly number: number;
 }
 
 /**
@@ -21,7 +37,7 @@ export interface VersionChange {
 export async function changeVersions(trx: Kysely<Tables>, changes: readonly VersionChange[]): Promise<void> {
   if (changes.length === 0) return;
   try {
-    await sql`
+    const { rows } = await sql<ChangedRow>`
       UPDATE versions v SET
         state = coalesce(g.state, v.state),
         handle = coalesce(g.handle, v.handle),
@@ -31,7 +47,12 @@ export async function changeVersions(trx: Kysely<Tables>, changes: readonly Vers
           THEN coalesce(v.ended_at, clock_timestamp()) ELSE v.ended_at END
       FROM jsonb_to_recordset(${JSON.stringify(changes)}::jsonb)
         AS g ("versionId" text, state text, handle text, "effectiveAt" text, fingerprint text)
-      WHERE v.id = g."versionId"`.execute(trx);
+      WHERE v.id = g."versionId"
+      RETURNING v.id, v.credential_id, v.number, (
+        SELECT r.id FROM rotations r WHERE r.credential_id = v.credential_id AND r.outcome IS NULL) AS rotation_id`.execute(
+      trx,
+    );
+    await recordProofs(trx, rows, changes);
   } catch (error) {
     if (error instanceof Error && "constraint" in error && error.constraint === "versions_connection_id_handle_key")
       throw new PermanentError(
@@ -40,6 +61,27 @@ export async function changeVersions(trx: Kysely<Tables>, changes: readonly Vers
       );
     throw error;
   }
+}
+
+async function recordProofs(
+  trx: Kysely<Tables>,
+  rows: readonly ChangedRow[],
+  changes: readonly VersionChange[],
+): Promise<void> {
+  const proven = rows.flatMap((row) => {
+    const proof = changes.find(({ versionId }) => versionId === row.id)?.proof;
+    return proof === undefined ? [] : [{ row, proof }];
+  });
+  await recordEvents(
+    trx,
+    proven.map(({ row, proof: { code, controls } }) => ({
+      credentialId: row.credential_id,
+      rotationId: row.rotation_id ?? undefined,
+      actor: "system:worker",
+      action: "version.proven-dead",
+      details: { version: row.number, code, controls },
+    })),
+  );
 }
 
 /** Which version a credential is on. */

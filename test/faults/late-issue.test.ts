@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issue, stage } from "../../activities/issue.ts";
+import { refOf } from "../../activities/reach.ts";
 import type { StepScene, StepWork } from "../../activities/step-frame.ts";
 import { say } from "../harness/say.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
@@ -32,6 +33,8 @@ describe("an attempt to put a new value in force that wakes after its rotation w
     return rows[0];
   }
 
+  const keptOf = async ({ one }: StepScene) => bench.custody.get(refOf(one, one.to));
+
   it("invariant 2: leaves no live login of the new version at the issuer", async () => {
     const orders = await bench.register();
     const rotationId = await orders.rotate();
@@ -42,6 +45,7 @@ describe("an attempt to put a new value in force that wakes after its rotation w
     expect(await bench.issuer.ask(second)).toEqual([{ rolcanlogin: false, rolpassword: null }]);
     expect(failed).toMatchObject({ code: "claim_outdated" });
     expect(await handleOf(late)).toEqual({ handle: null });
+    expect(await keptOf(late)).toBeUndefined();
     expect((await orders.shop.close()).failures).toEqual([]);
   });
 
@@ -52,7 +56,21 @@ describe("an attempt to put a new value in force that wakes after its rotation w
     const late = await bench.begin(rotationId, "stage");
     expect(await wakeAfterUndo(late, stage)).toMatchObject({ code: "claim_outdated" });
     expect(await handleOf(late)).toEqual({ handle: null });
+    expect(await keptOf(late)).toBeUndefined();
     expect(await bench.issuer.logsIn(orders.owner, orders.password, orders.database)).toBe("accepted");
+    await orders.shop.close();
+  });
+
+  it("invariant 2: forgets nothing that a newer attempt has put in force", async () => {
+    const orders = await bench.register();
+    const rotationId = await orders.rotate();
+    await bench.take(rotationId, "preflight");
+    const late = await bench.begin(rotationId, "issue");
+    await bench.reach(rotationId, "issued");
+    await expect(issue(late)).rejects.toMatchObject({ code: "claim_outdated" });
+    expect(await keptOf(late)).toBeDefined();
+    await bench.carry(rotationId);
+    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "proven" });
     await orders.shop.close();
   });
 });
