@@ -7,13 +7,18 @@ import {
   readAdopted,
   readEvidence,
   readSequence,
-  readUsage,
   recordEvidence,
-  recordUsage,
   type EvidenceRecord,
   type LatestEvidence,
 } from "../ledger/evidence-rows.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
+import {
+  readLatestUsage,
+  readSeenSince,
+  readWatchedMs,
+  recordUsage,
+  type UsageSample,
+} from "../ledger/usage-samples.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, SeenSession, Usage } from "../providers/contract/issuer.ts";
@@ -58,7 +63,7 @@ export async function askEvidence(
   const began = await readSequence(deps.ledger.db);
   const definition = issuerOf(deps, one.connection.kind);
   await sampleUsage(deps, one, question, context);
-  const sampled = await readUsage<Usage>(deps.ledger.db, { rotationId: one.rotationId, afterSequence: 0 });
+  const sampled = await latestSamples(deps, one);
   const versions = await evidenceVersions(deps, one, question, definition);
   const records: EvidenceRecord[] = [];
   for (const consumer of question.consumers) {
@@ -76,29 +81,72 @@ export async function askEvidence(
     rotationId: one.rotationId,
     version: question.expected.number,
   });
-  const toEnd = (usage: Usage) => sessionsToEnd(one, versions.unwanted, versions.expected, usage);
-  const usages = sampled.map(({ usage }) => usage);
   const old = question.sinceAsked
-    ? sampled.map(({ sequence, usage }) =>
-        toEnd(usage).filter((each) => !hasMovedSince(deps, one, { session: each, seenAt: sequence, adopted })),
-      )
-    : latestWindow(usages, one.policy.observeForMs).samples.map(toEnd);
+    ? await usersSinceAsked(deps, one, versions, adopted)
+    : usersInWindow(one, versions, sampled);
   const input: GuardInput = {
     purpose: question.purpose,
     consumers: question.consumers.map((consumer) =>
       asGuardConsumer(deps, one, consumer, evidence.get(consumer.consumerId) ?? [], began),
     ),
     expectedVersion: question.expected.number,
-    strangers: strangersAmong(deps, one, old.flat()),
-    oldSessions: Math.max(0, ...old.map(({ length }) => length)),
-    oldUsers: usersAmong(deps, one, old.flat()),
+    strangers: strangersAmong(deps, one, old.sessions),
+    oldSessions: old.atOnce,
+    oldUsers: usersAmong(deps, one, old.sessions),
     // An issuer that could not be asked has failed the step before it came here.
     usageKnown: true,
     windowOpen: true,
     acceptedGaps: await readAcceptedGaps(deps.ledger.db, one.rotationId),
     alsoFound: registrationGaps(one),
   };
-  return { input, watchedMs: sampled[0]?.ageMs ?? one.askedForMs };
+  return { input, watchedMs: (await readWatchedMs(deps.ledger.db, one.rotationId)) ?? one.askedForMs };
+}
+
+/** So many samples are read at first; more only while they do not reach over the time that is observed. */
+const samplesAtFirst = 64;
+
+/** As many of the newest samples as the latest window needs, which everybody is judged by. */
+async function latestSamples(deps: StepDeps, one: RotationCase): Promise<readonly UsageSample<Usage>[]> {
+  for (let atMost = samplesAtFirst; ; atMost *= 4) {
+    const found = await readLatestUsage<Usage>(deps.ledger.db, { rotationId: one.rotationId, atMost });
+    const usages = found.map(({ usage }) => usage);
+    const { samples, reaches } = latestWindow(usages, one.policy.observeForMs);
+    // A window that begins inside of what was read would not grow by reading more.
+    if (found.length < atMost || reaches || samples.length < found.length) return found;
+  }
+}
+
+interface OldUsers {
+  readonly sessions: readonly SeenSession[];
+  /** How many of them at one time. */
+  readonly atOnce: number;
+}
+
+function usersInWindow(one: RotationCase, versions: RoundVersions, sampled: readonly UsageSample<Usage>[]): OldUsers {
+  const usages = sampled.map(({ usage }) => usage);
+  const { unwanted } = versions;
+  const old = latestWindow(usages, one.policy.observeForMs).samples.map((usage) =>
+    sessionsToEnd(one, versions, unwanted === undefined ? [] : (usage.sessions[unwanted.handle] ?? [])),
+  );
+  return { sessions: old.flat(), atOnce: Math.max(0, ...old.map(({ length }) => length)) };
+}
+
+/** Whom any sample since the step began to ask shows on what is to end, and who has not moved since. */
+async function usersSinceAsked(
+  deps: StepDeps,
+  one: RotationCase,
+  versions: RoundVersions,
+  adopted: ReadonlyMap<string, number>,
+): Promise<OldUsers> {
+  const { rotationId } = one;
+  if (versions.unwanted === undefined) return { sessions: [], atOnce: 0 };
+  const { handle } = versions.unwanted;
+  const seen = await readSeenSince<SeenSession>(deps.ledger.db, { rotationId, handle });
+  const sessions = seen.sessions
+    .filter(({ session, seenAt }) => !hasMovedSince(deps, one, { session, seenAt, adopted }))
+    .map(({ session }) => session);
+  const old = sessionsToEnd(one, versions, sessions);
+  return { sessions: old, atOnce: Math.min(old.length, seen.atOnce) };
 }
 
 /** An issuer that has no usage signal leaves no sample. */
@@ -128,16 +176,16 @@ async function evidenceVersions(
   const asEvidence = (version: VersionCase, value: Value | undefined): EvidenceVersion => ({
     version: version.number,
     handle: version.handle ?? "",
-    // A candidate whose value is lost must still be given up: nobody answers with it, its sessions are seen all the same.
+    // Where a value is lost the candidate must still be given up: nobody answers with it, sessions are seen all the same.
     authenticator: value === undefined ? answersNobody() : new Secret(revealField(value, definition.authenticator)),
     effectiveAt: version.effectiveAt ?? "",
   });
   const { expected, unwanted, purpose } = question;
-  const toEnd = async (version: VersionCase) =>
+  const read = async (version: VersionCase) =>
     purpose === "abandon" ? deps.custody.get(refOf(one, version)) : valueOf(deps, one, version);
   return {
-    expected: asEvidence(expected, await valueOf(deps, one, expected)),
-    unwanted: unwanted?.handle === undefined ? undefined : asEvidence(unwanted, await toEnd(unwanted)),
+    expected: asEvidence(expected, await read(expected)),
+    unwanted: unwanted?.handle === undefined ? undefined : asEvidence(unwanted, await read(unwanted)),
   };
 }
 
@@ -186,7 +234,12 @@ async function readBack(
   if (version === undefined) throw new PermanentError("internal", "Evidence was asked for a version of another time.");
   const session = await openConsumer(deps, consumer, context);
   const seen = await atTarget(consumer, async () => session.observe());
-  const complete = seen.holds(await valueOf(deps, one, version));
+  const value = await deps.custody.get(refOf(one, version));
+  if (value === undefined) {
+    const lost = `Whether ${consumer.target} holds version ${expected.version} cannot be said: its value is not in custody.`;
+    return { complete: false, instances: 0, lacks: [lost] };
+  }
+  const complete = seen.holds(value);
   const lacks = complete ? [] : [`${consumer.target} does not hold version ${expected.version} any more.`];
   return { complete, instances: complete ? 1 : 0, lacks };
 }
@@ -237,15 +290,12 @@ function asGuardConsumer(
   };
 }
 
-/** Sessions on the version that is to end; in a single slot those that may be. */
+/** Of sessions on the login of the version that is to end those on that version: in a single slot those that may be. */
 function sessionsToEnd(
   one: RotationCase,
-  unwanted: EvidenceVersion | undefined,
-  expected: EvidenceVersion,
-  usage: Usage,
+  { unwanted, expected }: RoundVersions,
+  found: readonly SeenSession[],
 ): readonly SeenSession[] {
-  if (unwanted === undefined) return [];
-  const found = usage.sessions[unwanted.handle] ?? [];
   return one.order === "single-slot" ? found.filter((session) => mayBeOnUnwanted(session, expected, unwanted)) : found;
 }
 

@@ -3,7 +3,7 @@ import { enterRevoking } from "../ledger/enter-revoking.ts";
 import { readAdopted, recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
 import { stepBackToDrained, takeEnableTurn } from "../ledger/step-back.ts";
 import { askAndJudge, waitOrHold, type Judged } from "./ask-and-judge.ts";
-import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
+import { effect, formerOf, refOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
 
 /**
@@ -65,8 +65,9 @@ async function enableAgain(scene: StepScene, failed: GuardConsumer): Promise<Ste
   if (turn === undefined) return { does: "wait", waitMs: 0 };
   const { handle, operationKey, versionId } = former;
   await withIssuer(deps, one, context, async (session) => {
-    const value = await valueOf(deps, one, former);
-    await effect("enable", async () => session.enable?.({ handle, operationKey, claim: turn.claim, value }));
+    const value = await deps.custody.get(refOf(one, former));
+    const request = { handle, operationKey, claim: turn.claim };
+    await effect("enable", async () => session.enable?.(value === undefined ? request : { ...request, value }));
   });
   const gap = healthGap(failed);
   const detail = `${gap.text} The old version works again. Mend the consumer, then retry.`;

@@ -22,7 +22,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Compare the target with what rekey delivered. Put back what was changed by hand, or remove it, then `retry`; nothing foreign is overwritten.",
   target_malformed: "Correct the target so that it parses, then `retry`.",
   reload_failed:
-    "Look at the named entry of `REKEY_RELOADS_FILE`, then `retry`; or restart the consumer yourself and `accept`.",
+    "Look at the named entry of `REKEY_RELOADS_FILE`, then `retry`. You may also restart the consumer yourself; the hold says how it goes on then.",
   right_missing: "Run the statement that the finding prints as an administrator of the issuer, then `retry`.",
   principal_missing: "Create the role at the issuer, or correct its name in the credential, then `retry`.",
   principal_mismatch: "Run the statements that the finding prints, so that both logins may do the same, then `retry`.",
@@ -36,22 +36,26 @@ export const advice: Readonly<Record<Code, string>> = {
     "Look at both credentials: the issuer named a version that another one holds. Correct their settings so that they differ, then start again.",
   value_unfit: "Give a value that is whole: not empty, not masked, without control characters.",
   custody_missing:
-    "Choose `roll-back` on the hold, or `accept` where it is offered; a destroyed value cannot be had back. A connection's secret is given again with `rekey apply`.",
+    "Restore the custody's data from a backup if there is one, then `retry`. A destroyed value cannot be had back: the hold says which ways are left without it. A connection's secret is given again with `rekey apply`.",
   custody_unreadable:
     "Restore the key file that belongs to this ledger. If a row was changed by hand, restore the ledger from its backup.",
   custody_key_missing:
     "Put the key file back where `REKEY_CUSTODY_KEY_FILE` points, readable by its owner only. Without it the values are lost.",
   evidence_missing:
-    "Look which consumer and what is missing, restart or correct that consumer, then `retry`; `accept` goes on without its proof.",
-  stranger_seen: "Register the user that the gap names as a consumer, or stop it, then `retry`; `accept` may break it.",
-  still_in_use: "Move or stop the users that the gap names, then `retry`; `accept` may break them.",
-  candidate_in_use: "Bring the named users back to the previous version, then `retry`; `accept` may break them.",
-  no_consumers: "Register who uses the credential. If really nobody does, `accept` says so in your name.",
+    "Look which consumer and what is missing, restart or correct that consumer, then `retry`; the hold says what it means to go on without its proof.",
+  stranger_seen:
+    "Register the user that the gap names as a consumer, or stop it, then `retry`; the hold says what it means to go on all the same.",
+  still_in_use:
+    "Move or stop the users that the gap names, then `retry`; the hold says what it means to go on all the same.",
+  candidate_in_use:
+    "Bring the named users back to the previous version, then `retry`; the hold says what it means to go on all the same.",
+  no_consumers:
+    "Register who uses the credential, then `retry`. If really nobody does, the hold says how to go on in your name.",
   consumer_unhealthy: "The old version has been enabled again. Find out what still needs it before you `retry`.",
   death_unproven:
-    "Look at the controls in the hold: they say why the refusal does not count. Correct that and `retry`; `accept` closes the rotation as unproven.",
+    "Look at the controls in the hold: they say why the refusal does not count. Correct that and `retry`; the hold says what it means to close without the proof.",
   candidate_refused:
-    "Look at the issuer's access rules for the new version, then `retry`, or `roll-back`; nobody uses it yet.",
+    "Look at the issuer's access rules for the version that the hold names, then `retry`; the hold says whether the rotation can still go back.",
   not_adopted:
     "Give the value that the credential has today with `rekey credential adopt CREDENTIAL --username LOGIN`, then rotate.",
   principal_claimed: "Take the login out of one of the two credentials; one login belongs to one credential.",
@@ -80,8 +84,9 @@ export const advice: Readonly<Record<Code, string>> = {
   temporal_unreachable:
     "Check that Temporal runs and that `TEMPORAL_ADDRESS` points at it. Rotations go on by themselves then.",
   restore_failed:
-    "Make the named consumer's target writable, then `retry`; until then both versions stay valid. `accept` leaves it on the candidate.",
-  connection_changed: "Look at what was edited. `roll-back` and start again, or put the connection back and `retry`.",
+    "Make the named consumer's target writable, then `retry`; until then both versions stay valid. The hold says what it means to leave the consumer where it is.",
+  connection_changed:
+    "Look at what was edited. Put the connection back and `retry`; if it still leads to the same server, `retry` goes on with it as it is.",
   demanded: "Answer the hold when you are ready.",
   internal: "Keep the log of the worker around that time and report it; `retry` is safe.",
 };

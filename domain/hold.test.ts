@@ -118,7 +118,7 @@ describe("accept", () => {
     ]);
   });
 
-  test("an issuer that can no longer be asked lets only the proof be given up", () => {
+  test("an issuer that can no longer be asked, or a value that is lost, lets only the proof be given up", () => {
     const where = ["overlap/forward/revoked", "contain-first/forward/revoked", "single-slot/forward/ended"];
     for (const code of [
       "issuer_unreachable",
@@ -126,6 +126,9 @@ describe("accept", () => {
       "issuer_identity_changed",
       "issuer_in_recovery",
       "transport_unverified",
+      "custody_missing",
+      "custody_unreadable",
+      "custody_key_missing",
     ] as const) {
       expect(places(code, unproven), code).toEqual(where);
       expect(

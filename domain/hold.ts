@@ -77,13 +77,16 @@ const guardGaps: ReadonlySet<Code> = new Set<Code>([
 /** Phases in which the version has been told to end and only its death is asked for. */
 const endingPhases: ReadonlySet<Phase> = new Set<Phase>(["revoking", "revoked", "ended"]);
 
-/** Reasons for which the question cannot be put to the issuer, perhaps never again. */
-const unreachable: ReadonlySet<Code> = new Set<Code>([
+/** Reasons for which the question cannot be put to the issuer, perhaps never again: it, or the value, is out of reach. */
+const unasked: ReadonlySet<Code> = new Set<Code>([
   "issuer_unreachable",
   "issuer_auth_failed",
   "issuer_identity_changed",
   "issuer_in_recovery",
   "transport_unverified",
+  "custody_missing",
+  "custody_unreadable",
+  "custody_key_missing",
 ]);
 
 const unproven: DecisionMeaning = {
@@ -102,7 +105,7 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
       : no("Nothing has been ended yet, so there is no death to accept.");
   }
   if (direction === "forward" && code === "still_in_use" && asksForDeath(order, phase, direction)) return unproven;
-  if (direction === "forward" && unreachable.has(code) && stepFor(order, phase) === "prove") return unproven;
+  if (direction === "forward" && unasked.has(code) && stepFor(order, phase) === "prove") return unproven;
   if (guardGaps.has(code)) {
     return direction === "undo"
       ? yes("Goes on with the undo although ending the candidate may break the consumers named in the gaps.")

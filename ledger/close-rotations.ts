@@ -9,7 +9,10 @@ interface ClosedRow {
   readonly outcome: Outcome;
 }
 
-/** Closes rotations, each with its outcome; one that is closed already keeps the outcome it has. */
+/**
+ * Closes rotations, each with its outcome; one that is closed already keeps the outcome it has. Samples are looked at
+ * only while it runs: verdicts and evidence say what they showed.
+ */
 export async function closeRotations(
   trx: Kysely<Tables>,
   closings: readonly { readonly rotationId: string; readonly outcome: Outcome }[],
@@ -23,6 +26,7 @@ export async function closeRotations(
   const ids = rows.map(({ id }) => id);
   await sql`UPDATE rotation_principals SET open = false WHERE rotation_id = ANY(${ids})`.execute(trx);
   await sql`DELETE FROM starts WHERE rotation_id = ANY(${ids})`.execute(trx);
+  await sql`DELETE FROM usage_samples WHERE rotation_id = ANY(${ids})`.execute(trx);
   await recordEvents(
     trx,
     rows.map((row) => ({

@@ -88,34 +88,6 @@ export async function readSequence(db: Kysely<Tables>): Promise<number> {
   return rows[0]?.last ?? 0;
 }
 
-/** Keeps a sample of who uses which version; `usage` is what the issuer answered. */
-export async function recordUsage(ledger: Ledger, rotationId: string, usage: unknown): Promise<void> {
-  await sql`
-    INSERT INTO usage_samples (rotation_id, usage) VALUES (${rotationId}, ${JSON.stringify(usage)}::jsonb)`.execute(
-    ledger.db,
-  );
-}
-
-export interface UsageSample<U> {
-  readonly sequence: number;
-  /** By the ledger's clock. */
-  readonly ageMs: number;
-  readonly usage: U;
-}
-
-/** The samples of a rotation since its step began to ask, oldest first. */
-export async function readUsage<U>(
-  db: Kysely<Tables>,
-  query: { readonly rotationId: string; readonly afterSequence: number },
-): Promise<readonly UsageSample<U>[]> {
-  const { rows } = await sql<UsageSample<U>>`
-    SELECT s.sequence, s.usage, (extract(epoch FROM clock_timestamp() - s.at) * 1000)::float8 AS "ageMs"
-    FROM usage_samples s JOIN rotations r ON r.id = s.rotation_id
-    WHERE s.rotation_id = ${query.rotationId} AND s.sequence > ${query.afterSequence} AND s.at >= r.asked_since
-    ORDER BY s.sequence`.execute(db);
-  return rows;
-}
-
 /** Keeps a verdict with everything that stood in its way or was accepted. */
 export async function recordVerdict(
   trx: Kysely<Tables>,
