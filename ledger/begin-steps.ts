@@ -63,7 +63,9 @@ const lateMs = 10_000;
 
 /**
  * The rotation has a carrier from now on, so that nobody needs to start it any more. One that comes back after nobody
- * has looked for half of the time after which a person is asked gets that time anew.
+ * has looked for half of the time after which a person is asked gets that time anew. A time that lies in the future is
+ * from before the ledger's clock was set back: it counts as now, and a wait that would be longer than it was meant to be
+ * is over.
  */
 async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], carrier: Carrier): Promise<void> {
   await sql`
@@ -73,7 +75,11 @@ async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], 
         back_since = CASE
           WHEN clock_timestamp() - greatest(looked_at, wait_until, asked_since) > interval '1 millisecond' * greatest(
             ${lateMs}::float8, coalesce((policy ->> 'holdAfterMs')::float8, ${defaultPolicy.holdAfterMs}) / 2)
-          THEN clock_timestamp() ELSE back_since END
+            OR back_since > clock_timestamp()
+          THEN clock_timestamp() ELSE back_since END,
+        phase_since = least(phase_since, clock_timestamp()), asked_since = least(asked_since, clock_timestamp()),
+        wait_until = CASE
+          WHEN wait_until > clock_timestamp() + wait_ms * interval '1 millisecond' THEN NULL ELSE wait_until END
       WHERE id = ANY(${[...rotationIds]}) RETURNING id)
     DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id`.execute(trx);
 }

@@ -23,7 +23,9 @@ export async function readDispatches(
       ARRAY(SELECT rotation_id FROM starts ORDER BY created_at LIMIT ${limits.atMost}) AS starts,
       ARRAY(
         SELECT id FROM rotations
-        WHERE outcome IS NULL AND looked_at < clock_timestamp() - ${limits.silentMs} * interval '1 millisecond'
+        WHERE outcome IS NULL AND (looked_at < clock_timestamp() - ${limits.silentMs} * interval '1 millisecond'
+          -- from before the clock was set back
+          OR looked_at > clock_timestamp())
         ORDER BY looked_at LIMIT ${limits.atMost}) AS silent,
       ARRAY(SELECT DISTINCT rotation_id FROM commands WHERE state = 'pending' LIMIT ${limits.atMost}) AS unheard,
       ARRAY(SELECT id FROM checks WHERE state = 'pending' ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
