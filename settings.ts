@@ -108,7 +108,7 @@ const variables = {
   },
   REKEY_FILE_ROOTS: {
     schema: paths.default([]),
-    whenAbsent: "none: the consumer `file` writes nowhere",
+    whenAbsent: "none: a worker writes no file",
     meaning: "Folders below which a worker may write, with colons between them.",
   },
   REKEY_RELOADS_FILE: {

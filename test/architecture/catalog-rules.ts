@@ -29,16 +29,24 @@ const everyKindListed: Rule = {
 
 /** Places that show or test one kind on purpose. */
 const mayName = /^(?:demo|examples|docs|test|scripts)\//;
+/** Places where the same word means something else: `secretFrom: { file }`. */
+const otherWords: ReadonlySet<string> = new Set(["cli/secret-from.ts file"]);
 
 const noKindNamedElsewhere: Rule = {
-  name: "nothing but its folder and the catalog names a kind of issuer",
+  name: "nothing but its folder and the catalog names a kind of issuer or consumer",
   check: (files) =>
     [...kindsOf(files)]
-      .filter(([, { family }]) => family === "issuers")
+      // Kinds of evidence are ordinary words too, such as the sessions that a usage lists.
+      .filter(([, { family }]) => family !== "evidence")
       .flatMap(([folder, { kind }]) => {
         const bound = files.filter(
           ({ path }) =>
-            isCode(path) && !isTest(path) && path !== catalog && !path.startsWith(folder) && !mayName.test(path),
+            isCode(path) &&
+            !isTest(path) &&
+            path !== catalog &&
+            !path.startsWith(folder) &&
+            !mayName.test(path) &&
+            !otherWords.has(`${path} ${kind}`),
         );
         const literal = new RegExp(`["'\`]${kind}["'\`]`, "g");
         return breachesOf(bound, literal, () => `names the kind '${kind}': read what differs from its definition`);
