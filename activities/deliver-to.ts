@@ -115,12 +115,15 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
     const session = await openConsumer(deps, consumer, context);
     const { digest: expected, number: above } = await expectedContent({ deps, one, context }, consumer, session);
     const { rotationId } = one;
-    const { consumerId, target } = consumer;
+    const { consumerId, target, revision } = consumer;
     const [delivery] = await intendDeliveries(deps.ledger, [
-      { rotationId, consumerId, target, version: version.number, step, above },
+      { rotationId, consumerId, target, revision, version: version.number, step, above },
     ]);
     if (delivery === undefined)
-      throw new PermanentError("claim_outdated", "The rotation was closed or turned round meanwhile.");
+      throw new PermanentError(
+        "claim_outdated",
+        "The rotation was closed or turned round, or the consumer edited, meanwhile.",
+      );
     failpoint(`${step}-one`, "B1");
     const { number } = delivery;
     const { digest } = await effect(step, async () =>

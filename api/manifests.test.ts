@@ -308,6 +308,29 @@ describe("mistakes that need the ledger", () => {
     expect((await apply(credential.replace("2s", "9s"), {}, own)).plan.items[0]?.notes[0]).toContain("rot_1");
   });
 
+  it("what cannot change: where a consumer reads, once an open rotation has put a version there", async () => {
+    const own = await fresh();
+    const { db } = own.deps.ledger;
+    await sql`
+      INSERT INTO rotations (id, credential_id, rotation_order, to_version, policy, pinned, requested_by)
+      SELECT 'rot_1', id, rotation_order, 2, policy, '{}', 'tok_1' FROM credentials`.execute(db);
+    const moved = consumer.replace("/srv/web.env", "/srv/other.env");
+    const renamed = consumer.replace("DB_PASSWORD", "PGPASSWORD");
+    expect((await send(moved, {}, undefined, own)).status).toBe(200);
+    await sql`
+      INSERT INTO deliveries (id, rotation_id, consumer_id, target, version, epoch, number)
+      SELECT 'dlv_1', 'rot_1', id, target, 2, 1, 1 FROM consumers`.execute(db);
+    for (const edited of [moved, renamed]) {
+      const [said = ""] = await issues(edited, own);
+      expect(said).toContain("spec.config: cannot change while rotation rot_1 is open");
+      expect(said).toContain("`rekey rotation abort rot_1`");
+    }
+    // How it is asked may change: a hold for want of evidence is often answered so.
+    expect(actions(await apply(consumer.replace("instances: 2", "instances: 3"), {}, own))).toEqual(["change"]);
+    await sql`UPDATE rotations SET outcome = 'proven', phase = 'closed', closed_at = clock_timestamp()`.execute(db);
+    expect(actions(await apply(moved, {}, own))).toEqual(["change"]);
+  });
+
   it("a consumer that can never give what it is asked for is pointed out, and accepted", async () => {
     const own = await fresh();
     const { plan } = await apply(consumer.replace("watch: { instances: 2 }", "wanted: attested"), {}, own);

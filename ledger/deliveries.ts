@@ -10,6 +10,8 @@ export interface DeliveryIntent {
   readonly rotationId: string;
   readonly consumerId: string;
   readonly target: string;
+  /** The consumer's, when its target was looked at. */
+  readonly revision: number;
   /** The number of the version that is put there. */
   readonly version: number;
   /** `restore` puts the previous version back. */
@@ -27,7 +29,7 @@ export interface IntendedDelivery extends DeliveryIntent {
 
 /**
  * Stores the intents of many deliveries, each with its claim and the next number of its target. Deliveries of rotations
- * that are closed or go the other way are left out of the answer.
+ * that are closed or go the other way, and those to consumers that were edited meanwhile, are left out of the answer.
  */
 export function intendDeliveries(
   ledger: Ledger,
@@ -38,7 +40,7 @@ export function intendDeliveries(
       trx,
       intents.map(({ rotationId }) => rotationId),
     );
-    const fitting = await inTheirDirection(trx, intents);
+    const fitting = await toWhereTheyRead(trx, await inTheirDirection(trx, intents));
     const turns = await takeTurns(
       trx,
       fitting.map(({ rotationId, step, consumerId }) => ({ rotationId, step, target: consumerId })),
@@ -82,6 +84,17 @@ async function inTheirDirection(
   return intents.filter(
     ({ rotationId, step }) => directions.get(rotationId) === (step === "deliver" ? "forward" : "undo"),
   );
+}
+
+/** An edited consumer reads elsewhere perhaps. No undo would look for what a late delivery leaves where it read before. */
+async function toWhereTheyRead(
+  trx: Kysely<Tables>,
+  intents: readonly DeliveryIntent[],
+): Promise<readonly DeliveryIntent[]> {
+  const { rows } = await sql<{ id: string; revision: number }>`
+    SELECT id, revision FROM consumers WHERE id = ANY(${intents.map(({ consumerId }) => consumerId)})`.execute(trx);
+  const revisions = new Map(rows.map(({ id, revision }) => [id, revision]));
+  return intents.filter(({ consumerId, revision }) => revisions.get(consumerId) === revision);
 }
 
 export interface RecordedDelivery {

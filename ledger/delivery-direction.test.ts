@@ -54,7 +54,7 @@ async function caseOf(rotationId: string) {
 }
 
 describe("the intent of a delivery", () => {
-  const wish = { version: 2, above: 0 };
+  const wish = { revision: 1, version: 2, above: 0 };
 
   it("invariant 7: is not stored once the rotation goes the other way", async () => {
     const back = await consumed();
@@ -84,11 +84,24 @@ describe("the intent of a delivery", () => {
   });
 });
 
+describe("the intent of a delivery to a consumer that was edited since its step looked", () => {
+  it("invariant 18: is not stored: the step looks again, and nothing lies where no undo would look", async () => {
+    const { rotationId, consumerId, target } = await consumed();
+    const before = (await caseOf(rotationId))?.revision ?? 0;
+    const intent = { rotationId, consumerId, version: 2, step: "deliver", above: 0 } as const;
+    const moved = await storeAt(rotationId, consumerId, `/srv/${consumerId}-moved.env`);
+    expect(await intendDeliveries(test.ledger, [{ ...intent, target, revision: before }])).toEqual([]);
+    expect(await caseOf(rotationId)).toMatchObject({ isTouched: false });
+    const now = (await caseOf(rotationId))?.revision ?? 0;
+    expect(await intendDeliveries(test.ledger, [{ ...intent, target: moved, revision: now }])).toHaveLength(1);
+  });
+});
+
 describe("a recorded delivery", () => {
   it("invariant 18: counts for the target that it went to, not for where the consumer reads since", async () => {
     const { rotationId, consumerId, target } = await consumed();
     const [delivery] = await intendDeliveries(test.ledger, [
-      { rotationId, consumerId, target, version: 2, step: "deliver", above: 0 },
+      { rotationId, consumerId, target, revision: 1, version: 2, step: "deliver", above: 0 },
     ]);
     if (delivery === undefined) throw new Error("no delivery was intended");
     await recordDeliveries(test.ledger, [{ delivery, digest: "digest" }]);

@@ -59,6 +59,8 @@ export interface ConsumerRow {
   readonly target: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly evidence: StoredEvidence;
+  /** The open rotation that has put a version there, or has meant to; its undo looks where the consumer reads. */
+  readonly touchedBy: string | null;
 }
 
 /** What a consumer says of how it can be asked. */
@@ -115,7 +117,9 @@ export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise
 /** The registered consumers of these credentials. */
 export async function findConsumers(db: Db, credentialIds: readonly string[]): Promise<readonly ConsumerRow[]> {
   const { rows } = await sql<ConsumerRow>`
-    SELECT n.id, n.credential_id AS "credentialId", t.name AS team, n.name, n.kind, n.target, n.config, n.evidence
+    SELECT n.id, n.credential_id AS "credentialId", t.name AS team, n.name, n.kind, n.target, n.config, n.evidence,
+      (SELECT r.id FROM rotations r WHERE r.credential_id = n.credential_id AND r.outcome IS NULL AND EXISTS (
+        SELECT FROM deliveries d WHERE d.rotation_id = r.id AND d.consumer_id = n.id)) AS "touchedBy"
     FROM consumers n JOIN teams t ON t.id = n.team_id
     WHERE n.credential_id = ANY(${[...credentialIds]}) AND n.retired_at IS NULL`.execute(db);
   return rows;

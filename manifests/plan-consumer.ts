@@ -3,7 +3,7 @@ import { nearestWord } from "../domain/nearest-word.ts";
 import { newId } from "../ledger/new-id.ts";
 import { storeConsumer } from "../ledger/registry.ts";
 import type { ConsumerRow, CredentialRow, StoredEvidence } from "../ledger/registry-views.ts";
-import { changesBetween } from "./changes.ts";
+import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
 import { definitionOf, issuesOf, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
@@ -55,12 +55,15 @@ export function planConsumer(
     target: definition.targetOf(config.value),
     config: config.value as ConsumerRow["config"],
     evidence,
+    touchedBy: existing?.touchedBy ?? null,
   };
   if (existing !== undefined && existing.team !== row.team)
     return {
       issues: [document.issue(["metadata", "team"], `is ${existing.team} and cannot change; use another name.`)],
     };
   const changes = changesBetween(existing && specOf(existing), specOf(row));
+  refuseUntimely(existing, changes, issues);
+  if (issues.all.length > 0) return { issues: issues.all };
   planning.snapshot.consumers.set(key, row);
   const isTouched = existing === undefined || changes.length > 0;
   return {
@@ -76,6 +79,17 @@ export function planConsumer(
 const specOf = ({ kind, config, evidence }: ConsumerRow) => ({
   spec: { kind, config, evidence: { wanted: evidence.wanted, ...evidence.collectors } },
 });
+
+/** Elsewhere, or under other keys, the undo would not find what the rotation has delivered. */
+function refuseUntimely(existing: ConsumerRow | undefined, changes: readonly FieldChange[], issues: Issues): void {
+  const rotation = existing?.touchedBy ?? null;
+  const isDeeper = changes.some(({ field }) => !field.startsWith("spec.evidence."));
+  if (rotation === null || !isDeeper) return;
+  issues.add(
+    ["spec", "config"],
+    `cannot change while rotation ${rotation} is open, which has delivered there. Wait until it is closed, or \`rekey rotation abort ${rotation}\` and wait for that.`,
+  );
+}
 
 function readEvidence(
   { catalog }: Planning,
