@@ -30,8 +30,11 @@ export interface ConsumerFinding {
 }
 
 export interface ConsumerSession {
-  /** No effect. Says what would stop a delivery. */
-  preflight(): Promise<readonly ConsumerFinding[]>;
+  /**
+   * No effect. Says what would stop a delivery of these values, one over the other: the candidate, then today's, which
+   * an undo puts back.
+   */
+  preflight(values?: readonly Value[]): Promise<readonly ConsumerFinding[]>;
   observe(): Promise<Observation>;
   /** Compare-and-set, read back, only its own keys changed. Succeeds when it holds already. */
   deliver(delivery: Delivery): Promise<{ readonly digest: string }>;

@@ -8,7 +8,8 @@ import { dotenv } from "./dotenv.ts";
 import { largestFile } from "./file-system.ts";
 import { malformed, unfit, type Format, type Held } from "./format.ts";
 import { json } from "./json.ts";
-import { raw } from "./raw.ts";
+import { raw, withoutLineEnd } from "./raw.ts";
+import { isSameUrl, withRestOf } from "./same-text.ts";
 import { yaml } from "./yaml.ts";
 
 const formats: Readonly<Record<FormatName, Format>> = { dotenv, json, yaml, raw };
@@ -49,8 +50,21 @@ export function wantedOf(value: Value, config: FileConfig): Readonly<Record<stri
   );
 }
 
-export function holdsAll(held: Held, wanted: Readonly<Record<string, string>>): boolean {
-  return Object.entries(wanted).every(([key, text]) => held[key] === text);
+/** By a URL the same login at the same place, in a raw file without its line end; all else as it is. */
+export function holdsAll(held: Held, wanted: Readonly<Record<string, string>>, { keys, format }: FileConfig): boolean {
+  return Object.entries(wanted).every(([key, text]) => {
+    const found = held[key];
+    if (found === undefined || found === text) return found === text;
+    if (keys[key] === "url") return isSameUrl(found, text);
+    return format === "raw" && found === withoutLineEnd(text);
+  });
+}
+
+/** What is written: a URL keeps the parameters that the application gave it. */
+function written(held: Held, wanted: Readonly<Record<string, string>>, { keys }: FileConfig) {
+  return Object.fromEntries(
+    Object.entries(wanted).map(([key, text]) => [key, keys[key] === "url" ? withRestOf(held[key], text) : text]),
+  );
 }
 
 /** The file with our keys changed. Parsed back before it goes anywhere: our keys hold the value, the rest is as before. */
@@ -62,12 +76,13 @@ export function changed(
   const format = formats[config.format];
   const keys = Object.keys(config.keys);
   const before = bytes === undefined ? undefined : textOf(bytes);
-  const after = format.write(before, wanted);
+  const next = written(heldIn(bytes, config), wanted, config);
+  const after = format.write(before, next);
   const kept = isDeepStrictEqual(
     format.foreign(after, keys),
     format.foreign(before ?? format.write(undefined, {}), keys),
   );
-  if (!kept || !holdsAll(format.read(after, keys), wanted))
+  if (!kept || !holdsAll(format.read(after, keys), next, config))
     throw new OperatorNeededError(
       "target_malformed",
       "The file is laid out so that our keys cannot be changed without touching what is not ours. Write the keys once by hand, simply, then retry.",

@@ -23,7 +23,7 @@ async function observe(target: Target): Promise<Observation> {
     ...(side === undefined ? {} : { number: side.number }),
     digest: digestOf(held, target.name, target.digestKey),
     isEmpty: Object.values(held).every((text) => text === undefined || text === ""),
-    holds: (value) => holdsAll(held, wantedOf(value, target.config)),
+    holds: (value) => holdsAll(held, wantedOf(value, target.config), target.config),
   };
 }
 
@@ -43,7 +43,7 @@ function sessionOf(opening: ConsumerOpening<FileConfig>, context: ProviderContex
   const target: Target = { config, name: targetOf(config), roots: allowed.roots, digestKey, fs, signal };
   const entry = config.reload;
   return {
-    preflight: async () => guarded(signal, async () => preflight(target, allowed.reloads)),
+    preflight: async (values) => guarded(signal, async () => preflight(target, allowed.reloads, values)),
     observe: async () => guarded(signal, async () => observe(target)),
     deliver: async (delivery) => guarded(signal, async () => deliver(target, delivery)),
     ...(entry === undefined ? {} : { reload: async () => reload(entry, allowed.reloads, signal) }),

@@ -74,7 +74,7 @@ async function round(
   const look = async (): Promise<{ bytes: Buffer | undefined; digest: string; isDone: boolean }> => {
     const bytes = await fs.read(place.path);
     const held = heldIn(bytes, config);
-    return { bytes, digest: digestOf(held, target.name, target.digestKey), isDone: holdsAll(held, wanted) };
+    return { bytes, digest: digestOf(held, target.name, target.digestKey), isDone: holdsAll(held, wanted, config) };
   };
   const before = await look();
   if (before.isDone) return before.digest;

@@ -71,17 +71,45 @@ function only(all: readonly Piece[], key: string): Piece | undefined {
 
 const plain = /^[A-Za-z0-9_./:@%+,=?-]+$/;
 const breaking = /[\u0000-\u001f\u007f\u0085\u2028\u2029\\]/;
+const lineBreaking = /[\u0000-\u001f\u007f\u0085\u2028\u2029]/;
 
-/** Writes a value so that shells and dotenv readers of all languages read the same, or refuses. */
-function quoted(key: string, value: string): string {
-  if (breaking.test(value))
-    unfit(
-      `The value for "${key}" has a line end, control character or backslash, which dotenv readers do not agree about.`,
-    );
-  if (plain.test(value)) return value;
-  if (!value.includes("'")) return `'${value}'`;
-  if (!/["$`]/.test(value)) return `"${value}"`;
-  return unfit(`The value for "${key}" mixes quotation marks in a way that dotenv readers do not agree about.`);
+/**
+ * Writes a value so that shells and dotenv readers of all languages read the same. Where there is no such form, what the
+ * application reads already is kept: its own quotes around a value that they hold as it is.
+ */
+function quoted(key: string, value: string, quote?: Quote): string {
+  if (plain.test(value)) return `${quote ?? ""}${value}${quote ?? ""}`;
+  if (!breaking.test(value)) {
+    if (!value.includes("'")) return `'${value}'`;
+    if (!/["$`]/.test(value)) return `"${value}"`;
+  }
+  // Bare, some readers take any such sign for the start of a comment.
+  const kept = quote === undefined || (quote === "" && value.includes("#")) ? undefined : `${quote}${value}${quote}`;
+  if (kept !== undefined && !lineBreaking.test(value) && holds(kept, value)) return kept;
+  return unfit(
+    breaking.test(value)
+      ? `The value for "${key}" has a line end, control character or backslash, which dotenv readers do not agree about.`
+      : `The value for "${key}" mixes quotation marks in a way that dotenv readers do not agree about.`,
+  );
+}
+
+function holds(literal: string, value: string): boolean {
+  try {
+    const piece = pieceAt(`A=${literal}`);
+    return piece.value === value && piece.to === literal.length + 2;
+  } catch {
+    return false;
+  }
+}
+
+/** How the application's reader reads a value today; empty where it stands bare. */
+type Quote = '"' | "'" | "`" | "";
+
+/** Undefined where there is no value yet, which says nothing. */
+function quoteOf({ text, from, to }: Piece): Quote | undefined {
+  if (to === from) return undefined;
+  const first = text[from];
+  return first === '"' || first === "'" || first === "`" ? first : "";
 }
 
 export const dotenv: Format = {
@@ -100,7 +128,12 @@ export const dotenv: Format = {
         if (piece.key === undefined || value === undefined) return piece.text;
         // After an empty value a comment may follow at once, and would become part of ours.
         const space = piece.text[piece.to] === "#" ? " " : "";
-        return piece.text.slice(0, piece.from) + quoted(piece.key, value) + space + piece.text.slice(piece.to);
+        return (
+          piece.text.slice(0, piece.from) +
+          quoted(piece.key, value, quoteOf(piece)) +
+          space +
+          piece.text.slice(piece.to)
+        );
       })
       .join("");
     for (const [key, value] of wanted) {

@@ -23,7 +23,7 @@ const layouts: Readonly<Record<string, { readonly format: Format; readonly cases
       ["keeps a byte order mark before our key", "\uFEFFK=1\nB=2", "K", "\uFEFFK=NEW\nB=2"],
       ["ends a last line that has no end before it adds one", "A=1", "K", "A=1\nK=NEW\n"],
       ["keeps a last line without an end", "K=1", "K", "K=NEW"],
-      ["keeps export, spaces and a comment", "export K = 'old' # ours\n", "K", "export K = NEW # ours\n"],
+      ["keeps export, spaces and a comment", "export K = 'old' # ours\n", "K", "export K = 'NEW' # ours\n"],
       ["keeps a comment that follows an empty value", "K= # none\n", "K", "K= NEW # none\n"],
       ["is not fooled by our key inside another's quotes", 'A="x\nK=2\n"\n', "K", 'A="x\nK=2\n"\nK=NEW\n'],
       ["keeps foreign keys that are twice", "A=1\nA=2\nK=3\n", "K", "A=1\nA=2\nK=NEW\n"],
@@ -34,7 +34,7 @@ const layouts: Readonly<Record<string, { readonly format: Format; readonly cases
         "constructor=1\n__proto__=2\nK=NEW\n",
       ],
       ["keeps lines that are no assignments", "set -a\n# it's mine\nK=1\n", "K", "set -a\n# it's mine\nK=NEW\n"],
-      ["replaces a value of several lines whole", 'K="a\nb"\nB=1\n', "K", "K=NEW\nB=1\n"],
+      ["replaces a value of several lines whole", 'K="a\nb"\nB=1\n', "K", 'K="NEW"\nB=1\n'],
     ],
   },
   json: {
@@ -127,9 +127,11 @@ it.each(refused)("refuses %s, with a text that shows nothing of it", (_name, for
     expect(look).toThrow(expect.objectContaining({ name: "OperatorNeededError", code: "target_malformed" }));
 });
 
-it("raw is the value and nothing else", () => {
+it("raw is the value and the file's own line end", () => {
   expect(raw.write("before", { value: "NEW" })).toBe("NEW");
-  expect(raw.read("NEW\n", ["value"])).toEqual({ value: "NEW\n" });
+  expect(raw.write("before\r\n", { value: "NEW" })).toBe("NEW\r\n");
+  expect(raw.read("NEW\n", ["value"])).toEqual({ value: "NEW" });
+  expect(raw.read("NEW\n\n", ["value"])).toEqual({ value: "NEW\n" });
 });
 
 it("reads numbers as they are written, so that no changed digit is missed", () => {

@@ -1,7 +1,8 @@
 import type { Code } from "../../../domain/errors.ts";
 import type { ConsumerFinding, ReloadEntry } from "../../contract/consumer.ts";
+import type { Value } from "../../contract/value.ts";
 import type { Place } from "./allowed-place.ts";
-import { changed } from "./content.ts";
+import { changed, wantedOf } from "./content.ts";
 import { placeOf, type Target } from "./deliver.ts";
 import { readSideFile } from "./side-file.ts";
 import { asTargetError } from "./target-error.ts";
@@ -17,7 +18,9 @@ async function tried(look: () => Promise<unknown>): Promise<readonly ConsumerFin
     return [];
   } catch (error) {
     const { code, detail } = asTargetError(error);
-    return [finding(code, detail)];
+    if (code !== "value_unfit") return [finding(code, detail)];
+    const advice = "Write the value between single quotes by hand, or register the file in another format; then retry.";
+    return [finding(code, `What is delivered or put back by an undo does not fit: ${detail} ${advice}`)];
   }
 }
 
@@ -36,11 +39,21 @@ async function folderFindings(target: Target, place: Place): Promise<readonly Co
 /** Room for the new file beside the old one, with our side file. */
 const spareBytes = 64 * 1024;
 
-async function contentFindings(target: Target, place: Place): Promise<readonly ConsumerFinding[]> {
+async function contentFindings(
+  target: Target,
+  place: Place,
+  values: readonly Value[],
+): Promise<readonly ConsumerFinding[]> {
   const bytes = await target.fs.read(place.path);
-  // A trial on paper: finds what cannot be parsed and what cannot be changed without touching the rest.
+  // A trial on paper: finds what cannot be parsed, what cannot be changed without touching the rest, and values that the
+  // format has no form for.
   const trial = Object.fromEntries(Object.keys(target.config.keys).map((key) => [key, "trial"]));
-  const next = changed(bytes, trial, target.config);
+  let next = changed(bytes, trial, target.config);
+  let last = bytes;
+  for (const value of values) {
+    last = changed(last, wantedOf(value, target.config), target.config);
+    if (last.length > next.length) next = last;
+  }
   if ((await target.fs.room(place.folder)) >= next.length + spareBytes) return [];
   return [finding("target_full", `The file system of ${place.folder} has no room for another copy. Free some.`)];
 }
@@ -49,6 +62,7 @@ async function contentFindings(target: Target, place: Place): Promise<readonly C
 export async function preflight(
   target: Target,
   reloads: Readonly<Record<string, ReloadEntry>>,
+  values: readonly Value[] = [],
 ): Promise<readonly ConsumerFinding[]> {
   const found: ConsumerFinding[] = [];
   const entry = target.config.reload;
@@ -63,7 +77,7 @@ export async function preflight(
   for (const look of [
     async () => found.push(...(await folderFindings(target, allowed))),
     async () => readSideFile(allowed, target.fs),
-    async () => found.push(...(await contentFindings(target, allowed))),
+    async () => found.push(...(await contentFindings(target, allowed, values))),
   ])
     found.push(...(await tried(look)));
   return found;

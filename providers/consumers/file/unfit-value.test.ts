@@ -19,7 +19,7 @@ const readers: Readonly<Record<FormatName, (text: string) => unknown>> = {
   dotenv: (text) => parseEnv(text)["value"],
   json: (text) => (JSON.parse(text) as { readonly value: unknown }).value,
   yaml: (text) => (parse(text) as { readonly value: unknown }).value,
-  raw: (text) => text,
+  raw: (text) => text.replace(/\n$/, ""),
 };
 
 const never = ["", "*", "***", "xxx", "XXXXXXXX", "[secret]", "[redacted]", "<redacted>", "REDACTED", "hidden"];
@@ -76,7 +76,9 @@ describe.each(Object.keys(starts) as FormatName[])("what is written to %s", (for
         expect(text.isWellFormed()).toBe(true);
         expect(text.length).toBeLessThan(16_385);
         if (text !== pem && text !== pem.trimEnd()) expect(text).not.toMatch(/[\u0000-\u001f\u007f]/);
-        expect(readers[format](await trial.text())).toBe(text);
+        // A PEM has a line end of its own, which then stays as the raw file's.
+        const whole = format === "raw" ? text.replace(/\n$/, "") : text;
+        expect(readers[format](await trial.text())).toBe(whole);
       }),
       { numRuns: 150 },
     );
