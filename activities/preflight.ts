@@ -1,18 +1,21 @@
 import { OperatorNeededError } from "../domain/errors.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
 import { learnIdentity } from "../ledger/learn-identity.ts";
-import type { ConsumerCase } from "../ledger/rotation-cases.ts";
-import type { IssuerSession } from "../providers/contract/issuer.ts";
+import type { ConsumerCase, RotationCase } from "../ledger/rotation-cases.ts";
+import type { Finding, IssuerSession } from "../providers/contract/issuer.ts";
+import type { Value } from "../providers/contract/value.ts";
 import { expectedContent, openConsumer } from "./deliver-to.ts";
-import { formerOf, valueOf, withIssuer } from "./reach.ts";
+import { formerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
 
 /** Looks at everything that would stop the rotation later: reach, rights, room, names, targets. Changes nothing. */
 export const preflight: StepWork = async (scene) => {
   const { deps, one, context } = scene;
-  const findings = await withIssuer(deps, { ...one, mayMeet: true }, context, async (session) => {
+  const { from } = one;
+  const today = from === undefined ? undefined : await deps.custody.get(refOf(one, from));
+  const { findings, candidate } = await withIssuer(deps, { ...one, mayMeet: true }, context, async (session) => {
     if (one.connection.identity === undefined) await meetServer(scene, session);
-    return session.preflight({ live: one.keep, instance: one.instance, credential: one.credentialId });
+    return deps.scrubber.withHeld(today === undefined ? [] : [today], async () => ask(one, session, today));
   });
   const [first, ...others] = findings;
   if (first !== undefined) {
@@ -21,13 +24,31 @@ export const preflight: StepWork = async (scene) => {
   }
   const accepted = await readAcceptedGaps(deps.ledger.db, one.rotationId);
   const troubles: OperatorNeededError[] = [];
-  for (const consumer of one.consumers) troubles.push(...(await troublesAt(scene, consumer, accepted)));
+  // First what the delivery would write, then what an undo would write over it.
+  const values = [candidate, today].filter((value) => value !== undefined);
+  await deps.scrubber.withHeld(values, async () => {
+    for (const consumer of one.consumers) troubles.push(...(await troublesAt(scene, consumer, values, accepted)));
+  });
   const [worst] = troubles;
   // All of them at once, so that nobody mends one target only to be told of the next.
   if (worst !== undefined)
     throw new OperatorNeededError(worst.code, [...new Set(troubles.map(({ detail }) => detail))].join("\n"));
   return { does: "finish", stays: true };
 };
+
+/** What the issuer finds; and where rekey chooses the values, one like the candidate's, of the login that it would get. */
+async function ask(
+  { instance, credentialId: credential, keep, from, to }: RotationCase,
+  session: IssuerSession,
+  today: Value | undefined,
+): Promise<{ readonly findings: readonly Finding[]; readonly candidate?: Value }> {
+  const handle = from?.handle;
+  const former = today === undefined || handle === undefined ? {} : { former: { handle, value: today } };
+  const findings = await session.preflight({ live: keep, instance, credential, ...former });
+  if (findings.length > 0 || session.choose === undefined) return { findings };
+  const { operationKey, number: version } = to;
+  return { findings, candidate: (await session.choose({ operationKey, version, keep })).value };
+}
 
 /** The server behind an edited address is ours where the credential's value of today is accepted; then it is known. */
 async function meetServer({ deps, one }: StepScene, session: IssuerSession): Promise<void> {
@@ -49,10 +70,11 @@ async function meetServer({ deps, one }: StepScene, session: IssuerSession): Pro
 async function troublesAt(
   scene: StepScene,
   consumer: ConsumerCase,
+  values: readonly Value[],
   accepted: readonly string[],
 ): Promise<readonly OperatorNeededError[]> {
   const session = await openConsumer(scene.deps, consumer, scene.context);
-  const findings = (await session.preflight()).filter(({ code }) => !accepted.includes(code));
+  const findings = (await session.preflight(values)).filter(({ code }) => !accepted.includes(code));
   const lead = `Consumer ${consumer.name} (${consumer.target})`;
   if (findings.length > 0)
     return findings.map(({ code, detail }) => new OperatorNeededError(code, `${lead}: ${detail}`));

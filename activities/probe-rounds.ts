@@ -38,9 +38,12 @@ export async function seeAccepted(
   const answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs: facts.activationLagMs });
   if (answer.verdict === "accepted") return;
   if (answer.verdict === "refused")
-    throw new TransientError("candidate_refused", `The issuer refuses the version (${answer.code}).`);
+    throw new TransientError("candidate_refused", `The issuer refuses the version (${answer.code}).${reason(answer)}`);
   throw new TransientError(
     "candidate_refused",
-    `Whether the issuer accepts the version is not known (${answer.code}).`,
+    `Whether the issuer accepts the version is not known (${answer.code}).${reason(answer)}`,
   );
 }
+
+/** What the issuer says about its answer, to go behind a sentence. */
+export const reason = ({ why }: ProbeAnswer): string => (why === undefined ? "" : ` ${why}`);

@@ -4,7 +4,7 @@ import type { StepAnswer } from "../domain/standing.ts";
 import { adoptVersion, failCheck, readCheckCase, type CheckCase } from "../ledger/check-cases.ts";
 import { asUnreachable } from "../ledger/database.ts";
 import { Secret } from "../providers/contract/secret.ts";
-import { probeInRow } from "./probe-rounds.ts";
+import { probeInRow, reason } from "./probe-rounds.ts";
 import { withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { contextFor } from "./step-frame.ts";
@@ -48,7 +48,7 @@ async function adopt(deps: StepDeps, check: CheckCase, signal: AbortSignal): Pro
         "candidate_refused",
         answer.verdict === "refused"
           ? `The issuer refuses the value (${answer.code}). Nothing was changed. Give the one that works today.`
-          : `Whether the issuer accepts the value cannot be said (${answer.code}). Nothing was changed. Look at the issuer, then adopt again.`,
+          : `Whether the issuer accepts the value cannot be said (${answer.code}).${reason(answer)} Nothing was changed. Look at the issuer, then adopt again.`,
       );
     const authenticator = value[definition.authenticator];
     const fingerprint = authenticator instanceof Secret ? deps.fingerprints.of(authenticator) : undefined;

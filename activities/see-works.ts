@@ -4,7 +4,7 @@ import { completeOperations, takeTurns } from "../ledger/operations.ts";
 import type { VersionCase } from "../ledger/rotation-cases.ts";
 import type { IssuerSession, ProbeAnswer } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
-import { probeInRow } from "./probe-rounds.ts";
+import { probeInRow, reason } from "./probe-rounds.ts";
 import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
@@ -26,7 +26,7 @@ export async function seeWorks(scene: Scene, version: VersionCase): Promise<void
   if (answer.verdict === "accepted") return;
   throw new TransientError(
     "candidate_refused",
-    `The issuer does not accept version ${number} of ${one.credentialName} any more (${answer.code}). Nothing was delivered. Find out who changed it there; then roll back, which makes nothing worse, and rotate anew.`,
+    `The issuer does not accept version ${number} of ${one.credentialName} any more (${answer.code}).${reason(answer)} Nothing was delivered. Find out who changed it there; then roll back, which makes nothing worse, and rotate anew.`,
   );
 }
 
@@ -49,7 +49,7 @@ export async function seeFormerWorks(scene: Scene): Promise<void> {
       if (answer.verdict === "accepted") return;
       throw new OperatorNeededError(
         "restore_failed",
-        `Version ${former.number} of ${one.credentialName} is not accepted by the issuer (${answer.code}), although its value was set again. Nothing was delivered: the consumers stay on version ${one.to.number}. Look at the login's access rules and settings at the issuer, then retry.`,
+        `Version ${former.number} of ${one.credentialName} is not accepted by the issuer (${answer.code}), although its value was set again.${reason(answer)} Nothing was delivered: the consumers stay on version ${one.to.number}. Look at the login's access rules and settings at the issuer, then retry.`,
       );
     }),
   );

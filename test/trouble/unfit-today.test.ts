@@ -1,0 +1,52 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { sql } from "kysely";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newSecret } from "../harness/postgres-issuer.ts";
+import { openStepBench, type StepBench } from "../harness/step-bench.ts";
+import { auditActions } from "../harness/say.ts";
+import { readRotation } from "../harness/world.ts";
+
+describe("what stops a rotation later is found by its preflight", () => {
+  let bench: StepBench;
+  beforeAll(async () => {
+    bench = await openStepBench();
+  });
+  afterAll(async () => bench?.close());
+
+  it("invariant 16: a login that the target's format has no form for, before anything is issued", async () => {
+    const orders = await bench.register();
+    const odd = `it's "${newSecret().slice(0, 6)}"`;
+    await bench.issuer.ask(`ALTER ROLE ${orders.logins[1]} RENAME TO "${odd.replaceAll('"', '""')}"`);
+    await sql`
+      UPDATE credentials SET config = jsonb_set(config, '{logins,1}', to_jsonb(${odd}::text))
+      WHERE id = ${orders.credentialId}`.execute(bench.ledger.db);
+    await writeFile(orders.file, (await readFile(orders.file, "utf8")).replace(/^(DB_USER=)(.*)$/m, "$1'$2'"));
+    const before = await readFile(orders.file, "utf8");
+    const rotationId = await orders.rotate();
+    await bench.carry(rotationId);
+    const { hold, phase } = await readRotation(bench, rotationId);
+    expect({ phase, code: hold?.code }).toEqual({ phase: "reserved", code: "value_unfit" });
+    expect(hold?.detail).toContain("Consumer shop");
+    expect(hold?.detail).toContain("DB_USER");
+    expect(await readFile(orders.file, "utf8")).toBe(before);
+    expect(await auditActions(bench, rotationId)).not.toContain("operation.intended");
+    await orders.shop.close();
+  });
+
+  it("invariant 16: a server that hashes by MD5, before anything is issued, with the statements that mend it", async () => {
+    const orders = await bench.register();
+    await bench.issuer.ask("ALTER SYSTEM SET password_encryption = 'md5'");
+    await bench.issuer.ask("SELECT pg_reload_conf()");
+    const rotationId = await orders.rotate();
+    await bench.carry(rotationId);
+    const { hold, phase } = await readRotation(bench, rotationId);
+    expect({ phase, code: hold?.code }).toEqual({ phase: "reserved", code: "transport_unverified" });
+    expect(hold?.detail).toContain("ALTER SYSTEM SET password_encryption = 'scram-sha-256';");
+    await bench.issuer.ask("ALTER SYSTEM RESET password_encryption");
+    await bench.issuer.ask("SELECT pg_reload_conf()");
+    await bench.answer(rotationId, "retry");
+    await bench.carry(rotationId);
+    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "proven" });
+    expect((await orders.shop.close()).failures).toEqual([]);
+  });
+});
