@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { bestWithoutChange, meets, type Strength } from "../domain/evidence.ts";
 import { PermanentError } from "../domain/errors.ts";
-import type { Gap, GuardConsumer, GuardInput, GuardPurpose, Stranger } from "../domain/guard.ts";
+import type { Gap, GuardConsumer, GuardInput, GuardPurpose } from "../domain/guard.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import {
   readAdopted,
@@ -12,22 +12,16 @@ import {
   type LatestEvidence,
 } from "../ledger/evidence-rows.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
-import {
-  readLatestUsage,
-  readSeenSince,
-  readWatchedMs,
-  recordUsage,
-  type UsageSample,
-} from "../ledger/usage-samples.ts";
+import { readLatestUsage, readWatchedMs, recordUsage, type UsageSample } from "../ledger/usage-samples.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
-import type { EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
-import type { IssuerDefinition, SeenSession, Usage } from "../providers/contract/issuer.ts";
+import type { EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
+import type { IssuerDefinition, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { revealField, type Value } from "../providers/contract/value.ts";
-import { mayBeOnUnwanted } from "../providers/evidence/sessions/one-slot.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { atTarget, openConsumer } from "./deliver-to.ts";
-import { issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
+import { strangersAmong, usersAmong, usersInWindow, usersSinceAsked, type RoundVersions } from "./old-users.ts";
+import { collectorOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 export interface RoundQuestion {
@@ -116,39 +110,6 @@ async function latestSamples(deps: StepDeps, one: RotationCase): Promise<readonl
   }
 }
 
-interface OldUsers {
-  readonly sessions: readonly SeenSession[];
-  /** How many of them at one time. */
-  readonly atOnce: number;
-}
-
-function usersInWindow(one: RotationCase, versions: RoundVersions, sampled: readonly UsageSample<Usage>[]): OldUsers {
-  const usages = sampled.map(({ usage }) => usage);
-  const { unwanted } = versions;
-  const old = latestWindow(usages, one.policy.observeForMs).samples.map((usage) =>
-    sessionsToEnd(one, versions, unwanted === undefined ? [] : (usage.sessions[unwanted.handle] ?? [])),
-  );
-  return { sessions: old.flat(), atOnce: Math.max(0, ...old.map(({ length }) => length)) };
-}
-
-/** Whom any sample since the step began to ask shows on what is to end, and who has not moved since. */
-async function usersSinceAsked(
-  deps: StepDeps,
-  one: RotationCase,
-  versions: RoundVersions,
-  adopted: ReadonlyMap<string, number>,
-): Promise<OldUsers> {
-  const { rotationId } = one;
-  if (versions.unwanted === undefined) return { sessions: [], atOnce: 0 };
-  const { handle } = versions.unwanted;
-  const seen = await readSeenSince<SeenSession>(deps.ledger.db, { rotationId, handle });
-  const sessions = seen.sessions
-    .filter(({ session, seenAt }) => !hasMovedSince(deps, one, { session, seenAt, adopted }))
-    .map(({ session }) => session);
-  const old = sessionsToEnd(one, versions, sessions);
-  return { sessions: old, atOnce: Math.min(old.length, seen.atOnce) };
-}
-
 /** An issuer that has no usage signal leaves no sample. */
 async function sampleUsage(
   deps: StepDeps,
@@ -160,11 +121,6 @@ async function sampleUsage(
   await withIssuer(deps, one, context, async (session) => {
     if (session.usage !== undefined) await recordUsage(deps.ledger, one.rotationId, await session.usage(handles));
   });
-}
-
-interface RoundVersions {
-  readonly expected: EvidenceVersion;
-  readonly unwanted: EvidenceVersion | undefined;
 }
 
 async function evidenceVersions(
@@ -244,16 +200,6 @@ async function readBack(
   return { complete, instances: complete ? 1 : 0, lacks };
 }
 
-function collectorOf(deps: StepDeps, kind: string): EvidenceDefinition {
-  const definition = deps.catalog.collectors[kind];
-  if (definition === undefined)
-    throw new PermanentError(
-      "internal",
-      `This worker knows no evidence "${kind}". Run the release that registered it.`,
-    );
-  return definition;
-}
-
 /** What a consumer has to show: its own wish, the policy's, else the best that needs no change to it. */
 function wantedOf(deps: Pick<StepDeps, "catalog">, one: RotationCase, consumer: ConsumerCase): Strength {
   const offers = Object.keys(consumer.collectors).flatMap((kind) => deps.catalog.collectors[kind] ?? []);
@@ -288,51 +234,6 @@ function asGuardConsumer(
     wanted,
     healthy: true,
   };
-}
-
-/** Of sessions on the login of the version that is to end those on that version: in a single slot those that may be. */
-function sessionsToEnd(
-  one: RotationCase,
-  { unwanted, expected }: RoundVersions,
-  found: readonly SeenSession[],
-): readonly SeenSession[] {
-  return one.order === "single-slot" ? found.filter((session) => mayBeOnUnwanted(session, expected, unwanted)) : found;
-}
-
-function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSession): boolean {
-  return Object.entries(collectors).some(([kind, given]) => {
-    const definition = collectorOf(deps, kind);
-    return definition.explains?.(definition.configSchema.parse(given), session) ?? false;
-  });
-}
-
-function strangersAmong(deps: StepDeps, one: RotationCase, sessions: readonly SeenSession[]): readonly Stranger[] {
-  return sessions.filter((session) => !one.consumers.some((consumer) => explains(deps, consumer, session)));
-}
-
-interface Sighting {
-  readonly session: SeenSession;
-  readonly seenAt: number;
-  /** When each consumer first showed the expected version completely. */
-  readonly adopted: ReadonlyMap<string, number>;
-}
-
-/**
- * Whether the session is that of a consumer that has adopted the expected version only after it was seen: one that
- * registered late is delivered while everybody is watched already. What is seen of it from then on counts in full, and
- * one that never adopts is excused nothing.
- */
-function hasMovedSince(deps: StepDeps, one: RotationCase, { session, seenAt, adopted }: Sighting): boolean {
-  return one.consumers.some(
-    (consumer) => (adopted.get(consumer.consumerId) ?? 0) > seenAt && explains(deps, consumer, session),
-  );
-}
-
-/** Whoever answers for itself that it has moved may still be here. */
-function usersAmong(deps: StepDeps, one: RotationCase, sessions: readonly SeenSession[]): readonly string[] {
-  return one.consumers
-    .filter((consumer) => sessions.some((session) => explains(deps, consumer, session)))
-    .map(({ name }) => name);
 }
 
 /** Removing or changing a consumer while the rotation runs must not open the guard by itself. */

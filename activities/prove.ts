@@ -53,12 +53,13 @@ export function provenDead(versionId: string, { code, controls }: ProbeAnswer): 
 const said = (controls: ProbeAnswer["controls"]): string =>
   controls.map(({ control, answer }) => `${printable(control)}: ${printable(answer)}`).join("; ");
 
-export function deathGap({ verdict, code, controls }: ProbeAnswer) {
-  const why =
+export function deathGap({ verdict, code, controls, why }: ProbeAnswer) {
+  const found =
     verdict === "accepted"
       ? "The issuer still accepts the version that was ended."
       : `Whether the version is dead cannot be said: the issuer's answer (${printable(code)}) does not mean that it was ended.`;
-  const text = controls.length === 0 ? `${why} No control was asked.` : `${why} Controls: ${said(controls)}.`;
+  const asked = controls.length === 0 ? "No control was asked." : `Controls: ${said(controls)}.`;
+  const text = [found, ...(why === undefined ? [] : [why]), asked].join(" ");
   return { code: "death_unproven", key: "death_unproven", text } as const;
 }
 

@@ -3,6 +3,7 @@ import type { CustodyRef } from "../custody/custody.ts";
 import { OperatorNeededError, PermanentError } from "../domain/errors.ts";
 import type { ConnectionCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
+import type { EvidenceDefinition } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { failpoint } from "./failpoint.ts";
@@ -24,6 +25,16 @@ export function issuerOf(deps: StepDeps, kind: string): IssuerDefinition {
   const definition = deps.catalog.issuers[kind];
   if (definition === undefined)
     throw new PermanentError("internal", `This worker knows no issuer "${kind}". Run the release that registered it.`);
+  return definition;
+}
+
+export function collectorOf(deps: StepDeps, kind: string): EvidenceDefinition {
+  const definition = deps.catalog.collectors[kind];
+  if (definition === undefined)
+    throw new PermanentError(
+      "internal",
+      `This worker knows no evidence "${kind}". Run the release that registered it.`,
+    );
   return definition;
 }
 
