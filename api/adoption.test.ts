@@ -48,11 +48,13 @@ async function versionRow(): Promise<VersionRow> {
   return row;
 }
 
-async function heldPassword(): Promise<string> {
+async function heldField(name: string): Promise<string> {
   const { id, credential_id: credentialId, number } = await versionRow();
   const place = { instance: api.deps.instance, credentialId, number, versionId: id, pool: "default" };
-  return revealField((await api.custody.get(versionRef(place))) ?? {}, "password");
+  return revealField((await api.custody.get(versionRef(place))) ?? {}, name);
 }
+
+const heldPassword = () => heldField("password");
 
 async function end(checkId: string, ok: boolean): Promise<void> {
   const findings = ok ? [] : [{ code: "candidate_refused" as const, detail: "The issuer refuses the password." }];
@@ -75,6 +77,13 @@ describe("adopting the value of today", () => {
       kind: "adopt",
       arguments: { number: 1, versionId: (await versionRow()).id },
     });
+  });
+
+  it("puts it there whole, with what the issuer derives from it: a consumer may be given any of its fields back", async () => {
+    const secret = newSecret();
+    await adopt(secret);
+    expect(await heldField("username")).toBe("orders_a");
+    expect(await heldField("url")).toBe("fake://db.internal:5432/?login=orders_a");
   });
 
   it("shows what the check found, with its title", async () => {

@@ -32,7 +32,8 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
   async adoptCredential({ params, body, actor }, deps) {
     const { ledger, custody } = deps;
     const found = await readExisting(ledger, params.credential);
-    const value = valueOf(deps, found, body);
+    const definition = issuerOf(deps, found.kind);
+    const value = valueOf(definition, found, body);
     const checkId = await adoptCredential(ledger, {
       credentialId: found.id,
       actor,
@@ -40,7 +41,11 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
         const ref = versionRef(place);
         // A value that an earlier attempt left here was never found to be in force.
         await custody.forget(ref);
-        await custody.putIfAbsent(ref, value);
+        const settings = definition.connectionSchema.parse(place.settings);
+        await custody.putIfAbsent(
+          ref,
+          definition.complete(settings, definition.configSchema.parse(found.config), value),
+        );
       },
     });
     return { checkId };
@@ -73,17 +78,16 @@ interface Given {
 
 type Detail = Awaited<ReturnType<typeof readExisting>>;
 
-/**
- * The value of today as far as a person knows it; the worker completes what the issuer derives. Refused here already
- * when the login is none of the credential's.
- */
-function valueOf({ catalog }: ApiDeps, found: Detail, { secret, fields }: Given): Value {
-  const definition = catalog.issuers[found.kind];
-  if (definition === undefined)
-    throw new ProblemError(
-      "request_invalid",
-      "This program does not know the credential's kind. Run the newer release.",
-    );
+type Issuer = ApiDeps["catalog"]["issuers"][string];
+
+function issuerOf({ catalog }: ApiDeps, kind: string): Issuer {
+  const definition = catalog.issuers[kind];
+  if (definition !== undefined) return definition;
+  throw new ProblemError("request_invalid", "This program does not know the credential's kind. Run the newer release.");
+}
+
+/** The value of today as far as a person knows it. Refused here already when the login is none of the credential's. */
+function valueOf(definition: Issuer, found: Detail, { secret, fields }: Given): Value {
   const given: Readonly<Record<string, string>> = { ...fields, [definition.authenticator]: secret };
   const { adoptedFields } = definition;
   const isExact =

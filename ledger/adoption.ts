@@ -13,6 +13,8 @@ export interface AdoptedPlace {
   readonly number: number;
   readonly versionId: string;
   readonly pool: string;
+  /** Of the connection, which the rest of the value is derived from. */
+  readonly settings: unknown;
 }
 
 export interface AdoptRequest {
@@ -26,6 +28,7 @@ interface AdoptRow {
   readonly name: string;
   readonly connection_id: string;
   readonly pool: string;
+  readonly settings: unknown;
   readonly instance: string;
   readonly current_version: number | null;
   readonly pending: string | null;
@@ -53,7 +56,8 @@ export function adoptCredential(ledger: Ledger, request: AdoptRequest): Promise<
         ${randomBytes(16).toString("hex")})`.execute(trx);
     await sql`UPDATE credentials SET next_version = greatest(next_version, ${first + 1}) WHERE id = ${credentialId}
       `.execute(trx);
-    await put({ instance: row.instance, credentialId, number: first, versionId, pool: row.pool });
+    const { instance, pool, settings } = row;
+    await put({ instance, credentialId, number: first, versionId, pool, settings });
     return requestCheck(trx, {
       kind: "adopt",
       subjectId: credentialId,
@@ -67,7 +71,7 @@ async function lockForAdoption(trx: Transaction<Tables>, credentialId: string): 
   // A statement of its own: what the next one reads is then newer than whatever the lock had to wait for.
   await sql`SELECT id FROM credentials WHERE id = ${credentialId} FOR UPDATE`.execute(trx);
   const { rows } = await sql<AdoptRow>`
-    SELECT t.name || '/' || c.name AS name, c.connection_id, n.pool, c.current_version,
+    SELECT t.name || '/' || c.name AS name, c.connection_id, n.pool, n.settings, c.current_version,
       (SELECT id FROM instance) AS instance,
       (SELECT k.id FROM checks k WHERE k.subject_id = c.id AND k.state = 'pending' LIMIT 1) AS pending
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN connections n ON n.id = c.connection_id
