@@ -3,6 +3,7 @@ import { OperatorNeededError, RekeyError, TransientError } from "../domain/error
 import type { StepAnswer } from "../domain/standing.ts";
 import { adoptVersion, failCheck, readCheckCase, type CheckCase } from "../ledger/check-cases.ts";
 import { asUnreachable } from "../ledger/database.ts";
+import type { IssuerSession, PreflightRequest } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { probeInRow, reason } from "./probe-rounds.ts";
 import { withIssuer } from "./reach.ts";
@@ -50,9 +51,23 @@ async function adopt(deps: StepDeps, check: CheckCase, signal: AbortSignal): Pro
           ? `The issuer refuses the value (${answer.code}). Nothing was changed. Give the one that works today.`
           : `Whether the issuer accepts the value cannot be said (${answer.code}).${reason(answer)} Nothing was changed. Look at the issuer, then adopt again.`,
       );
+    await deps.scrubber.withHeld([value], async () => findUnprovable(session, check, { handle, value }));
     const authenticator = value[definition.authenticator];
     const fingerprint = authenticator instanceof Secret ? deps.fingerprints.of(authenticator) : undefined;
     const change = { versionId, handle, ...(fingerprint === undefined ? {} : { fingerprint }) };
     await adoptVersion(deps.ledger, check, { identity, version: change });
   });
+}
+
+/** What is asked of the issuer later, it must be able to answer at all. The rest is the business of a preflight. */
+async function findUnprovable(
+  session: IssuerSession,
+  { instance, credentialId: credential }: CheckCase,
+  former: NonNullable<PreflightRequest["former"]>,
+): Promise<void> {
+  const found = await session.preflight({ live: [former.handle], instance, credential, former });
+  const unfit = found.find(({ code }) => code === "transport_unverified" || code === "value_unfit");
+  if (unfit === undefined) return;
+  const { code, detail, mend } = unfit;
+  throw new OperatorNeededError(code, mend === undefined ? detail : `${detail}\n${mend}`);
 }

@@ -1,7 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCheck } from "../../activities/run-check.ts";
+import { readPendingChecks } from "../../ledger/checks.ts";
 import { newSecret } from "../harness/postgres-issuer.ts";
+import { register } from "../harness/registered.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
 import { auditActions } from "../harness/say.ts";
 import { readRotation } from "../harness/world.ts";
@@ -12,6 +16,26 @@ describe("what stops a rotation later is found by its preflight", () => {
     bench = await openStepBench();
   });
   afterAll(async () => bench?.close());
+
+  /** The passwords of today are of SCRAM, as they would be where the setting was changed after them. */
+  async function adoptAnother(): Promise<void> {
+    const ask: typeof bench.issuer.ask = (text, database) =>
+      bench.issuer.ask(
+        text.includes("PASSWORD") ? `SET password_encryption = 'scram-sha-256'; ${text}` : text,
+        database,
+      );
+    let isOver = false;
+    const registering = register({ ...bench, issuer: { ...bench.issuer, ask } }).finally(() => (isOver = true));
+    const checking = (async () => {
+      const { signal } = new AbortController();
+      while (!isOver) {
+        for (const { checkId } of await readPendingChecks(bench.ledger, 10))
+          await runCheck(bench.deps, checkId, signal);
+        await pause(20);
+      }
+    })();
+    await Promise.all([registering, checking]);
+  }
 
   it("invariant 16: a login that the target's format has no form for, before anything is issued", async () => {
     const orders = await bench.register();
@@ -40,6 +64,7 @@ describe("what stops a rotation later is found by its preflight", () => {
     const rotationId = await orders.rotate();
     await bench.carry(rotationId);
     const { hold, phase } = await readRotation(bench, rotationId);
+    await expect(adoptAnother()).rejects.toThrow("ALTER SYSTEM SET password_encryption");
     expect({ phase, code: hold?.code }).toEqual({ phase: "reserved", code: "transport_unverified" });
     expect(hold?.detail).toContain("ALTER SYSTEM SET password_encryption = 'scram-sha-256';");
     await bench.issuer.ask("ALTER SYSTEM RESET password_encryption");

@@ -6,7 +6,7 @@ import { revealField, type Value } from "../../contract/value.ts";
 import { identityOf } from "./admin.ts";
 import { readRoles, type Role } from "./catalogue.ts";
 import { isOverlap, principalsOf } from "./config.ts";
-import { assertSettable, placeIn } from "./effects.ts";
+import { assertSettable, placeIn, remark } from "./effects.ts";
 import type { Place } from "./handle.ts";
 import { logIn, LoginFailure, type LoggedIn, type Login } from "./login.ts";
 import { ident } from "./quoting.ts";
@@ -84,6 +84,9 @@ async function refused(scope: Scope, request: ProbeRequest, place: Place, round:
   if (control.code !== "accepted") return unknown("control_not_accepted");
   const catalogue = catalogueSays(scope, place, round.roles.get(place.role));
   controls.push({ control: "the catalogue", answer: catalogue });
+  const role = round.roles.get(place.role);
+  if (catalogue === "unmarked" && role?.canLogin === false)
+    return { ...unknown("catalogue_unmarked"), why: endedByWhom(scope, place, role) };
   if (catalogue === "live" || catalogue === "unmarked" || catalogue === "missing")
     return unknown(`catalogue_${catalogue}`);
   // Whoever sits between can refuse in the server's name; accepting needs the verifier.
@@ -117,8 +120,14 @@ const reasons: Readonly<Record<string, (role: string) => string>> = {
   catalogue_live: (role) =>
     `The role ${role} holds this version by its comment and may log in, and yet its password is another: somebody changed it.`,
   catalogue_unmarked: (role) =>
-    `The role ${role} carries no mark of ours: it is a version that a person made, or somebody changed its comment.`,
+    `The server refuses this password for ${role}, which carries no mark of ours: a person gave it another password, or changed its comment.`,
 };
+
+/** What is left of an ended version after its comment was wiped: a person can say that it is that one. */
+function endedByWhom(scope: Scope, place: Place, role: Role): string {
+  const statement = remark(role, place, scope, { epoch: 0, number: 0 }, { state: "ended" });
+  return `The role ${ident(role.name)} may not log in and carries no mark of ours: somebody changed its comment. If this rotation ended it, put the mark back, then retry:\n${statement}\n`;
+}
 
 /** One login without controls, for what a preflight can tell from it. */
 export async function askLogin(

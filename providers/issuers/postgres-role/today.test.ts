@@ -108,6 +108,20 @@ onEachRelease((get) => {
     await session.close();
   });
 
+  test("an ended version whose comment was wiped can be proven again by the statement that is printed", async () => {
+    const { a, session, password } = await opened();
+    const first = { handle: `${a}/1`, value: valueOf(server, a, password) };
+    const second = await issueVersion(session, 2, [first.handle]);
+    await session.revoke(effectOn(first.handle));
+    await server.ask(`COMMENT ON ROLE ${a} IS NULL`);
+    const asked = { ...first, control: second.value };
+    const { verdict, why } = await session.probe(asked);
+    expect(verdict).toBe("unknown");
+    await server.ask(/^COMMENT ON ROLE [^]*?;$/m.exec(why ?? "")?.[0] ?? "none was printed");
+    expect(await session.probe(asked)).toMatchObject({ verdict: "refused" });
+    await session.close();
+  });
+
   test("invariant 3: a candidate whose comment was wiped does not pass for ended", async () => {
     const { a, b, session, password } = await opened();
     const second = await issueVersion(session, 2, [`${a}/1`]);
