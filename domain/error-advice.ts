@@ -33,7 +33,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "End a version that nobody needs, or raise the issuer's limit, then `retry`; rekey never picks one to remove.",
   claim_outdated: "Nothing: the newer attempt carries the rotation on.",
   handle_taken:
-    "Look at both credentials: the issuer named a version that another one holds. Correct their settings so that they differ, then start again.",
+    "If somebody changed or removed the mark that rekey keeps at the issuer, run the statement that the detail prints, then `retry`. If another credential or installation holds the version, correct the settings so that they differ.",
   value_unfit: "Give a value that is whole: not empty, not masked, without control characters.",
   custody_missing:
     "Restore the custody's data from a backup if there is one, then `retry`. A destroyed value cannot be had back: the hold says which ways are left without it. A connection's secret is given again with `rekey apply`.",
@@ -84,7 +84,7 @@ export const advice: Readonly<Record<Code, string>> = {
   temporal_unreachable:
     "Check that Temporal runs and that `TEMPORAL_ADDRESS` points at it. Rotations go on by themselves then.",
   restore_failed:
-    "Make the named consumer's target writable, then `retry`; until then both versions stay valid. The hold says what it means to leave the consumer where it is.",
+    "Do what the detail says, for example make the named consumer's target writable, or let the previous version log in again; then `retry`. Until then both versions are kept. The hold says what it means to leave the consumer where it is.",
   connection_changed:
     "Look at what was edited. Put the connection back and `retry`; if it still leads to the same server, `retry` goes on with it as it is.",
   demanded: "Answer the hold when you are ready.",
