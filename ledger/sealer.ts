@@ -10,6 +10,7 @@ import {
   type SigningKey,
 } from "./audit-chain.ts";
 import { locks, type Ledger } from "./database.ts";
+import { createRounds } from "./rounds.ts";
 import type { Tables } from "./tables.ts";
 
 export interface SealerOptions extends Partial<SpellListener> {
@@ -128,9 +129,6 @@ export function createSealer(options: SealerOptions): Sealer {
   const sealing = createTroubleSpell({ onTrouble, onRecovered });
   const sending = createTroubleSpell({ onTrouble, onRecovered });
   let floor = "0";
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  let isStarted = false;
 
   async function runOnce(): Promise<SealResult> {
     const done = await ledger.db
@@ -155,32 +153,9 @@ export function createSealer(options: SealerOptions): Sealer {
     return { hadTurn: true, sealed: done.rows, ...(done.head === undefined ? {} : { head: done.head }) };
   }
 
-  function arm(delayMs: number): void {
-    timer = setTimeout(() => {
-      running = runOnce().then(
-        ({ sealed }) => {
-          sealing.worked();
-          if (isStarted) arm(sealed >= batch ? 0 : everyMs);
-        },
-        (error: unknown) => {
-          sealing.failed(error);
-          if (isStarted) arm(everyMs * 4);
-        },
-      );
-    }, delayMs);
-  }
-
-  return {
-    runOnce,
-    start() {
-      if (isStarted) return;
-      isStarted = true;
-      arm(0);
-    },
-    async stop() {
-      isStarted = false;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  const rounds = createRounds(async () => ((await runOnce()).sealed >= batch ? 0 : everyMs), {
+    spell: sealing,
+    afterFailureMs: everyMs * 4,
+  });
+  return { runOnce, ...rounds };
 }

@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError, type Client } from "@temporalio/client";
 import { createTroubleSpell, type SpellListener } from "../domain/trouble-spell.ts";
 import type { Ledger } from "../ledger/database.ts";
+import { createRounds } from "../ledger/rounds.ts";
 import { readDispatches } from "../ledger/carriers.ts";
 
 /** Its trouble is whatever keeps it from working. */
@@ -32,9 +33,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { ledger, client, everyMs = 300, silentMs = 90_000 } = options;
   const spell = createTroubleSpell(options);
   const toldAt = new Map<string, number>();
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-  let isStarted = false;
 
   const carry = async (type: "rotateCredential" | "runCheck", workflowId: string, id: string): Promise<void> => {
     await client.workflow.start(type, {
@@ -67,32 +65,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     await Promise.all(checks.map(async (id) => carry("runCheck", `check/${id}`, id)));
   }
 
-  function arm(delayMs: number): void {
-    timer = setTimeout(() => {
-      running = runOnce().then(
-        () => {
-          spell.worked();
-          if (isStarted) arm(everyMs);
-        },
-        (error: unknown) => {
-          spell.failed(error);
-          if (isStarted) arm(everyMs * 4);
-        },
-      );
-    }, delayMs);
-  }
-
-  return {
-    runOnce,
-    start() {
-      if (isStarted) return;
-      isStarted = true;
-      arm(0);
-    },
-    async stop() {
-      isStarted = false;
-      clearTimeout(timer);
-      await running;
-    },
-  };
+  const rounds = createRounds(async () => runOnce().then(() => everyMs), {
+    spell: spell,
+    afterFailureMs: everyMs * 4,
+  });
+  return { runOnce, ...rounds };
 }
