@@ -1,7 +1,7 @@
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { startProgram, type ChildProgram } from "./child-program.ts";
 import type { Io } from "./io.ts";
-import { warnOfFailpoint } from "./warn-failpoint.ts";
+import { warnOfFailpoint } from "./failpoint.ts";
 
 interface Ready {
   readonly applied?: readonly string[];

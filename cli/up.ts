@@ -5,7 +5,7 @@ import { CliError } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { openLogFile } from "./log-file.ts";
-import { warnOfFailpoint } from "./warn-failpoint.ts";
+import { warnOfFailpoint } from "./failpoint.ts";
 
 interface Servers {
   readonly databaseUrl: string;

@@ -1,6 +1,6 @@
 import type { Io } from "./io.ts";
 
-/** A worker that is armed to die must not pass for a sound one. */
+/** Taken out of the package like the failpoints themselves. A worker that is armed to die must not pass for a sound one. */
 export function warnOfFailpoint(io: Io): void {
   if (io.settings.failpoint === undefined) return;
   io.warn(
