@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { stringify } from "yaml";
 import { expect } from "vitest";
+import { editFile } from "../harness/edit-file.ts";
 import { newSecret } from "../harness/postgres-issuer.ts";
 import { readHistories, type History } from "./histories.ts";
 import type { ProductRun } from "./product-run.ts";
@@ -120,12 +121,12 @@ export async function tellStory(run: ProductRun, reason: string): Promise<Told> 
   await writeFile(files.adminSecret, login.adminPassword);
   await applied();
   const delivered = await readFile(files.target, "utf8");
-  await writeFile(files.target, delivered.replace(/DB_PASSWORD=.*/, `DB_PASSWORD=${newGiven()}`));
+  await editFile(files.target, delivered.replace(/DB_PASSWORD=.*/, `DB_PASSWORD=${newGiven()}`));
   await done(["rotation", "retry", refused]);
   await run.run(["rotation", "watch", refused]);
   expect(await holdOf(refused)).toBe("target_drift");
   answers.push(...(await askRightly(run, { rotation: refused, check, reason })));
-  await writeFile(files.target, delivered);
+  await editFile(files.target, delivered);
   await done(["rotation", "retry", refused]);
   await done(["rotation", "watch", refused]);
   return { rotation, answers, wrongAnswers, histories: [...whileHeld, ...(await readHistories(run.home))] };
