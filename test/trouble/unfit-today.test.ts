@@ -1,7 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { editFile } from "../harness/edit-file.ts";
 import { runCheck } from "../../activities/run-check.ts";
 import { readPendingChecks } from "../../ledger/checks.ts";
 import { newSecret } from "../harness/postgres-issuer.ts";
@@ -44,7 +45,7 @@ describe("what stops a rotation later is found by its preflight", () => {
     await sql`
       UPDATE credentials SET config = jsonb_set(config, '{logins,1}', to_jsonb(${odd}::text))
       WHERE id = ${orders.credentialId}`.execute(bench.ledger.db);
-    await writeFile(orders.file, (await readFile(orders.file, "utf8")).replace(/^(DB_USER=)(.*)$/m, "$1'$2'"));
+    await editFile(orders.file, (await readFile(orders.file, "utf8")).replace(/^(DB_USER=)(.*)$/m, "$1'$2'"));
     const before = await readFile(orders.file, "utf8");
     const rotationId = await orders.rotate();
     await bench.carry(rotationId);
