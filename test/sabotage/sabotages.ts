@@ -55,6 +55,12 @@ export const sabotages: readonly Sabotage[] = [
         find: "if (rows.length !== turns.length)",
         put: "if (rows.length > turns.length)",
       },
+      // The second line: either alone still refuses.
+      {
+        file: "ledger/standing-attempts.ts",
+        find: "ELSE o.claim_epoch = g.epoch AND o.claim_number = g.number END",
+        put: "ELSE true END",
+      },
     ],
     caughtBy: [
       tests("ledger/operations.test.ts"),
