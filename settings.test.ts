@@ -54,6 +54,18 @@ describe("settings", () => {
     expect(readSettings({ REKEY_RELOADS_FILE: path }).reloads).toEqual({ app: entry });
   });
 
+  it("read the programs that serve consumers by name, and know none without the file", async () => {
+    const entry = {
+      argv: ["/usr/local/bin/serve-target", "/srv/targets"],
+      uid: 1200,
+      path: "/usr/bin",
+      timeoutMs: 10_000,
+    };
+    const path = await file(JSON.stringify({ targets: entry }));
+    expect(readSettings({ REKEY_EXEC_CONSUMERS_FILE: path }).programs).toEqual({ targets: entry });
+    expect(readSettings({}).programs).toEqual({});
+  });
+
   it("use TLS for Temporal as soon as a key or certificate is given", () => {
     expect(readSettings({}).temporal.tls).toBe(false);
     expect(readSettings({ TEMPORAL_API_KEY_FILE: "/run/key" }).temporal.tls).toBe(true);
@@ -96,6 +108,17 @@ describe("a wrong setting is refused, by name and with what to write", () => {
       expect(() => readSettings({ REKEY_RELOADS_FILE: path })).toThrow("REKEY_RELOADS_FILE");
     },
   );
+
+  it.each([
+    "[",
+    '{"x": {"argv": ["serve-target"], "timeoutMs": 1}}',
+    '{"x": {"argv": ["/serve-target"]}}',
+    '{"x": {"argv": ["/serve-target"], "uid": 0, "timeoutMs": 1}}',
+    '{"x": {"argv": ["/serve-target"], "env": {"A": "b"}, "timeoutMs": 1}}',
+  ])("programs such as %s", async (content) => {
+    const path = await file(content);
+    expect(() => readSettings({ REKEY_EXEC_CONSUMERS_FILE: path })).toThrow("REKEY_EXEC_CONSUMERS_FILE");
+  });
 
   it("invariant 6: never with what was written there", () => {
     const secret = randomBytes(12).toString("hex");

@@ -26,18 +26,23 @@ const httpUrl = z
   .url({ protocol: /^https?$/, error: "must be an address such as http://127.0.0.1:7390" })
   .transform((text) => text.replace(/\/+$/, ""));
 
+const command = z.strictObject({
+  argv: z.tuple([path], z.string()),
+  uid: z.int().min(1).optional(),
+  gid: z.int().min(1).optional(),
+  timeoutMs: z.int().min(1).max(600_000),
+});
 const reloadEntry = z.union([
   z.strictObject({ signal: z.enum(["SIGHUP", "SIGUSR1", "SIGUSR2"]), pidFile: path }),
-  z.strictObject({
-    argv: z.tuple([path], z.string()),
-    uid: z.int().min(1).optional(),
-    gid: z.int().min(1).optional(),
-    timeoutMs: z.int().min(1).max(600_000),
-  }),
+  command,
 ]);
-const reloads = z.record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/), reloadEntry);
+const entryName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
+const reloads = z.record(entryName, reloadEntry);
+const programEntry = command.extend({ path: z.string().min(1).optional() });
+const programs = z.record(entryName, programEntry);
 
 export type Reload = z.output<typeof reloadEntry>;
+export type Program = z.output<typeof programEntry>;
 
 interface Variable<T extends z.ZodType = z.ZodType> {
   readonly schema: T;
@@ -117,6 +122,12 @@ const variables = {
     meaning:
       'A JSON file with the ways to reload, by name: `{"name": {"signal": "SIGHUP", "pidFile": "/run/app.pid"}}` or `{"name": {"argv": ["/usr/bin/app", "reload"], "timeoutMs": 5000}}`.',
   },
+  REKEY_EXEC_CONSUMERS_FILE: {
+    schema: path.optional(),
+    whenAbsent: "none: a worker runs no program for a consumer",
+    meaning:
+      'A JSON file with the programs that serve consumers of the kind exec, by name: `{"name": {"argv": ["/usr/local/bin/serve-target", "/srv/targets"], "uid": 1200, "timeoutMs": 10000}}`. Without `uid` a program runs as the worker\'s user; without `path` its environment is empty.',
+  },
   REKEY_EGRESS_LOCAL_PORTS: {
     schema: ports.default([]),
     whenAbsent: "none",
@@ -180,6 +191,7 @@ export interface Settings {
   readonly port: number;
   readonly fileRoots: readonly string[];
   readonly reloads: Readonly<Record<string, Reload>>;
+  readonly programs: Readonly<Record<string, Program>>;
   readonly egressLocalPorts: readonly number[];
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly keyFiles: { readonly custody: string; readonly fingerprint: string; readonly audit: string };
@@ -249,7 +261,8 @@ function asSettings(parsed: Parsed): Settings {
     tokenFile: parsed.REKEY_TOKEN_FILE ?? join(home, "token"),
     port: parsed.REKEY_PORT,
     fileRoots: parsed.REKEY_FILE_ROOTS,
-    reloads: parsed.REKEY_RELOADS_FILE === undefined ? {} : readReloads(parsed.REKEY_RELOADS_FILE),
+    reloads: readEntries("REKEY_RELOADS_FILE", parsed.REKEY_RELOADS_FILE, reloads),
+    programs: readEntries("REKEY_EXEC_CONSUMERS_FILE", parsed.REKEY_EXEC_CONSUMERS_FILE, programs),
     egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
     logLevel: parsed.REKEY_LOG_LEVEL,
     keyFiles: {
@@ -285,8 +298,12 @@ function readText(name: string, file: string): string {
   }
 }
 
-function readReloads(file: string): Readonly<Record<string, Reload>> {
-  const name = "REKEY_RELOADS_FILE";
+function readEntries<Entry>(
+  name: Name,
+  file: string | undefined,
+  schema: z.ZodType<Readonly<Record<string, Entry>>>,
+): Readonly<Record<string, Entry>> {
+  if (file === undefined) return {};
   let content: unknown;
   try {
     content = JSON.parse(readText(name, file));
@@ -294,7 +311,7 @@ function readReloads(file: string): Readonly<Record<string, Reload>> {
     if (error instanceof OperatorNeededError) throw error;
     throw wrong(name, `${file} is not JSON. ${variables[name].meaning}`);
   }
-  const result = reloads.safeParse(content);
+  const result = schema.safeParse(content);
   if (result.success) return result.data;
   const where = result.error.issues[0]?.path.join(".") ?? "";
   throw wrong(name, `the entry "${where}" in ${file} is not valid. ${variables[name].meaning}`);

@@ -17,12 +17,12 @@ export const advice: Readonly<Record<Code, string>> = {
   target_read_only: "Let the worker's user write the target and its folder, then `retry`.",
   target_full: "Make room where the target lies, then `retry`; the former content is untouched.",
   target_refused:
-    "Register a place below the allowed roots, or add the root to `REKEY_FILE_ROOTS` of the workers and start them again.",
+    "Register a place below the allowed roots or a program that the settings name, or add the root to `REKEY_FILE_ROOTS` or the program to the file of `REKEY_EXEC_CONSUMERS_FILE` of the workers, and start them again.",
   target_drift:
     "Compare the target with what rekey delivered. Put back what was changed by hand, or remove it, then `retry`; nothing foreign is overwritten.",
   target_malformed: "Correct the target so that it parses, then `retry`.",
   reload_failed:
-    "Look at the named entry of `REKEY_RELOADS_FILE`, then `retry`. You may also restart the consumer yourself; the hold says how it goes on then.",
+    "Look at the named entry of `REKEY_RELOADS_FILE` or at the named program, then `retry`. You may also restart the consumer yourself; the hold says how it goes on then.",
   right_missing: "Run the statement that the finding prints as an administrator of the issuer, then `retry`.",
   principal_missing: "Create the role at the issuer, or correct its name in the credential, then `retry`.",
   principal_mismatch: "Run the statements that the finding prints, so that both logins may do the same, then `retry`.",

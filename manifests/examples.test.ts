@@ -4,11 +4,15 @@ import { catalog } from "../providers/catalog.ts";
 import { manifestKinds, type Manifest } from "./schemas.ts";
 import { readManifests } from "./read-manifests.ts";
 
-const text = readFileSync(new URL("../examples/manifests/orders.yaml", import.meta.url), "utf8");
 /** As the command line sends it, once it has read the secret. */
-const { manifests, issues } = readManifests([
-  { name: "orders.yaml", text: text.replace(/secretFrom: \{.*\}/, "secretFrom: given") },
-]);
+function example(name: string) {
+  const text = readFileSync(new URL(`../examples/manifests/${name}`, import.meta.url), "utf8");
+  return readManifests([{ name, text: text.replace(/secretFrom: \{.*\}/, "secretFrom: given") }]);
+}
+
+const { manifests, issues } = example("orders.yaml");
+/** One more consumer of what `orders.yaml` has. */
+const own = example("own-target.yaml");
 
 function inCatalog<T>(kinds: Readonly<Record<string, T>>, kind: string | undefined): T {
   const found = kinds[kind ?? ""];
@@ -37,14 +41,21 @@ function faults({ kind, spec }: Manifest): readonly unknown[] {
 
 describe("the example manifests", () => {
   it("are free of mistakes", () => {
-    expect(issues).toEqual([]);
+    expect([...issues, ...own.issues]).toEqual([]);
   });
 
   it("hold one of each kind", () => {
     expect(manifests.map(({ manifest }) => manifest.kind)).toEqual(manifestKinds);
   });
 
-  it.each(manifests)("fit what the providers ask for: $manifest.kind", ({ manifest }) => {
+  it("show each kind of consumer", () => {
+    const shown = [...manifests, ...own.manifests].flatMap(({ manifest: { kind, spec } }) =>
+      kind === "Consumer" ? [spec.kind] : [],
+    );
+    expect(shown.toSorted()).toEqual(Object.keys(catalog.consumers).toSorted());
+  });
+
+  it.each([...manifests, ...own.manifests])("fit what the providers ask for: $manifest.kind", ({ manifest }) => {
     expect(faults(manifest).filter((fault) => fault !== undefined)).toEqual([]);
   });
 });

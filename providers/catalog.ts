@@ -1,6 +1,7 @@
 import type { ConsumerDefinition } from "./contract/consumer.ts";
 import type { EvidenceDefinition } from "./contract/evidence.ts";
 import type { IssuerDefinition } from "./contract/issuer.ts";
+import { exec } from "./consumers/exec/definition.ts";
 import { file } from "./consumers/file/definition.ts";
 import { challenge } from "./evidence/challenge/definition.ts";
 import { sessions } from "./evidence/sessions/definition.ts";
@@ -18,6 +19,6 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
 
 export const catalog: Catalog = {
   issuers: byKind<IssuerDefinition>([postgresRole]),
-  consumers: byKind<ConsumerDefinition>([file]),
+  consumers: byKind<ConsumerDefinition>([file, exec]),
   collectors: byKind<EvidenceDefinition>([sessions, challenge]),
 };

@@ -34,7 +34,7 @@ export async function openStepDeps(
       ownPorts: [settings.port],
       log,
     }),
-    allowed: { roots: settings.fileRoots, reloads: settings.reloads },
+    allowed: { roots: settings.fileRoots, reloads: settings.reloads, programs: settings.programs },
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
   };

@@ -43,8 +43,13 @@ export interface ConsumerSession {
 
 export interface ConsumerOpening<Config> {
   readonly config: Config;
-  /** What the worker's settings allow: roots, reload entries. */
-  readonly allowed: { readonly roots: readonly string[]; readonly reloads: Readonly<Record<string, ReloadEntry>> };
+  /** What the worker's settings allow: roots, reload entries, programs. */
+  readonly allowed: {
+    readonly roots: readonly string[];
+    readonly reloads: Readonly<Record<string, ReloadEntry>>;
+    /** Absent: none. */
+    readonly programs?: Readonly<Record<string, ProgramEntry>>;
+  };
   /** For the digest of observations. */
   readonly digestKey: Uint8Array;
 }
@@ -60,6 +65,18 @@ export type ReloadEntry =
       readonly gid?: number | undefined;
       readonly timeoutMs: number;
     };
+
+/** A program that serves targets, named in the worker's settings; a registration names the entry, never a command. */
+export interface ProgramEntry {
+  /** Absolute program and its arguments; no shell. */
+  readonly argv: readonly [string, ...string[]];
+  readonly uid?: number | undefined;
+  /** Absent: the same number as `uid`, so that no group of the worker is kept. */
+  readonly gid?: number | undefined;
+  /** The one variable, PATH, of its environment. Absent: the environment is empty. */
+  readonly path?: string | undefined;
+  readonly timeoutMs: number;
+}
 
 export interface ConsumerDefinition<Config = unknown> {
   readonly kind: string;

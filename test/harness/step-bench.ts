@@ -78,7 +78,8 @@ const works: Record<Step | "undo", StepWork> = {
 const carrier = { workflow: "rotate/bench", run: "run" };
 const { signal } = new AbortController();
 
-export async function openStepBench(): Promise<StepBench> {
+/** `environment`: settings of the worker besides those that a bench has by itself. */
+export async function openStepBench(environment: Readonly<Record<string, string>> = {}): Promise<StepBench> {
   const folder = await mkdtemp(join(tmpdir(), "rk-bench-"));
   const keys = join(folder, "keys");
   const targets = join(folder, "targets");
@@ -87,7 +88,8 @@ export async function openStepBench(): Promise<StepBench> {
   const [test, issuer] = await Promise.all([withLedger(), startIssuerServer(releases[0] ?? { name: "PostgreSQL" })]);
   const { ledger } = test;
   const scrubber = createScrubber();
-  const settings = readSettings({ REKEY_HOME: folder, REKEY_FILE_ROOTS: targets, REKEY_LOG_LEVEL: "silent" });
+  const own = { REKEY_HOME: folder, REKEY_FILE_ROOTS: targets, REKEY_LOG_LEVEL: "silent" };
+  const settings = readSettings({ ...own, ...environment });
   const deps = await openStepDeps(settings, ledger, scrubber, createLog({ level: "silent", scrubber }));
   const place: RegisteredAt = { ledger, custody: deps.custody, issuer, folder };
 

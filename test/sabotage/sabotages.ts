@@ -98,6 +98,17 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: [tests("providers/consumers/file/interleaving.test.ts"), tests("test/conformance/file-consumer.test.ts")],
   },
   {
+    name: "a program's word taken for a delivery",
+    edits: [
+      {
+        file: "providers/consumers/exec/definition.ts",
+        find: "if (seen.digest !== wanted) throw drifted(served);",
+        put: "",
+      },
+    ],
+    caughtBy: [tests("providers/consumers/exec/definition.test.ts")],
+  },
+  {
     name: "audit outside the transaction",
     edits: [
       {
