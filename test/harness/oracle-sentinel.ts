@@ -24,6 +24,8 @@ async function outageOf({ ledger, rotationId }: Scene): Promise<(trouble: ShopTr
   // Where nothing was delivered before the slot was cut back, the first login stays in the file and works again.
   const isCutBack = rows.some(({ step }) => step === "cut-back");
   return ({ code, beganAt, held }) => {
+    // Whoever had begun to log in when the former value came back is ended and has to come again: nobody can say on which.
+    if (code === "57P01") return held === 2 && beganAt < at("cut-back", "until");
     if (code !== "28P01") return false;
     // A round that began just before the cut is refused by it.
     if (held === 0) return beganAt > at("cut", "from") - 1_000 && !(isCutBack && beganAt > at("cut-back", "until"));
