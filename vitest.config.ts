@@ -6,7 +6,7 @@ const files = globSync("**/*.test.ts", { exclude });
 
 /** A test that starts a server says so by what it imports. The others also run in `npm run check`. */
 const startsServer = (file: string): boolean =>
-  !file.startsWith("test/architecture/") &&
+  !/^test\/(?:architecture|sabotage)\//.test(file) &&
   (/^(?:embedded|scripts|demo|test)\//.test(file) ||
     /(?:harness|embedded)\/|@temporalio\/testing|node:child_process/.test(readFileSync(file, "utf8")));
 const replay = files.filter((file) => file.startsWith("test/replay/"));

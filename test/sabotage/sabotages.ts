@@ -149,8 +149,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: "providers/issuers/postgres-role/probe.ts",
-        find: '  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });\n  const isLive',
-        put: '  if (controls.length === 0) return { verdict: "refused", code: refusedBySecret, controls };\n  const unknown = (code: string): ProbeAnswer => ({ verdict: "unknown", code, controls });\n  const isLive',
+        find: "  const isLive = request.control !== undefined;",
+        put: '  if (controls.length === 0) return { verdict: "refused", code: refusedBySecret, controls };\n  const isLive = request.control !== undefined;',
       },
     ],
     caughtBy: [
