@@ -1,11 +1,12 @@
 import { applyManifests, type ApplyPlan, type SentFile } from "../manifests/apply.ts";
 import { Secret } from "../providers/contract/secret.ts";
+import { manifestJsonSchema } from "../manifests/json-schema.ts";
 import { createConnectionSecrets } from "./connection-secrets.ts";
 import type { Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 import type { Received } from "./route-table.ts";
 
-export const manifestHandlers: Handlers<"applyManifests"> = {
+export const manifestHandlers: Handlers<"applyManifests" | "showManifestSchema"> = {
   async applyManifests({ body, actor }, { ledger, catalog, ...deps }) {
     const secrets = createConnectionSecrets(deps);
     const request = { files: body.files.map(asFile), actor, planDigest: body.planDigest };
@@ -23,6 +24,8 @@ export const manifestHandlers: Handlers<"applyManifests"> = {
         return { outcome: answer.outcome, digest: answer.plan.digest, items: answer.plan.items.map(asItem) };
     }
   },
+
+  showManifestSchema: (_, { catalog }) => Promise.resolve({ schema: manifestJsonSchema(catalog) }),
 };
 
 type BodyFile = Received<"applyManifests">["body"]["files"][number];

@@ -64,6 +64,12 @@ export const routes = {
     }),
     response: applyAnswer,
   },
+  showManifestSchema: {
+    method: "GET",
+    path: "/manifests/schema",
+    summary: "A JSON Schema of manifests, for editors.",
+    response: z.object({ schema: z.record(z.string(), z.unknown()) }),
+  },
   listCredentials: {
     method: "GET",
     path: "/credentials",

@@ -10,6 +10,7 @@ import { exitCodeLines, exitCodes } from "./exit-codes.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { runMigrate, runServe, runWorker } from "./run-program.ts";
+import { printSchema } from "./schema.ts";
 import { up } from "./up.ts";
 import { usageError } from "./usage-error.ts";
 import { watch } from "./watch.ts";
@@ -93,6 +94,10 @@ program
   .option("--exit-code", "with --dry-run: end with 5 when there is something to change")
   .option("--yes", "apply without being asked; needed without a terminal")
   .action((options: ApplyOptions) => act((io) => apply(io, options)));
+program
+  .command("schema")
+  .description("print the JSON Schema of manifests, for editors")
+  .action(() => act(printSchema));
 
 program
   .command("rotate")

@@ -21,6 +21,8 @@ export function showDuration(ms: number): string {
 /** A duration in a manifest; its output is milliseconds. */
 export const durationSchema = z
   .string({ error: "must be a number with its unit, such as 500ms, 30s, 15m, 2h or 1d" })
+  // For editors; whoever breaks it is told below.
+  .meta({ pattern: pattern.source, examples: ["500ms", "30s", "15m", "2h", "1d"] })
   .transform((text, context) => {
     const ms = parseDuration(text);
     if (ms !== undefined) return ms;

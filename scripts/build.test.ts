@@ -52,7 +52,7 @@ test("the package holds no sources, tests, keys or logs", () => {
     /\.test\.|(^|\/)(test|fixtures|node_modules|\.git)\/|\.ts$|\.log$|\.tgz$|(^|\/)(token|.*\.pem|\.env)$/;
   expect(files.filter((file) => strange.test(file))).toEqual([]);
   expect(new Set(files.map((file) => file.split("/")[0]))).toEqual(
-    new Set(["CHANGELOG.md", "LICENSE", "README.md", "bin", "dist", "examples", "package.json", "scripts"]),
+    new Set(["CHANGELOG.md", "LICENSE", "README.md", "bin", "dist", "docs", "examples", "package.json", "scripts"]),
   );
 });
 

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { errorCodes, importTablePart, providers, settings } from "./generated-pages.mjs";
+import { errorCodes, importTablePart, manifestSchema, providers, settings } from "./generated-pages.mjs";
 
 // Where the pages lie; a test points it elsewhere. Sources are always those beside this file.
 const elsewhere = process.argv.find((arg) => arg.startsWith("--root="))?.slice("--root=".length);
@@ -17,6 +17,7 @@ const pages = {
   "docs/settings.md": settings,
   "docs/error-codes.md": errorCodes,
   "docs/providers.md": providers,
+  "docs/manifests.schema.json": manifestSchema,
   "ARCHITECTURE.md": () => importTablePart(read("ARCHITECTURE.md")),
 };
 

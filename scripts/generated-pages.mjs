@@ -95,6 +95,12 @@ export async function providers() {
   );
 }
 
+export async function manifestSchema() {
+  const { catalog } = await import("../providers/catalog.ts");
+  const { manifestJsonSchema } = await import("../manifests/json-schema.ts");
+  return `${JSON.stringify(manifestJsonSchema(catalog), null, 2)}\n`;
+}
+
 const begin = "<!-- import table: generated from test/architecture/import-table.ts by `npm run generate` -->";
 const end = "<!-- end of the import table -->";
 

@@ -30,7 +30,7 @@ const names: Rule = {
       // Recorded histories are named for the workflow they are of.
       if (isPage(path) || path.includes("/histories/") || path.startsWith(".") || path.includes("/.")) return [];
       return path.split("/").flatMap((part, at, all): readonly Breach[] => {
-        const stem = at === all.length - 1 ? part.replace(/(?:\.(?:test|config|d))?\.[a-z]+$/, "") : part;
+        const stem = at === all.length - 1 ? part.replace(/(?:\.(?:test|config|d|schema))?\.[a-z]+$/, "") : part;
         if (reserved.test(stem)) return [{ path, says: `'${stem}' says nothing: name it for what it holds` }];
         return kebab.test(stem) || part === "README.md" ? [] : [{ path, says: `'${stem}' is not in kebab-case` }];
       });

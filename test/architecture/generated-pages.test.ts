@@ -39,6 +39,7 @@ describe("the generated pages", () => {
   it.each([
     ["docs/settings.md", /DATABASE_URL/],
     ["docs/error-codes.md", /issuer_unreachable/],
+    ["docs/manifests.schema.json", /"secretFrom"/],
     ["ARCHITECTURE.md", /vocabulary and every decision/],
   ])("are found stale after a change by hand: %s", (path, from) => {
     change(path, from, "changed");

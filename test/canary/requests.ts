@@ -69,6 +69,7 @@ export async function askRightly(
   const requests: { readonly [N in RouteName]: Request<N> } = {
     health: {},
     applyManifests: { body: { files: [manifests] } },
+    showManifestSchema: {},
     listCredentials: { query: {} },
     showCredential: { params: credential },
     adoptCredential: { params: credential, body: { secret: run.login.adminPassword, fields: {} } },
