@@ -142,7 +142,7 @@ export const sabotages: readonly Sabotage[] = [
         put: "  if (session.endSessions !== null) return 0;",
       },
     ],
-    caughtBy: [named("test/workflows/hold.test.ts", "a forgotten session")],
+    caughtBy: [named("test/workflows/hold.test.ts", "a session from before the cut")],
   },
   {
     name: "a probe without controls",
@@ -153,10 +153,7 @@ export const sabotages: readonly Sabotage[] = [
         put: '  if (controls.length === 0) return { verdict: "refused", code: refusedBySecret, controls };\n  const isLive = request.control !== undefined;',
       },
     ],
-    caughtBy: [
-      named("test/workflows/hold.test.ts", "cannot be seen refused under control"),
-      named("test/conformance/postgres-role.test.ts", "control"),
-    ],
+    caughtBy: [named("test/conformance/postgres-role.test.ts", "control")],
   },
   {
     name: "intent written after the effect",

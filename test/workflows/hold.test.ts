@@ -32,6 +32,19 @@ describe.runIf(hasTemporal)("holds", () => {
     expect((await orders.shop.close()).failures).toEqual([]);
   });
 
+  it("invariant 5: a session from before the cut of a single slot is ended, although its login lives on", async () => {
+    const orders = await register(world, { order: "single-slot", policy: { holdAfterMs: 400 } });
+    const [login = ""] = orders.logins;
+    const { database } = orders;
+    const forgotten = await world.issuer.openSession(login, orders.password, { database, name: "night-report" });
+    const rotationId = await orders.rotate();
+    expect((await untilHeld(world, rotationId)).detail).toContain("night-report");
+    await answerHold(world, rotationId, "accept");
+    expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "proven" });
+    await expect(forgotten.query("SELECT 1")).rejects.toThrow();
+    await orders.shop.close();
+  });
+
   it("invariant 4: what nobody has accepted opens a new hold", async () => {
     const orders = await register(world, { policy: { holdAfterMs: 400, graceMs: 500 } });
     const [login = ""] = orders.logins;
