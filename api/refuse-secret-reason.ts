@@ -13,6 +13,15 @@ function candidates(reason: string): readonly string[] {
   return [...new Set(bare)].filter((word) => word.length >= shortest);
 }
 
+/** A word that stands for a secret, such as `hidden`, is none. */
+function asSecret(word: string): readonly Secret<string>[] {
+  try {
+    return [new Secret(word)];
+  } catch {
+    return [];
+  }
+}
+
 /**
  * A reason is stored as typed, for good. One that holds a value of the credential, or its connection's secret, is
  * refused before that. Other secrets cannot be told from words.
@@ -23,7 +32,7 @@ export async function refuseSecretReason(
   credentialId: string,
   reason: string,
 ): Promise<void> {
-  const words = candidates(reason).map((word) => new Secret(word));
+  const words = candidates(reason).flatMap(asSecret);
   if (words.length === 0) return;
   const known = await readKnownFingerprints(ledger.db, credentialId);
   if (words.some((word) => known.some((fingerprint) => fingerprints.isOf(word, fingerprint) === true)))
