@@ -19,7 +19,8 @@ import type { StepDeps } from "./step-deps.ts";
 import { takeStepPatiently, type StepWork } from "./step-frame.ts";
 import { undo } from "./undo.ts";
 
-const works: Record<Step | "undo", StepWork> = {
+/** What each step does. */
+export const works: Readonly<Record<Step | "undo", StepWork>> = {
   preflight,
   issue,
   stage,

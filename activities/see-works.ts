@@ -33,7 +33,8 @@ export async function seeWorks(scene: Scene, version: VersionCase): Promise<void
 /**
  * Sees the former version accepted before the first consumer gets it back. Where it is not, its value is set again: the
  * ledger holds it as live, and whoever goes back needs it.
- * @throws {OperatorNeededError} `restore_failed`: nothing was delivered.
+ * @throws {TransientError} `restore_failed` while it may pass, such as a full connection limit: nothing was delivered.
+ * @throws {OperatorNeededError} `restore_failed` once it has been asked as often as the policy says.
  */
 export async function seeFormerWorks(scene: Scene): Promise<void> {
   const { deps, one, context } = scene;
@@ -47,7 +48,8 @@ export async function seeFormerWorks(scene: Scene): Promise<void> {
       let answer = await ask();
       if (answer.verdict !== "accepted" && (await setAgain(scene, session, value))) answer = await ask();
       if (answer.verdict === "accepted") return;
-      throw new OperatorNeededError(
+      const Failure = one.attempts + 1 < one.policy.attempts ? TransientError : OperatorNeededError;
+      throw new Failure(
         "restore_failed",
         `Version ${former.number} of ${one.credentialName} is not accepted by the issuer (${answer.code}), although its value was set again.${reason(answer)} Nothing was delivered: the consumers stay on version ${one.to.number}. Look at the login's access rules and settings at the issuer, then retry.`,
       );

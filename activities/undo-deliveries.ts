@@ -42,8 +42,8 @@ async function seeFormer(scene: StepScene, left: readonly ConsumerCase[]): Promi
   try {
     await seeFormerWorks(scene);
   } catch (error) {
-    // What is wrong with the issuer or the connection is said as such.
-    if (!(error instanceof RekeyError) || !isAboutVersion(error)) throw error;
+    // What is wrong with the issuer or the connection is said as such, and what may pass is asked again.
+    if (!(error instanceof RekeyError) || error instanceof TransientError || !isAboutVersion(error)) throw error;
     const number = formerOf(scene.one).number;
     const detail =
       error.code === "restore_failed"

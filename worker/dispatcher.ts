@@ -66,7 +66,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   const rounds = createRounds(async () => runOnce().then(() => everyMs), {
-    spell: spell,
+    spell,
     afterFailureMs: everyMs * 4,
   });
   return { runOnce, ...rounds };

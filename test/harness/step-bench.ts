@@ -2,21 +2,10 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { adopt } from "../../activities/adopt.ts";
-import { close } from "../../activities/close.ts";
-import { deliver } from "../../activities/deliver.ts";
-import { disable } from "../../activities/disable.ts";
-import { drain } from "../../activities/drain.ts";
-import { guard } from "../../activities/guard.ts";
-import { cut, issue, stage } from "../../activities/issue.ts";
-import { preflight } from "../../activities/preflight.ts";
-import { promote } from "../../activities/promote.ts";
-import { prove } from "../../activities/prove.ts";
-import { end, revoke } from "../../activities/revoke.ts";
+import { works } from "../../activities/create-activities.ts";
 import { runCheck } from "../../activities/run-check.ts";
 import type { StepDeps } from "../../activities/step-deps.ts";
-import { contextFor, takeStepPatiently, type StepScene, type StepWork } from "../../activities/step-frame.ts";
-import { undo } from "../../activities/undo.ts";
+import { contextFor, takeStepPatiently, type StepScene } from "../../activities/step-frame.ts";
 import { openKeyFile } from "../../custody/key-file.ts";
 import { createScrubber } from "../../custody/scrubber.ts";
 import { createLog } from "../../custody/scrubbed-log.ts";
@@ -56,24 +45,6 @@ export interface StepBench extends RegisteredAt {
   answer(rotationId: string, decision: Decision): Promise<NonNullable<RotationRow["hold"]>>;
   close(): Promise<void>;
 }
-
-const works: Record<Step | "undo", StepWork> = {
-  preflight,
-  issue,
-  stage,
-  cut,
-  deliver,
-  adopt,
-  promote,
-  drain,
-  disable,
-  guard,
-  revoke,
-  end,
-  prove,
-  close,
-  undo,
-};
 
 const carrier = { workflow: "rotate/bench", run: "run" };
 const { signal } = new AbortController();

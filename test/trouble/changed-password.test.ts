@@ -24,8 +24,8 @@ describe("a password that somebody changes while a rotation runs", () => {
     return bench.issuer.logsIn(found?.[1] ?? "", found?.[2] ?? "", orders.database);
   }
 
-  async function abortPromoted(): Promise<string> {
-    orders = await bench.register({ policy: { graceMs: 60_000, attempts: 2 } });
+  async function abortPromoted(attempts = 2): Promise<string> {
+    orders = await bench.register({ policy: { graceMs: 60_000, attempts } });
     const rotationId = await orders.rotate();
     await bench.reach(rotationId, "promoted");
     return rotationId;
@@ -57,6 +57,21 @@ describe("a password that somebody changes while a rotation runs", () => {
     expect(hold?.detail).toContain("Nothing was delivered");
     expect(await text()).toBe(delivered);
     expect(await held()).toBe("accepted");
+  });
+
+  it("invariant 9: a former version that is shut out for a moment is asked again, and nobody is troubled", async () => {
+    const rotationId = await abortPromoted(50);
+    const [first] = orders.logins;
+    await bench.issuer.ask(`ALTER ROLE ${first} CONNECTION LIMIT 0`);
+    await say(bench, rotationId, { kind: "abort" });
+    await bench.take(rotationId, "preflight");
+    const row = async () => readRotation(bench, rotationId);
+    while ((await row()).last_code === null) await bench.take(rotationId, "undo");
+    expect(await row()).toMatchObject({ last_code: "restore_failed", hold: null });
+    await bench.issuer.ask(`ALTER ROLE ${first} CONNECTION LIMIT -1`);
+    await bench.carry(rotationId);
+    expect(await row()).toMatchObject({ outcome: "undone" });
+    expect((await orders.shop.close()).failures).toEqual([]);
   });
 
   it("invariant 1: a candidate that is not accepted any more is delivered to nobody", async () => {
