@@ -2,23 +2,13 @@ import { filedDigest, readFiledDigest, type ObservationKey } from "../custody/ob
 import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
-import type { ConsumerDefinition, ConsumerSession, Observation } from "../providers/contract/consumer.ts";
+import type { ConsumerSession, Observation } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
-import { effect, valueOf } from "./reach.ts";
+import { consumerKindOf, effect, valueOf } from "./reach.ts";
 import { seeWorks } from "./see-works.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { GapsFoundError, type StepScene } from "./step-frame.ts";
-
-function consumerKind(deps: StepDeps, kind: string): ConsumerDefinition {
-  const definition = deps.catalog.consumers[kind];
-  if (definition === undefined)
-    throw new PermanentError(
-      "internal",
-      `This worker knows no consumer "${kind}". Run the release that registered it.`,
-    );
-  return definition;
-}
 
 export async function openConsumer(
   deps: StepDeps,
@@ -26,7 +16,7 @@ export async function openConsumer(
   context: ProviderContext,
   { key }: ObservationKey = deps.observationKeys.newest,
 ): Promise<ConsumerSession> {
-  const definition = consumerKind(deps, consumer.kind);
+  const definition = consumerKindOf(deps, consumer.kind);
   const config = definition.configSchema.parse(consumer.config);
   return definition.open({ config, allowed: deps.allowed, digestKey: key }, context);
 }

@@ -2,6 +2,7 @@ import { connectionSecretRef, versionRef } from "../custody/refs.ts";
 import type { CustodyRef } from "../custody/custody.ts";
 import { OperatorNeededError, PermanentError } from "../domain/errors.ts";
 import type { ConnectionCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
+import type { ConsumerDefinition } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceDefinition } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
@@ -21,22 +22,21 @@ export interface IssuerPlace {
   readonly mayMeet?: boolean;
 }
 
-export function issuerOf(deps: StepDeps, kind: string): IssuerDefinition {
-  const definition = deps.catalog.issuers[kind];
+function known<Definition>(all: Readonly<Record<string, Definition>>, what: string, kind: string): Definition {
+  const definition = all[kind];
   if (definition === undefined)
-    throw new PermanentError("internal", `This worker knows no issuer "${kind}". Run the release that registered it.`);
+    throw new PermanentError("internal", `This worker knows no ${what} "${kind}". Run the release that registered it.`);
   return definition;
 }
 
-export function collectorOf(deps: StepDeps, kind: string): EvidenceDefinition {
-  const definition = deps.catalog.collectors[kind];
-  if (definition === undefined)
-    throw new PermanentError(
-      "internal",
-      `This worker knows no evidence "${kind}". Run the release that registered it.`,
-    );
-  return definition;
-}
+export const issuerOf = ({ catalog }: StepDeps, kind: string): IssuerDefinition =>
+  known(catalog.issuers, "issuer", kind);
+
+export const collectorOf = ({ catalog }: StepDeps, kind: string): EvidenceDefinition =>
+  known(catalog.collectors, "evidence", kind);
+
+export const consumerKindOf = ({ catalog }: StepDeps, kind: string): ConsumerDefinition =>
+  known(catalog.consumers, "consumer", kind);
 
 /**
  * Opens the issuer for one piece of work and closes it again. The server is compared with the one that the ledger knows

@@ -4,6 +4,7 @@ import { apiPrefix, routes, type Answer, type Request, type Route, type RouteNam
 import { problem } from "./shapes.ts";
 
 export type { Answer, Request, RouteName } from "./route-table.ts";
+export { auditHead } from "./shapes.ts";
 export { version } from "./version.ts";
 
 /** What the API answered instead of what was asked for, or that it did not answer. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   applyAnswer,
+  auditHead,
   auditRow,
   check,
   credentialDetail,
@@ -190,17 +191,7 @@ export const routes = {
     summary:
       "Checks every row against its seal, every seal, every signed head, and an anchor that was exported earlier.",
     body: z.object({
-      anchor: z
-        .object({
-          instance: z.string(),
-          position: z.number(),
-          lastAuditId: z.number(),
-          hash: z.string(),
-          sealedAt: z.string(),
-          signature: z.string(),
-          keyId: z.string(),
-        })
-        .optional(),
+      anchor: auditHead.optional(),
     }),
     response: z.object({
       ok: z.boolean(),

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
-import type { Request } from "../api/client.ts";
+import { auditHead, type Request } from "../api/client.ts";
 import { usage } from "./cli-error.ts";
 import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
@@ -61,16 +60,6 @@ export async function verifyAudit(io: Io, { anchor }: { readonly anchor?: string
   return exitCodes.failed;
 }
 
-const anchorSchema = z.object({
-  instance: z.string(),
-  position: z.number(),
-  lastAuditId: z.number(),
-  hash: z.string(),
-  sealedAt: z.string(),
-  signature: z.string(),
-  keyId: z.string(),
-}) satisfies z.ZodType<Anchor>;
-
 async function readAnchor(file: string): Promise<Anchor> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
@@ -79,11 +68,11 @@ async function readAnchor(file: string): Promise<Anchor> {
       "Name with --anchor a file that holds a head which you kept, as JSON; without --anchor the chain alone is checked.",
     );
   });
-  const found = anchorSchema.safeParse(jsonOf(text));
+  const found = auditHead.safeParse(jsonOf(text));
   if (found.success) return found.data;
   throw usage(
     `${file} holds no head of the audit trail`,
-    `A head is one JSON object with ${Object.keys(anchorSchema.shape).join(", ")}.`,
+    `A head is one JSON object with ${Object.keys(auditHead.shape).join(", ")}.`,
   );
 }
 

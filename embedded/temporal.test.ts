@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hasTemporal, temporalProgram } from "../test/harness/temporal-program.ts";
 import { isAlive, isGoneWithin } from "./processes.ts";
 import { startTemporal, type RunningTemporal, type TemporalOptions } from "./temporal.ts";
+import { needs } from "../test/harness/needs.ts";
 
 let root: string;
 const started: RunningTemporal[] = [];
@@ -69,8 +70,8 @@ async function crashAfterStart(folder: string): Promise<number> {
 }
 
 describe.skipIf(!hasTemporal)("a Temporal dev server", () => {
-  test("listens on the loopback address only", async ({ skip }) => {
-    skip(process.platform !== "linux", "reads /proc, which only Linux has");
+  test("listens on the loopback address only", async (context) => {
+    needs(context, process.platform === "linux", "reads /proc, which only Linux has");
     const { pid } = await start();
     const addresses = await listening(pid);
     expect(addresses.length).toBeGreaterThan(0);
@@ -113,8 +114,8 @@ describe.skipIf(!hasTemporal)("a Temporal dev server", () => {
     expect(await isAlive(pid)).toBe(false);
   });
 
-  test("is found again when the crash came before its record", async ({ skip }) => {
-    skip(process.platform !== "linux", "finds it by /proc, which only Linux has");
+  test("is found again when the crash came before its record", async (context) => {
+    needs(context, process.platform === "linux", "finds it by /proc, which only Linux has");
     const pid = await crashAfterStart(join(root, "temporal"));
     await rm(join(root, "temporal", "server.json"));
     expect((await start()).pid).toBe(pid);

@@ -14,6 +14,7 @@ import {
   type ResponderLanguage,
   type RunningApplication,
 } from "../../test/harness/responder-programs.ts";
+import { needs } from "../../test/harness/needs.ts";
 
 const nonce = randomBytes(32).toString("base64url");
 const nonceOf = (bytes: number) => randomBytes(bytes).toString("base64url");
@@ -82,8 +83,8 @@ describe.each(tried)("the responder in $language.name", ({ language, consumerUnc
     folder = await mkdtemp(join(tmpdir(), "rekey-responder-"));
     if (language.missing === undefined) command = await prepare("right");
   });
-  beforeEach(({ skip }) => {
-    if (language.missing !== undefined) skip(language.missing);
+  beforeEach((context) => {
+    needs(context, language.missing === undefined, language.missing ?? "");
   });
   afterEach(async () => {
     for (const one of running.splice(0)) await one.stop();

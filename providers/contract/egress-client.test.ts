@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
 import { afterEach, expect, test, vi } from "vitest";
 import { createEgress, type EgressSettings } from "./egress-client.ts";
+import { needs } from "../../test/harness/needs.ts";
 
 const open: Server[] = [];
 const never = new AbortController().signal;
@@ -183,8 +184,8 @@ test("a name that changes its address between two look-ups leads to the address 
 });
 
 const hasIpv6 = Object.values(networkInterfaces()).some((found) => found?.some(({ address }) => address === "::1"));
-test("an IPv6 address in the URL is reached", async ({ skip }) => {
-  if (!hasIpv6) skip("this machine has no ::1");
+test("an IPv6 address in the URL is reached", async (context) => {
+  needs(context, hasIpv6, "this machine has no ::1");
   const { port } = await listen((request, response) => response.end(JSON.stringify(request.headers.host)), "::1");
   const answer = await egressTo(port)({ url: `http://[::1]:${port}/`, json: {} }, never);
   expect(answer.body).toBe(`[::1]:${port}`);

@@ -7,10 +7,10 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createEgress } from "./egress-client.ts";
+import { needs } from "../../test/harness/needs.ts";
 
 const program = "openssl";
 const hasOpenssl = spawnSync(program, ["version"]).status === 0;
-const canRun = hasOpenssl || process.env["REKEY_TEST_REQUIRE"] === "all";
 const never = new AbortController().signal;
 
 describe("over TLS", () => {
@@ -21,7 +21,7 @@ describe("over TLS", () => {
   const requests: { name: string | false | null; body: string }[] = [];
 
   beforeAll(async () => {
-    if (!canRun) return;
+    if (!hasOpenssl) return;
     const files = makeCertificates(folder);
     ca = files.ca;
     const made = createServer({ key: files.key, cert: files.certificate }, (request, response) => {
@@ -37,8 +37,8 @@ describe("over TLS", () => {
     port = (made.address() as AddressInfo).port;
   });
 
-  beforeEach(({ skip }) => {
-    if (!canRun) skip("there is no openssl to make certificates");
+  beforeEach((context) => {
+    needs(context, hasOpenssl, "there is no openssl to make certificates");
   });
 
   afterEach(() => {

@@ -19,7 +19,7 @@ const listed = "each folder of a provider is in the catalog";
 const kinds = "nothing but its folder and the catalog names a kind of issuer or consumer";
 const size = "no file of code is longer than 400 lines";
 const names = "files and folders are named for a thing or a verb, in kebab-case";
-const tests = "no test runs alone, and none is skipped without a printed reason";
+const tests = "no test runs alone, and none is skipped but by `needs`";
 const words = "no notes to self, silenced types or paths of one machine";
 
 const pages = "pages name files and folders that are there";
@@ -114,6 +114,7 @@ export const breaches: readonly Planted[] = [
   plant(tests, "domain/order.test.ts", 'it.skipIf(isRoot)("does one thing", () => {});'),
   plant(tests, "domain/order.test.ts", 'it.todo("does one thing");'),
   plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip());'),
+  plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip("no server: set REKEY_X"));'),
   plant(words, "domain/order.ts", "// TODO: do one thing"),
   plant(words, "domain/order.ts", "// @ts-ignore"),
   plant(words, "docs/operating.md", "Look in /root/rekey first."),
@@ -155,7 +156,7 @@ export const harmless: readonly Planted[] = [
   plant(size, "ledger/migrations/0009-long.ts", lines(401)),
   plant(names, "domain/undo.test.ts", "export {};"),
   plant(names, "ARCHITECTURE.md", "# Architecture"),
-  plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => context.skip("no server: set REKEY_X"));'),
+  plant(tests, "domain/order.test.ts", 'it("does one thing", (context) => needs(context, isRoot, "needs root"));'),
   plant(tests, "embedded/up.test.ts", 'describe.skipIf(!hasTemporal)("everything", () => {});'),
   plant(tests, "domain/order.test.ts", 'expect(rows.only).toBe("one"); // it.only'),
   plant(pages, "ARCHITECTURE.md", "`guard.ts` in `domain/`, and `Worker.create`.", { "domain/guard.ts": "export {};" }),

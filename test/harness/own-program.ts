@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ConsumerSession, Delivery, ProgramEntry } from "../../providers/contract/consumer.ts";
-import { Secret } from "../../providers/contract/secret.ts";
+import type { ConsumerSession, ProgramEntry } from "../../providers/contract/consumer.ts";
 import { configSchema, type ExecConfig } from "../../providers/consumers/exec/config.ts";
 import { exec } from "../../providers/consumers/exec/definition.ts";
 
@@ -43,20 +42,6 @@ const digestKey = randomBytes(32);
 const fetch = Object.assign(async () => Promise.reject(new Error("a program needs no network")), {
   resolve: async () => Promise.resolve([]),
 });
-
-export function randomText(): string {
-  return randomBytes(18).toString("base64url");
-}
-
-/** A delivery of a password, number in epoch 1. */
-export function deliveryOf(number: number, password: string, expected?: string): Delivery {
-  return {
-    version: number,
-    number: { epoch: 1, number },
-    value: { password: new Secret(password), username: "orders_b" },
-    ...(expected === undefined ? {} : { expected }),
-  };
-}
 
 export async function startTrial(): Promise<Trial> {
   const folder = await mkdtemp(join(tmpdir(), "rekey-exec-"));

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { startPostgres } from "../../embedded/postgres.ts";
+import { needs } from "./needs.ts";
 
 /** A server to rotate logins of, with what a test does to it behind the provider's back. */
 export interface IssuerServer {
@@ -48,8 +49,8 @@ export function onEachRelease(tests: (server: () => IssuerServer) => void): void
   for (const release of releases)
     describe(`on ${release.name}`, () => {
       const { missing } = release;
-      if (missing !== undefined && process.env["REKEY_TEST_REQUIRE"] !== "all") {
-        test(`runs on ${release.name}`, ({ skip }) => skip(missing));
+      if (missing !== undefined) {
+        test(`runs on ${release.name}`, (context) => needs(context, false, missing));
         return;
       }
       let server: IssuerServer | undefined;

@@ -31,9 +31,7 @@ async function place(source: string, to: string, plant: Plant | undefined): Prom
 
 function missing(program: string, argument: string): string | undefined {
   if (spawnSync(program, [argument], { stdio: "ignore" }).status === 0) return undefined;
-  const reason = `there is no ${program} here to run the example with`;
-  if (process.env["REKEY_TEST_REQUIRE"] === "all") throw new Error(reason);
-  return reason;
+  return `there is no ${program} here to run the example with`;
 }
 
 export const node: ResponderLanguage = {

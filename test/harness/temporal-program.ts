@@ -1,9 +1,10 @@
 import { locateTemporal } from "../../embedded/find-temporal.ts";
+import { failIfRequired } from "./needs.ts";
 
 const found = await locateTemporal({ chosen: process.env["REKEY_TEMPORAL_BIN"] });
 if (found === undefined) {
   const reason = "There is no Temporal dev server here. 'npm run setup' gets it.";
-  if (process.env["REKEY_TEST_REQUIRE"] === "all") throw new Error(reason);
+  failIfRequired(reason);
   process.stderr.write(`skipped: ${reason}\n`);
 }
 

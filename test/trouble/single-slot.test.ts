@@ -14,6 +14,7 @@ import {
   type World,
   type WorkerProcess,
 } from "../harness/world.ts";
+import { needs } from "../harness/needs.ts";
 
 const canMount = process.geteuid?.() === 0 && process.platform === "linux";
 
@@ -63,10 +64,8 @@ describe.runIf(hasTemporal)("trouble in a single slot", () => {
     return rotationId;
   }
 
-  it("invariant 9: a target that cannot be written after the cut holds, and once it can the rotation is proven", async ({
-    skip,
-  }) => {
-    if (!canMount) return skip("needs the right to mount a tmpfs");
+  it("invariant 9: a target that cannot be written after the cut holds, and once it can the rotation is proven", async (context) => {
+    needs(context, canMount, "needs the right to mount a tmpfs");
     const orders = await onSmallDisk();
     const rotationId = await cutWithoutDelivery(orders);
     remount(orders, "rw");
@@ -81,10 +80,8 @@ describe.runIf(hasTemporal)("trouble in a single slot", () => {
     await orders.shop.close();
   });
 
-  it("invariant 10: a target that cannot be written after the cut is cut back, and the application is in again", async ({
-    skip,
-  }) => {
-    if (!canMount) return skip("needs the right to mount a tmpfs");
+  it("invariant 10: a target that cannot be written after the cut is cut back, and the application is in again", async (context) => {
+    needs(context, canMount, "needs the right to mount a tmpfs");
     const orders = await onSmallDisk();
     const before = await text(orders);
     const rotationId = await cutWithoutDelivery(orders);

@@ -9,9 +9,10 @@ import { register, type Registered } from "../harness/registered.ts";
 import { answerHold, auditActions, say, untilPhase, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
 import { newMark, openWorld, untilClosed, untilHeld, type World, type WorkerProcess } from "../harness/world.ts";
+import { needs } from "../harness/needs.ts";
 
 const canMount = process.geteuid?.() === 0 && process.platform === "linux";
-const skip = "needs the right to mount a tmpfs";
+const mounting = "needs the right to mount a tmpfs";
 
 describe.runIf(hasTemporal)("trouble at the target", () => {
   let world: World;
@@ -75,10 +76,8 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     worker = await world.startWorker();
   }
 
-  it("invariant 16: a folder that cannot be written holds before the first effect, and names the folder", async ({
-    skip: skipped,
-  }) => {
-    if (!canMount) return skipped(skip);
+  it("invariant 16: a folder that cannot be written holds before the first effect, and names the folder", async (context) => {
+    needs(context, canMount, mounting);
     const orders = await register(world, { folder: await smallDisk() });
     remount(orders, "ro");
     const rotationId = await orders.rotate();
@@ -92,8 +91,8 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     await endsProven(orders, rotationId);
   });
 
-  it("invariant 16: a disk without room for a second copy holds before the first effect", async ({ skip: skipped }) => {
-    if (!canMount) return skipped(skip);
+  it("invariant 16: a disk without room for a second copy holds before the first effect", async (context) => {
+    needs(context, canMount, mounting);
     const orders = await register(world, { folder: await smallDisk() });
     const ballast = await fill(orders);
     const rotationId = await orders.rotate();
@@ -106,10 +105,8 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     await endsProven(orders, rotationId);
   });
 
-  it("invariant 1: a disk that is full while it is written keeps the former file whole, and holds", async ({
-    skip: skipped,
-  }) => {
-    if (!canMount) return skipped(skip);
+  it("invariant 1: a disk that is full while it is written keeps the former file whole, and holds", async (context) => {
+    needs(context, canMount, mounting);
     const orders = await register(world, { folder: await smallDisk() });
     const before = await text(orders);
     const rotationId = await stopBeforeDelivery(orders);
@@ -129,10 +126,8 @@ describe.runIf(hasTemporal)("trouble at the target", () => {
     await endsProven(orders, rotationId);
   });
 
-  it("invariant 1: a folder that turns read-only while the rotation runs holds with the former file whole", async ({
-    skip: skipped,
-  }) => {
-    if (!canMount) return skipped(skip);
+  it("invariant 1: a folder that turns read-only while the rotation runs holds with the former file whole", async (context) => {
+    needs(context, canMount, mounting);
     const orders = await register(world, { folder: await smallDisk() });
     const before = await text(orders);
     const rotationId = await stopBeforeDelivery(orders);

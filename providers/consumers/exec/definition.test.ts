@@ -4,14 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codes, RekeyError } from "../../../domain/errors.ts";
 import { Secret } from "../../contract/secret.ts";
 import { programCodes } from "./protocol.ts";
-import {
-  deliveryOf,
-  generous,
-  randomText,
-  startTrial,
-  type Trial,
-  type TrialOptions,
-} from "../../../test/harness/own-program.ts";
+import { generous, startTrial, type Trial, type TrialOptions } from "../../../test/harness/own-program.ts";
+import { deliveryOf, randomText } from "../file/trial.ts";
 
 let trial: Trial;
 let seen: string;

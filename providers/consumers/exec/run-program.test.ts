@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { longestOutput, runProgram, type Ending } from "./run-program.ts";
 import { generous, startTrial, type Trial } from "../../../test/harness/own-program.ts";
+import { needs } from "../../../test/harness/needs.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const never = new AbortController().signal;
@@ -50,7 +51,7 @@ describe("a program of the settings", () => {
   });
 
   it("runs as its own user, without a group of the worker", async (context) => {
-    context.skip(!isRoot, "needs root, to become somebody else");
+    needs(context, isRoot, "needs root, to become somebody else");
     expect(said(await sh("id -u; id -G", { uid: 12_345 }))).toBe("12345\n12345\n");
     expect(said(await sh("id -u; id -G", { uid: 12_345, gid: 12_346 }))).toBe("12345\n12346\n");
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ReloadEntry } from "../../contract/consumer.ts";
 import { startTrial, type Trial } from "./trial.ts";
+import { needs } from "../../../test/harness/needs.ts";
 
 const isRoot = process.geteuid?.() === 0;
 
@@ -113,7 +114,7 @@ describe("a signal to the process of a pid file", () => {
   });
 
   it("does not let an application direct a worker that runs as root at the process of somebody else", async (context) => {
-    context.skip(!isRoot, "needs root, to start processes of two users");
+    needs(context, isRoot, "needs root, to start processes of two users");
     const [own, other] = [await application(12_345), await application()];
     writeFileSync(pidFile, String(own.pid), { mode: 0o644 });
     chownSync(pidFile, 12_345, 12_345);
@@ -143,7 +144,7 @@ describe("a command of the settings", () => {
   });
 
   it("runs as its own user, without a group of the worker", async (context) => {
-    context.skip(!isRoot, "needs root, to become somebody else");
+    needs(context, isRoot, "needs root, to become somebody else");
     writeFileSync(seen, "");
     chownSync(seen, 12_345, 12_345);
     chmodSync(trial.folder, 0o711);

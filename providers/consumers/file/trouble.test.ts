@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { nodeFileSystem, type FileSystem } from "./file-system.ts";
 import { deliveryOf, startTrial, type Trial, type TrialOptions } from "./trial.ts";
+import { needs } from "../../../test/harness/needs.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const start = "# mine\nPASSWORD=before\n";
@@ -117,19 +118,19 @@ describe("invariant 16: a place where nothing may be written is said before, and
   });
 
   it("a file of another user, when the worker is an ordinary one", async (context) => {
-    context.skip(!isRoot, "needs root, to make a file of somebody else");
+    needs(context, isRoot, "needs root, to make a file of somebody else");
     chownSync(trial.path, 12_345, 65_534);
     await asOrdinaryUser(async () => expectRefusal("target_refused"));
   });
 
   it("a file of a group that the worker is not in", async (context) => {
-    context.skip(!isRoot, "needs root, to make a file of another group");
+    needs(context, isRoot, "needs root, to make a file of another group");
     chownSync(trial.path, 65_534, 12_345);
     await asOrdinaryUser(async () => expectRefusal("target_refused"));
   });
 
   it("a folder of another ordinary user, who could swap the file", async (context) => {
-    context.skip(!isRoot, "needs root, to make a folder of somebody else");
+    needs(context, isRoot, "needs root, to make a folder of somebody else");
     chownSync(trial.folder, 12_345, 12_345);
     await expectRefusal("target_refused");
   });
@@ -189,7 +190,7 @@ describe("invariant 16: a place where nothing may be written is said before, and
 
 describe("what a worker that runs as root keeps", () => {
   it("owner, group and mode", async (context) => {
-    context.skip(!isRoot, "needs root, to give files away");
+    needs(context, isRoot, "needs root, to give files away");
     chmodSync(trial.path, 0o640);
     chownSync(trial.path, 12_345, 12_346);
     const session = await trial.open();
@@ -296,7 +297,7 @@ describe("real mounts", () => {
 
   it("a full disk is found beforehand, fails as such, leaves the file whole, and works again with room", async (context) => {
     const folder = smallDisk();
-    if (folder === undefined) return context.skip("needs the right to mount a tmpfs");
+    needs(context, folder !== undefined, "needs the right to mount a tmpfs");
     const path = join(folder, "app.env");
     const filler = join(folder, "filler");
     expect(() => writeFileSync(filler, Buffer.alloc(1_000_000))).toThrow("ENOSPC");
@@ -315,7 +316,7 @@ describe("real mounts", () => {
 
   it("a disk that is full except for the side file leaves the file whole", async (context) => {
     const folder = smallDisk();
-    if (folder === undefined) return context.skip("needs the right to mount a tmpfs");
+    needs(context, folder !== undefined, "needs the right to mount a tmpfs");
     const path = join(folder, "app.env");
     writeFileSync(join(folder, "filler"), Buffer.alloc(65_536 - 2 * 4096));
     const session = await trial.open({ config: { path } });
@@ -326,7 +327,7 @@ describe("real mounts", () => {
 
   it("a read-only disk is found beforehand and refused", async (context) => {
     const folder = smallDisk();
-    if (folder === undefined) return context.skip("needs the right to mount a tmpfs");
+    needs(context, folder !== undefined, "needs the right to mount a tmpfs");
     execFileSync("mount", ["-o", "remount,ro", folder], { stdio: "ignore" });
     await expectRefusal("target_read_only", { config: { path: join(folder, "app.env") } });
     expect(await namesIn(folder)).toEqual(["app.env"]);
@@ -334,7 +335,7 @@ describe("real mounts", () => {
 
   it("a file that is a mount of its own cannot be replaced, and says so", async (context) => {
     const folder = smallDisk();
-    if (folder === undefined) return context.skip("needs the right to mount a tmpfs");
+    needs(context, folder !== undefined, "needs the right to mount a tmpfs");
     mount("--bind", join(folder, "app.env"), trial.path);
     await expect((await trial.open()).deliver(deliveryOf(1, "next"))).rejects.toMatchObject({ code: "target_refused" });
     expect(await trial.text()).toBe(start);

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { exec } from "../../../providers/consumers/exec/definition.ts";
 import type { ConsumerSession } from "../../../providers/contract/consumer.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
 import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { folderFingerprint } from "../folder-fingerprint.ts";
 import { gate } from "../gate.ts";
 
 const program = fileURLToPath(new URL("troubled-program.mjs", import.meta.url));
@@ -71,14 +72,7 @@ export async function makeExecWorld(): Promise<ConsumerWorld> {
       const seen = await content();
       return Object.entries(seen).filter(([key]) => !fields.includes(key));
     },
-    async fingerprint() {
-      const digest = createHash("sha256");
-      for (const name of (await readdir(folder)).toSorted()) {
-        const { mode, mtimeNs, ino } = await stat(join(folder, name), { bigint: true });
-        digest.update(`${name} ${mode} ${mtimeNs} ${ino} `).update(await readFile(join(folder, name)));
-      }
-      return digest.digest("hex");
-    },
+    fingerprint: () => folderFingerprint(folder),
     freshValue: () => ({
       username: `orders_${randomBytes(3).toString("hex")}`,
       password: new Secret(randomBytes(24).toString("base64url")),

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm, stat, unlink, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileOn } from "../../../providers/consumers/file/definition.ts";
@@ -8,6 +8,7 @@ import type { ConsumerSession } from "../../../providers/contract/consumer.ts";
 import type { ProviderContext } from "../../../providers/contract/context.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
 import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { folderFingerprint } from "../folder-fingerprint.ts";
 import { gate } from "../gate.ts";
 import { foreignIn, layouts, type FormatName } from "./layout.ts";
 import { troubled, type DiskTrouble } from "./trouble.ts";
@@ -67,14 +68,7 @@ export async function makeFileWorld(format: FormatName): Promise<ConsumerWorld> 
       );
     },
     foreignBehindBack: async () => (isMalformed.now ? text() : foreignIn(layout, await text())),
-    async fingerprint() {
-      const digest = createHash("sha256");
-      for (const name of (await readdir(folder)).toSorted()) {
-        const { mode, mtimeNs, ino } = await stat(join(folder, name), { bigint: true });
-        digest.update(`${name} ${mode} ${mtimeNs} ${ino} `).update(await readFile(join(folder, name)));
-      }
-      return digest.digest("hex");
-    },
+    fingerprint: () => folderFingerprint(folder),
     freshValue: () => ({
       username: `orders_${randomBytes(3).toString("hex")}`,
       password: new Secret(randomBytes(24).toString("base64url")),
