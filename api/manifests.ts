@@ -1,12 +1,18 @@
 import { applyManifests, type ApplyPlan, type SentFile } from "../manifests/apply.ts";
+import type { ManifestKind } from "../manifests/schemas.ts";
 import { Secret } from "../providers/contract/secret.ts";
+import { deleteRegistered } from "../manifests/delete.ts";
+import { exportManifests } from "../manifests/export.ts";
+import { kindHint, kindNamed, nameHint } from "../manifests/kind-named.ts";
 import { manifestJsonSchema } from "../manifests/json-schema.ts";
 import { createConnectionSecrets } from "./connection-secrets.ts";
 import type { Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 import type { Received } from "./route-table.ts";
 
-export const manifestHandlers: Handlers<"applyManifests" | "showManifestSchema"> = {
+type Names = "applyManifests" | "exportManifests" | "deleteRegistered" | "showManifestSchema";
+
+export const manifestHandlers: Handlers<Names> = {
   async applyManifests({ body, actor }, { ledger, catalog, ...deps }) {
     const secrets = createConnectionSecrets(deps);
     const request = { files: body.files.map(asFile), actor, planDigest: body.planDigest };
@@ -25,8 +31,46 @@ export const manifestHandlers: Handlers<"applyManifests" | "showManifestSchema">
     }
   },
 
+  async exportManifests({ query }, deps) {
+    const { name } = query;
+    const kind = query.kind === undefined ? undefined : kindOf(query.kind);
+    const manifests = await exportManifests(deps, { kind, name });
+    if (kind !== undefined && name !== undefined && manifests.length === 0) {
+      const names = (await exportManifests(deps, { kind })).map(({ ref }) => ref.slice(`${kind} `.length));
+      throw new ProblemError("not_found", nameHint(kind, name, names));
+    }
+    return { manifests: [...manifests] };
+  },
+
+  async deleteRegistered({ body, actor }, deps) {
+    const { ledger } = deps;
+    const request = { ...body, kind: kindOf(body.kind), actor };
+    const answer = await deleteRegistered({ ledger, secrets: createConnectionSecrets(deps) }, request);
+    switch (answer.outcome) {
+      case "not-found":
+        throw new ProblemError("not_found", answer.hint);
+      case "ambiguous":
+        throw new ProblemError("request_invalid", answer.hint);
+      case "refused":
+        throw new ProblemError("delete_refused", answer.reasons.join(" "));
+      case "plan-changed":
+        throw new ProblemError("plan_changed", "It is not what it was when you said yes; nothing was deleted.");
+      case "planned":
+      case "deleted": {
+        const { ref, notes, digest } = answer.deletion;
+        return { outcome: answer.outcome, ref, notes: [...notes], digest };
+      }
+    }
+  },
+
   showManifestSchema: (_, { catalog }) => Promise.resolve({ schema: manifestJsonSchema(catalog) }),
 };
+
+function kindOf(text: string): ManifestKind {
+  const kind = kindNamed(text);
+  if (kind === undefined) throw new ProblemError("request_invalid", kindHint(text));
+  return kind;
+}
 
 type BodyFile = Received<"applyManifests">["body"]["files"][number];
 

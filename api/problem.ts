@@ -16,6 +16,7 @@ const statuses: Partial<Record<Code, number>> = {
   value_unfit: 422,
   plan_changed: 409,
   command_refused: 409,
+  delete_refused: 409,
   already_adopted: 409,
   not_adopted: 409,
   check_pending: 409,

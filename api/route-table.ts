@@ -65,6 +65,40 @@ export const routes = {
     }),
     response: applyAnswer,
   },
+  exportManifests: {
+    method: "GET",
+    path: "/manifests",
+    summary: "What is registered, as the manifests that would register it; without secrets.",
+    query: z.object({
+      /** In any case, one or many: `credential`, `Credentials`. */
+      kind: z.string().max(64).optional(),
+      /** `team/name`, or a name, which means every team's. */
+      name: reference.optional(),
+    }),
+    response: z.object({
+      manifests: z.array(z.object({ kind: z.string(), ref: z.string(), text: z.string() })),
+    }),
+  },
+  deleteRegistered: {
+    method: "POST",
+    path: "/manifests/delete",
+    summary: "Says what deleting one object does; with the digest of that, does exactly that. Its history stays.",
+    body: z.object({
+      /** In any case, one or many: `credential`, `Credentials`. */
+      kind: z.string().max(64),
+      /** `team/name`, or a name that only one team has. */
+      name: reference,
+      /** Tells apart consumers of one name. */
+      credential: reference.optional(),
+      digest: z.string().max(64).optional(),
+    }),
+    response: z.object({
+      outcome: z.enum(["planned", "deleted"]),
+      ref: z.string(),
+      notes: z.array(z.string()),
+      digest: z.string(),
+    }),
+  },
   showManifestSchema: {
     method: "GET",
     path: "/manifests/schema",

@@ -5,8 +5,10 @@ import { apply, type ApplyOptions } from "./apply.ts";
 import { listAudit, verifyAudit } from "./audit.ts";
 import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
 import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
+import { deleteOne, type DeleteOptions } from "./delete.ts";
 import { demo } from "./demo.ts";
 import { exitCodeLines, exitCodes } from "./exit-codes.ts";
+import { exportRegistered } from "./export.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { runMigrate, runServe, runWorker } from "./run-program.ts";
@@ -94,6 +96,20 @@ program
   .option("--exit-code", "with --dry-run: end with 5 when there is something to change")
   .option("--yes", "apply without being asked; needed without a terminal")
   .action((options: ApplyOptions) => act((io) => apply(io, options)));
+program
+  .command("export")
+  .description("print what is registered as manifests, without secrets")
+  .argument("[kind]", "of this kind only: team, environment, connection, credential or consumer")
+  .argument("[name]", "this one only: team/name")
+  .action((kind?: string, name?: string) => act((io) => exportRegistered(io, kind, name)));
+program
+  .command("delete")
+  .description("take one object out of the registry; its history stays, and outside nothing is touched")
+  .argument("<kind>", "team, environment, connection, credential or consumer")
+  .argument("<name>", "team/name, or the name of a team or environment")
+  .option("--credential <name>", "of a consumer: its credential, where several have one of that name")
+  .option("--yes", "delete without being asked; needed without a terminal")
+  .action((kind: string, name: string, options: DeleteOptions) => act((io) => deleteOne(io, kind, name, options)));
 program
   .command("schema")
   .description("print the JSON Schema of manifests, for editors")

@@ -59,6 +59,7 @@ export const codes = {
   port_taken: "The port is in use",
   home_in_use: "Another rekey runs in the home folder",
   api_unreachable: "The API cannot be reached",
+  delete_refused: "It cannot be deleted as it is",
   // people and books
   ledger_unreachable: "The ledger cannot be reached",
   ledger_busy: "The ledger made a request give way to others",

@@ -75,7 +75,7 @@ async function lockForAdoption(trx: Transaction<Tables>, credentialId: string): 
       (SELECT id FROM instance) AS instance,
       (SELECT k.id FROM checks k WHERE k.subject_id = c.id AND k.state = 'pending' LIMIT 1) AS pending
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN connections n ON n.id = c.connection_id
-    WHERE c.id = ${credentialId}`.execute(trx);
+    WHERE c.id = ${credentialId} AND c.retired_at IS NULL`.execute(trx);
   const [row] = rows;
   if (row === undefined) throw new OperatorNeededError("not_found", "The credential is gone. List what there is.");
   if (row.current_version !== null)

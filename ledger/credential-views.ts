@@ -43,14 +43,17 @@ export interface CredentialQuery {
 export async function listCredentials(db: Db, query: CredentialQuery): Promise<readonly CredentialSummary[]> {
   const { rows } = await sql<CredentialSummary>`
     SELECT ${summaryColumns} FROM ${summaryFrom}
-    WHERE c.id > ${query.after ?? ""}
+    WHERE c.id > ${query.after ?? ""} AND c.retired_at IS NULL
       AND (${query.team ?? null}::text IS NULL OR t.name = ${query.team ?? null})
       AND (${query.environment ?? null}::text IS NULL OR e.name = ${query.environment ?? null})
     ORDER BY c.id LIMIT ${query.limit}`.execute(db);
   return rows;
 }
 
-/** Ids and `team/name` of all credentials that an id, `team/name` or bare name can mean. More than one: say which. */
+/**
+ * Ids and `team/name` of all credentials that an id, `team/name` or bare name can mean. More than one: say which. The
+ * history of one that was deleted is found by its id.
+ */
 export async function findCredentials(
   db: Db,
   reference: string,
@@ -59,7 +62,7 @@ export async function findCredentials(
   const { rows } = await sql<{ id: string; ref: string }>`
     SELECT c.id, t.name || '/' || c.name AS ref FROM credentials c JOIN teams t ON t.id = c.team_id
     WHERE c.id = ${reference}
-      OR (c.name = ${second ?? first} AND (${second ?? null}::text IS NULL OR t.name = ${first}))
+      OR (c.retired_at IS NULL AND c.name = ${second ?? first} AND (${second ?? null}::text IS NULL OR t.name = ${first}))
     ORDER BY ref LIMIT 10`.execute(db);
   return rows;
 }

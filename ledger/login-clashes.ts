@@ -36,14 +36,15 @@ export async function findLoginClashes(
   const { rows } = await sql<LoginClash>`
     WITH connection AS (
       SELECT n.id, t.name || '/' || n.name AS name, n.admin_principal AS principal, ${serverOf} AS server
-      FROM connections n JOIN teams t ON t.id = n.team_id
+      FROM connections n JOIN teams t ON t.id = n.team_id WHERE n.retired_at IS NULL
     ), reached AS (
       SELECT * FROM connection WHERE server IN (
         SELECT k.server FROM connection k JOIN credentials c ON c.connection_id = k.id WHERE c.id = ANY(${ids}))
     ), login AS (
       SELECT c.id, t.name || '/' || c.name AS name, r.server, p AS principal,
         c.current_version IS NOT NULL OR ${others === "registered"} AS counts
-      FROM reached r JOIN credentials c ON c.connection_id = r.id JOIN teams t ON t.id = c.team_id
+      FROM reached r JOIN credentials c ON c.connection_id = r.id AND c.retired_at IS NULL
+      JOIN teams t ON t.id = c.team_id
       CROSS JOIN unnest(c.principals) AS p
     ), clash AS (
       SELECT l.id AS credential_id, l.name AS credential, l.principal, r.name AS connection, NULL AS other

@@ -72,13 +72,16 @@ export interface StoredEvidence {
 type Db = Kysely<Tables>;
 
 export async function findTeams(db: Db, names: readonly string[]): Promise<readonly TeamRow[]> {
-  const { rows } = await sql<TeamRow>`SELECT id, name, contact FROM teams WHERE name = ANY(${[...names]})`.execute(db);
+  const { rows } =
+    await sql<TeamRow>`SELECT id, name, contact FROM teams WHERE name = ANY(${[...names]}) AND retired_at IS NULL`.execute(
+      db,
+    );
   return rows;
 }
 
 export async function findEnvironments(db: Db, names: readonly string[]): Promise<readonly EnvironmentRow[]> {
   const { rows } = await sql<EnvironmentRow>`
-    SELECT id, name FROM environments WHERE name = ANY(${[...names]})`.execute(db);
+    SELECT id, name FROM environments WHERE name = ANY(${[...names]}) AND retired_at IS NULL`.execute(db);
   return rows;
 }
 
@@ -88,7 +91,7 @@ export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise
       n.admin_principal AS "adminPrincipal", n.secret_row AS "secretRow", n.secret_revision AS "secretRevision",
       n.secret_fingerprint AS "secretFingerprint"
     FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
-    JOIN teams t ON t.name = g.team JOIN connections n ON n.team_id = t.id AND n.name = g.name
+    JOIN teams t ON t.name = g.team JOIN connections n ON n.team_id = t.id AND n.name = g.name AND n.retired_at IS NULL
     JOIN environments e ON e.id = n.environment_id`.execute(db);
   return rows;
 }
@@ -99,8 +102,12 @@ export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise
   // A statement of its own: what the next one reads is then newer than whatever the lock had to wait for.
   await sql`
     SELECT c.id FROM jsonb_to_recordset(${wanted}::jsonb) AS g (team text, name text)
-    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name
+    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name AND c.retired_at IS NULL
     ORDER BY c.id FOR UPDATE OF c`.execute(db);
+  return readCredentials(db, refs);
+}
+
+export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise<readonly CredentialRow[]> {
   const { rows } = await sql<CredentialRow>`
     SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
       (SELECT nt.name || '/' || n.name FROM connections n JOIN teams nt ON nt.id = n.team_id
@@ -108,8 +115,8 @@ export async function lockCredentials(db: Db, refs: readonly TeamRef[]): Promise
       c.principals, c.policy,
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",
       (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation"
-    FROM jsonb_to_recordset(${wanted}::jsonb) AS g (team text, name text)
-    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name
+    FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
+    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name AND c.retired_at IS NULL
     JOIN environments e ON e.id = c.environment_id`.execute(db);
   return rows;
 }
@@ -145,13 +152,13 @@ export async function findPrincipalClaims(
     WITH reached AS (
       SELECT n.id, n.identity, n.admin_principal, t.name || '/' || n.name AS name
       FROM connections n JOIN teams t ON t.id = n.team_id
-      WHERE n.id = ANY(${[...connectionIds]})
-        OR n.identity IN (SELECT identity FROM connections WHERE id = ANY(${[...connectionIds]})))
+      WHERE n.retired_at IS NULL AND (n.id = ANY(${[...connectionIds]})
+        OR n.identity IN (SELECT identity FROM connections WHERE id = ANY(${[...connectionIds]}))))
     SELECT id AS "connectionId", identity, admin_principal AS principal, NULL AS credential, name AS connection
     FROM reached
     UNION ALL
     SELECT r.id, r.identity, p, t.name || '/' || c.name, r.name
-    FROM reached r JOIN credentials c ON c.connection_id = r.id JOIN teams t ON t.id = c.team_id
-    CROSS JOIN unnest(c.principals) AS p`.execute(db);
+    FROM reached r JOIN credentials c ON c.connection_id = r.id AND c.retired_at IS NULL
+    JOIN teams t ON t.id = c.team_id CROSS JOIN unnest(c.principals) AS p`.execute(db);
   return rows;
 }

@@ -44,7 +44,7 @@ interface ReservedRow {
 /**
  * Reserves one rotation per credential: the rotation, the version it will make with its operation key, its principals
  * and the start row for the dispatcher, with their audit rows, in one transaction. A credential that has an open
- * rotation gets that one back; one that does not exist is left out of the answer. Credentials are locked in id order,
+ * rotation gets that one back; one that does not exist, or was deleted, is left out of the answer. Credentials are locked in id order,
  * so that two calls over the same ones cannot block each other for ever.
  */
 export function reserveRotations(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
@@ -52,9 +52,13 @@ export function reserveRotations(ledger: Ledger, requests: readonly ReserveReque
   return transact(ledger, async (trx) => reserve(trx, unique));
 }
 
-async function reserve(trx: Transaction<Tables>, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
-  const ids = requests.map(({ credentialId }) => credentialId);
-  await sql`SELECT id FROM credentials WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE`.execute(trx);
+async function reserve(trx: Transaction<Tables>, asked: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+  const { rows: locked } = await sql<{ id: string }>`
+    SELECT id FROM credentials WHERE id = ANY(${asked.map(({ credentialId }) => credentialId)}) AND retired_at IS NULL
+    ORDER BY id FOR UPDATE`.execute(trx);
+  const ids = locked.map(({ id }) => id);
+  const isThere = new Set(ids);
+  const requests = asked.filter(({ credentialId }) => isThere.has(credentialId));
   const { rows: open } = await sql<ReservedRow>`
     SELECT credential_id, id AS rotation_id, to_version FROM rotations
     WHERE credential_id = ANY(${ids}) AND outcome IS NULL`.execute(trx);

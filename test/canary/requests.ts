@@ -69,6 +69,8 @@ export async function askRightly(
   const requests: { readonly [N in RouteName]: Request<N> } = {
     health: {},
     applyManifests: { body: { files: [manifests] } },
+    exportManifests: { query: {} },
+    deleteRegistered: { body: { kind: "consumer", name: "shop/shop" } },
     showManifestSchema: {},
     listCredentials: { query: {} },
     showCredential: { params: credential },

@@ -1,0 +1,63 @@
+import { sql, type Kysely } from "kysely";
+import {
+  findConnections,
+  findConsumers,
+  findEnvironments,
+  findTeams,
+  readCredentials,
+  type ConnectionRow,
+  type ConsumerRow,
+  type CredentialRow,
+  type EnvironmentRow,
+  type TeamRef,
+  type TeamRow,
+} from "./registry-views.ts";
+import { transact, type Ledger } from "./database.ts";
+import type { Tables } from "./tables.ts";
+
+/** Everything that is registered, in no order. */
+export interface Registered {
+  readonly teams: readonly TeamRow[];
+  readonly environments: readonly EnvironmentRow[];
+  readonly connections: readonly ConnectionRow[];
+  readonly credentials: readonly CredentialRow[];
+  readonly consumers: readonly ConsumerRow[];
+}
+
+export interface RegisteredNames {
+  readonly teams: readonly string[];
+  readonly environments: readonly string[];
+  readonly connections: readonly TeamRef[];
+  readonly credentials: readonly TeamRef[];
+}
+
+/** As it stood at one moment: what refers to something is never there without it. */
+export function listRegistered(ledger: Ledger): Promise<Registered> {
+  return transact(ledger, async (trx) => {
+    await sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`.execute(trx);
+    const names = await readAllNames(trx);
+    const credentials = await readCredentials(trx, names.credentials);
+    return {
+      teams: await findTeams(trx, names.teams),
+      environments: await findEnvironments(trx, names.environments),
+      connections: await findConnections(trx, names.connections),
+      credentials,
+      consumers: await findConsumers(
+        trx,
+        credentials.map(({ id }) => id),
+      ),
+    };
+  });
+}
+
+export async function readAllNames(db: Kysely<Tables>): Promise<RegisteredNames> {
+  const { rows } = await sql<RegisteredNames>`
+    SELECT
+      (SELECT coalesce(jsonb_agg(name), '[]') FROM teams WHERE retired_at IS NULL) AS teams,
+      (SELECT coalesce(jsonb_agg(name), '[]') FROM environments WHERE retired_at IS NULL) AS environments,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', n.name)), '[]')
+        FROM connections n JOIN teams t ON t.id = n.team_id WHERE n.retired_at IS NULL) AS connections,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', c.name)), '[]')
+        FROM credentials c JOIN teams t ON t.id = c.team_id WHERE c.retired_at IS NULL) AS credentials`.execute(db);
+  return rows[0] ?? { teams: [], environments: [], connections: [], credentials: [] };
+}

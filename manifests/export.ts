@@ -1,0 +1,137 @@
+import type { Ledger } from "../ledger/database.ts";
+import { listRegistered, type Registered } from "../ledger/registry-list.ts";
+import type { ConnectionRow, ConsumerRow, CredentialRow } from "../ledger/registry-views.ts";
+import type { Catalog } from "../providers/catalog.ts";
+import { isNamed } from "./kind-named.ts";
+import { showPolicy } from "./policy.ts";
+import { refOf } from "./read-manifests.ts";
+import { refKey } from "./registry-snapshot.ts";
+import { manifestKinds, type Manifest, type ManifestKind, type ManifestOf } from "./schemas.ts";
+import { writeManifest } from "./write-manifest.ts";
+
+export interface Exported {
+  readonly kind: ManifestKind;
+  /** `Credential shop/orders` */
+  readonly ref: string;
+  /** One YAML document. */
+  readonly text: string;
+}
+
+interface ExportQuery {
+  readonly kind?: ManifestKind | undefined;
+  /** `name` or `team/name` */
+  readonly name?: string | undefined;
+}
+
+const apiVersion = "rekey/v1";
+
+/**
+ * What is registered, as the manifests that would register it: in the order in which they are applied, then by name.
+ * Applied to the same ledger they change nothing. No secret is among them: custody has those, and the ledger no source.
+ */
+export async function exportManifests(
+  { ledger, catalog }: { readonly ledger: Ledger; readonly catalog: Catalog },
+  { kind, name }: ExportQuery = {},
+): Promise<readonly Exported[]> {
+  const registered = await listRegistered(ledger);
+  return manifestKinds
+    .filter((one) => kind === undefined || one === kind)
+    .flatMap((one) => manifestsOf[one](registered, catalog))
+    .filter(({ manifest }) => name === undefined || isNamed(name, manifest.metadata))
+    .map(({ manifest, remarks }) => ({
+      kind: manifest.kind,
+      ref: refOf(manifest),
+      text: writeManifest(manifest, remarks),
+    }))
+    .map((one) => ({ one, order: `${manifestKinds.indexOf(one.kind)} ${one.ref} ${one.text}` }))
+    .toSorted((a, b) => (a.order < b.order ? -1 : 1))
+    .map(({ one }) => one);
+}
+
+interface Written {
+  readonly manifest: Manifest;
+  readonly remarks?: readonly string[];
+}
+
+const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Catalog) => readonly Written[]>> = {
+  Team: ({ teams }) =>
+    teams.map(({ name, contact }) => ({
+      manifest: { apiVersion, kind: "Team", metadata: { name }, ...(contact === "" ? {} : { spec: { contact } }) },
+    })),
+  Environment: ({ environments }) =>
+    environments.map(({ name }) => ({ manifest: { apiVersion, kind: "Environment", metadata: { name } } })),
+  Connection: ({ connections }, { issuers }) =>
+    connections.map((row) => ({
+      manifest: connectionManifest(row, issuers[row.kind]),
+      remarks: secretRemarks(row, issuers[row.kind]),
+    })),
+  Credential: ({ credentials }, { issuers }) =>
+    credentials.map((row) => ({ manifest: credentialManifest(row, issuers[row.kind]) })),
+  Consumer: ({ consumers, credentials }, { consumers: kinds }) => {
+    const byId = new Map(credentials.map((row) => [row.id, row]));
+    return consumers.flatMap((row) => {
+      const credential = byId.get(row.credentialId);
+      return credential === undefined ? [] : [{ manifest: consumerManifest(row, credential, kinds[row.kind]) }];
+    });
+  },
+};
+
+type Issuer = Catalog["issuers"][string] | undefined;
+
+function connectionManifest(row: ConnectionRow, definition: Issuer): ManifestOf<"Connection"> {
+  const { team, environment, name, kind, pool, settings } = row;
+  const config = inOrder(definition?.connectionSchema, settings);
+  return { apiVersion, kind: "Connection", metadata: { name, team, environment }, spec: { kind, pool, config } };
+}
+
+function credentialManifest(row: CredentialRow, definition: Issuer): ManifestOf<"Credential"> {
+  const { team, environment, name, kind: issuer, connection, policy } = row;
+  const config = inOrder(definition?.configSchema, row.config);
+  const spec = { issuer, connection, config, policy: showPolicy(policy) };
+  return { apiVersion, kind: "Credential", metadata: { name, team, environment }, spec };
+}
+
+function consumerManifest(
+  row: ConsumerRow,
+  credential: CredentialRow,
+  definition: Catalog["consumers"][string] | undefined,
+): ManifestOf<"Consumer"> {
+  const { team, name, kind, evidence } = row;
+  const { wanted, collectors } = evidence;
+  const given = { ...(wanted === undefined ? {} : { wanted }), ...collectors };
+  const config = inOrder(definition?.configSchema, row.config);
+  const spec = {
+    credential: refKey(credential),
+    kind,
+    config,
+    ...(Object.keys(given).length === 0 ? {} : { evidence: given }),
+  };
+  const metadata = { name, team, environment: credential.environment };
+  return { apiVersion, kind: "Consumer", metadata, spec } as ManifestOf<"Consumer">;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Parser {
+  safeParse(content: unknown): { readonly success: boolean; readonly data?: unknown };
+}
+
+/** The ledger keeps fields in an order of its own; the kind's schema has the one in which people write them. */
+function inOrder(schema: Parser | undefined, fields: Fields): Record<string, unknown> {
+  const parsed = schema?.safeParse(fields);
+  return { ...(parsed?.success === true ? (parsed.data as Fields) : fields) };
+}
+
+function secretRemarks({ secretRow }: ConnectionRow, definition: Issuer): readonly string[] {
+  const [first = "password", ...others] = Object.keys(definition?.adminFields ?? {});
+  const source =
+    others.length === 0
+      ? "{ file: PATH }"
+      : `{ ${[first, ...others].map((field) => `${field}: { file: PATH }`).join(", ")} }`;
+  return [
+    secretRow === null
+      ? "It has no secret yet. To give it:"
+      : "Its secret is in custody and is never exported. To give it to another installation, or to change it:",
+    `secretFrom: ${source}`,
+  ];
+}

@@ -1,0 +1,33 @@
+import { nearestWord } from "../domain/nearest-word.ts";
+import { manifestKinds, type ManifestKind } from "./schemas.ts";
+
+/** The kind that somebody typed: in any case, one or many of it. */
+export function kindNamed(text: string): ManifestKind | undefined {
+  const word = text.toLowerCase().replace(/s$/, "");
+  return manifestKinds.find((kind) => kind.toLowerCase() === word);
+}
+
+/** What to write instead of a word that is no kind. The word itself is not repeated. */
+export function kindHint(text: string): string {
+  const lower = manifestKinds.map((kind) => kind.toLowerCase());
+  const nearest = nearestWord(text.toLowerCase().replace(/s$/, ""), lower);
+  return `There is no such kind. Kinds: ${lower.join(", ")}.${didYouMean(nearest)}`;
+}
+
+/** What to write instead of a name that nothing of the kind has. */
+export function nameHint(kind: ManifestKind, text: string, names: readonly string[]): string {
+  const noun = kind.toLowerCase();
+  const own = names.map((name) => name.split("/").at(-1) ?? name);
+  const at = own.indexOf(nearestWord(text.split("/").at(-1) ?? text, own) ?? "");
+  const nearest = nearestWord(text, names) ?? names[at];
+  return `There is no such ${noun}.${nearest === undefined ? ` See which there are: rekey export ${noun}` : didYouMean(nearest)}`;
+}
+
+const didYouMean = (nearest: string | undefined) => (nearest === undefined ? "" : ` Did you mean ${nearest}?`);
+
+/** Whether what somebody typed names an object: its name, or `team/name`, where a name alone means every team's. */
+export function isNamed(name: string, { team, name: own }: { readonly team?: string; readonly name: string }): boolean {
+  const [first = "", second] = name.split("/");
+  if (second === undefined) return own === first;
+  return team === first && own === second;
+}

@@ -1,0 +1,42 @@
+import {
+  findConnections,
+  findConsumers,
+  findEnvironments,
+  findTeams,
+  readCredentials,
+} from "../ledger/registry-views.ts";
+import { readAllNames } from "../ledger/registry-list.ts";
+import type { Transaction } from "./registry-snapshot.ts";
+import type { ManifestKind } from "./schemas.ts";
+
+/** One registered object, as people name it. */
+export interface Found {
+  readonly kind: ManifestKind;
+  readonly id: string;
+  readonly named: { readonly team?: string; readonly name: string };
+  /** Of a consumer: its credential, without which its name may mean several. */
+  readonly of?: { readonly team: string; readonly name: string };
+}
+
+/** Everything of one kind that is registered. */
+export async function lookUp(trx: Transaction, kind: ManifestKind): Promise<readonly Found[]> {
+  const names = await readAllNames(trx);
+  switch (kind) {
+    case "Team":
+      return (await findTeams(trx, names.teams)).map(({ id, name }) => ({ kind, id, named: { name } }));
+    case "Environment":
+      return (await findEnvironments(trx, names.environments)).map(({ id, name }) => ({ kind, id, named: { name } }));
+    case "Connection":
+      return (await findConnections(trx, names.connections)).map(({ id, ...named }) => ({ kind, id, named }));
+    case "Credential":
+      return (await readCredentials(trx, names.credentials)).map(({ id, ...named }) => ({ kind, id, named }));
+    case "Consumer": {
+      const credentials = new Map((await readCredentials(trx, names.credentials)).map((row) => [row.id, row]));
+      const consumers = await findConsumers(trx, [...credentials.keys()]);
+      return consumers.flatMap(({ id, credentialId, ...named }) => {
+        const of = credentials.get(credentialId);
+        return of === undefined ? [] : [{ kind, id, named, of }];
+      });
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import {
+  findConnections,
+  findConsumers,
+  lockCredentials,
+  type ConsumerRow,
+  type CredentialRow,
+} from "../ledger/registry-views.ts";
+import {
+  findUses,
+  readCredentialUse,
+  retireConnection,
+  retireConsumer,
+  retireCredential,
+  retireEnvironment,
+  retireTeam,
+} from "../ledger/retire.ts";
+import type { Found } from "./look-up.ts";
+import type { ConnectionSecrets } from "./planning.ts";
+import { refKey, type Transaction } from "./registry-snapshot.ts";
+
+/** What deleting one object would do, or why it may not be. */
+export interface DeletionPlan {
+  /** Sentences with what to do instead; any refuses it. */
+  readonly refusals: readonly string[];
+  readonly notes: readonly string[];
+  readonly retire: (actor: string) => Promise<void>;
+  /** Once that is committed: what nobody can reach any more. */
+  readonly tidy?: (secrets: Pick<ConnectionSecrets, "forget">) => Promise<void>;
+}
+
+export async function planDeletion(trx: Transaction, found: Found): Promise<DeletionPlan> {
+  const { id, kind, named } = found;
+  switch (kind) {
+    case "Team": {
+      const refusals = refuseUses(await findUses(trx, "team", id), "belongs to it", "belong to it");
+      return { refusals, notes: [], retire: (actor) => retireTeam(trx, id, actor) };
+    }
+    case "Environment": {
+      const refusals = refuseUses(await findUses(trx, "environment", id), "is in it", "are in it");
+      return { refusals, notes: [], retire: (actor) => retireEnvironment(trx, id, actor) };
+    }
+    case "Connection":
+      return planConnection(trx, { team: "", ...named }, id);
+    case "Credential":
+      return planCredential(trx, { team: "", ...named });
+    case "Consumer":
+      return planConsumer(trx, found);
+  }
+}
+
+const mostShown = 10;
+
+function refuseUses(uses: readonly string[], one: string, many: string): readonly string[] {
+  if (uses.length === 0) return [];
+  const more = uses.length > mostShown ? ` and ${uses.length - mostShown} more` : "";
+  const commands =
+    uses.length === 1 ? `: rekey delete ${(uses[0] ?? "").replace(/^\w+/, (kind) => kind.toLowerCase())}` : "";
+  return [
+    `${uses.slice(0, mostShown).join(", ")}${more} ${uses.length === 1 ? one : many}. Delete ${uses.length === 1 ? "that" : "those"} first${commands}.`,
+  ];
+}
+
+interface Ref {
+  readonly team: string;
+  readonly name: string;
+}
+
+async function planConnection(trx: Transaction, ref: Ref, id: string): Promise<DeletionPlan> {
+  const refusals = refuseUses(await findUses(trx, "connection", id), "uses it", "use it");
+  const [row] = await findConnections(trx, [ref]);
+  const held = row?.secretRow ?? null;
+  return {
+    refusals,
+    notes:
+      held === null
+        ? []
+        : [`Its secret is destroyed in custody. The login ${row?.adminPrincipal ?? ""} stays at its server.`],
+    retire: (actor) => retireConnection(trx, id, actor),
+    async tidy(secrets) {
+      if (row === undefined || held === null) return;
+      const { name, kind, pool, settings, secretRevision } = row;
+      await secrets.forget({ id, name, kind, pool, settings, secret_row: held, secret_revision: secretRevision });
+    },
+  };
+}
+
+async function planCredential(trx: Transaction, ref: Ref): Promise<DeletionPlan> {
+  const [row] = await lockCredentials(trx, [ref]);
+  if (row === undefined) return gone;
+  const { currentVersion, pendingCheck, onlyInCustody } = await readCredentialUse(trx, row.id);
+  const consumers = (await findConsumers(trx, [row.id])).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const refusals = [
+    ...(row.openRotation === null
+      ? []
+      : [
+          `Its rotation ${row.openRotation} is open. Wait until it is closed (rekey rotation watch ${row.openRotation}), or undo it: rekey rotation abort ${row.openRotation}.`,
+        ]),
+    ...(pendingCheck === null
+      ? []
+      : [`Check ${pendingCheck} of it is under way. Wait for it, and see that a worker runs.`]),
+    ...(row.openRotation === null ? onlyInCustody.map((version) => refuseOnly(row, version)) : []),
+  ];
+  return {
+    refusals,
+    notes: [
+      ...(currentVersion === null
+        ? []
+        : [`Version ${currentVersion} goes on working at its issuer, and nobody rotates or ends it any more.`]),
+      ...consumers.map((one) => `Consumer ${refKey(one)} is deleted with it. What lies at ${one.target} stays.`),
+    ],
+    async retire(actor) {
+      for (const consumer of consumers) await retireConsumer(trx, consumer, actor);
+      await retireCredential(trx, row.id, actor);
+    },
+  };
+}
+
+const refuseOnly = (row: CredentialRow, version: number): string =>
+  `Version ${version} works at its issuer, and custody alone has its value: no registered consumer was given it, so that nobody could log in any more. Register a consumer that takes it, such as a file of yours, and rotate once: rekey rotate ${refKey(row)}.`;
+
+async function planConsumer(trx: Transaction, { id, of }: Found): Promise<DeletionPlan> {
+  const [credential] = of === undefined ? [] : await lockCredentials(trx, [of]);
+  const row = credential && (await findConsumers(trx, [credential.id])).find((one) => one.id === id);
+  if (credential === undefined || row === undefined) return gone;
+  return {
+    refusals: [],
+    notes: consumerNotes(row, credential),
+    retire: (actor) => retireConsumer(trx, row, actor),
+  };
+}
+
+/** Retiring does not open the guard: the rotation says what it misses, and a person answers. */
+function consumerNotes({ target, touchedBy }: ConsumerRow, { openRotation }: CredentialRow): readonly string[] {
+  const stays = `Nothing is delivered to ${target} any more. What lies there stays.`;
+  if (openRotation === null) return [stays];
+  return [
+    stays,
+    `The open rotation ${openRotation} ${touchedBy === null ? "has not delivered to it yet" : "has delivered to it"}. If it began with it, it holds before it ends a version, until a person accepts that nobody asks this consumer any more.`,
+  ];
+}
+
+/** Somebody else was faster, between the look and the lock. */
+const gone: DeletionPlan = {
+  refusals: ["Somebody else has just deleted it, or what it belongs to."],
+  notes: [],
+  retire: () => Promise.resolve(),
+};
