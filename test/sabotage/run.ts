@@ -22,6 +22,7 @@ const spoken = (suite: readonly string[]): string =>
 
 const { values } = parseArgs({ options: { only: { type: "string" }, list: { type: "boolean" } } });
 const chosen = sabotages.filter(({ name }) => name.startsWith(values.only ?? ""));
+if (chosen.length === 0) throw new Error(`No sabotage's name begins with "${values.only}"; --list shows all.`);
 if (values.list === true) for (const { name } of sabotages) say(name);
 else process.exitCode = (await runAll(chosen)) ? 0 : 1;
 

@@ -187,4 +187,15 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: [named("test/workflows/undo.test.ts", "stays on the candidate")],
   },
+  {
+    name: "a credential deleted while its value lies in custody alone",
+    edits: [
+      {
+        file: "manifests/plan-deletion.ts",
+        find: "    ...(row.openRotation === null ? onlyInCustody.map(",
+        put: "    ...(row.openRotation === undefined ? onlyInCustody.map(",
+      },
+    ],
+    caughtBy: [tests("manifests/delete.test.ts")],
+  },
 ];
