@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Code } from "../../domain/errors.ts";
+import type { ConnectionKind } from "./connection.ts";
 import type { ProviderContext } from "./context.ts";
 import type { Value } from "./value.ts";
 
@@ -29,6 +30,26 @@ export interface ConsumerFinding {
   readonly detail: string;
 }
 
+/** One running instance, such as a pod, as the platform that runs it shows it. */
+export interface Instance {
+  /** As an operator would look for it. */
+  readonly name: string;
+  /**
+   * `new`: it runs, is ready, and started after the newest delivery with what that put there. In an undo the newest one is
+   * that of the previous value. `old`: it started before, or with anything else. `starting`: it may become new by itself.
+   * `failed`: it will not, without a person.
+   */
+  readonly state: "new" | "old" | "starting" | "failed";
+  /** What is wrong or awaited, a sentence for an operator: no value, no message of the platform. */
+  readonly detail?: string;
+}
+
+export interface Instances {
+  readonly instances: readonly Instance[];
+  /** What no single instance shows, a sentence each: an owner that is missing, a rollout that is stuck or paused. */
+  readonly lacks: readonly string[];
+}
+
 export interface ConsumerSession {
   /**
    * No effect. Says what would stop a delivery of these values, one over the other: the candidate, then today's, which
@@ -39,10 +60,22 @@ export interface ConsumerSession {
   /** Compare-and-set, read back, only its own keys changed. Succeeds when it holds already. */
   deliver(delivery: Delivery): Promise<{ readonly digest: string }>;
   reload?(): Promise<void>;
+  /**
+   * No effect. Every instance that uses the target and runs now, or still ends. There exactly where `showsInstances` of
+   * the definition says so. Throws `TransientError` when it could not look.
+   */
+  instances?(): Promise<Instances>;
 }
 
-export interface ConsumerOpening<Config> {
+export interface ConsumerOpening<Config, Connection = unknown> {
   readonly config: Config;
+  /** There exactly where the definition has a `connectionKind`. */
+  readonly connection?: {
+    /** Checked by its `connectionSchema`. */
+    readonly settings: Connection;
+    /** The fields of its `adminFields`. */
+    readonly secret: Value;
+  };
   /** What the worker's settings allow: roots, reload entries, programs. */
   readonly allowed: {
     readonly roots: readonly string[];
@@ -78,15 +111,27 @@ export interface ProgramEntry {
   readonly timeoutMs: number;
 }
 
-export interface ConsumerDefinition<Config = unknown> {
+export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
   readonly kind: string;
   readonly title: string;
+  /** Absent: it is reached without a connection, and a manifest may name none. */
+  readonly connectionKind?: ConnectionKind<Connection>;
   readonly configSchema: z.ZodType<Config>;
-  /** The address a delivery writes, canonical: two registrations with one target take turns by it. No access. */
-  targetOf(config: Config): string;
+  /**
+   * The address a delivery writes, canonical: two registrations with one target take turns by it. No access. Over a
+   * connection the system's own address is part of it, so that two connections to one system meet in one target.
+   */
+  targetOf(config: Config, connection?: Connection): string;
   /** Which fields of the issuer's value it needs. */
   fieldsOf(config: Config): readonly string[];
+  /**
+   * Why this connection may not be used for this target by this team: what `settings` do not list. A sentence that says
+   * what to do. Asked when it is registered, and again before each look or delivery. No access.
+   */
+  refuses?(settings: Connection, config: Config, team: string): string | undefined;
+  /** Whether its session has `instances`. Then evidence of kind `platform` is collected without being asked for. */
+  showsInstances?(config: Config): boolean;
   /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. */
   noteOf?(target: string): string;
-  open(opening: ConsumerOpening<Config>, context: ProviderContext): Promise<ConsumerSession>;
+  open(opening: ConsumerOpening<Config, Connection>, context: ProviderContext): Promise<ConsumerSession>;
 }

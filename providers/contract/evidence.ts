@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Strength } from "../../domain/evidence.ts";
 import type { Order } from "../../domain/order.ts";
+import type { Instances } from "./consumer.ts";
 import type { ProviderContext } from "./context.ts";
 import type { SeenSession, Usage } from "./issuer.ts";
 import type { Secret } from "./secret.ts";
@@ -33,6 +34,8 @@ export interface EvidenceQuestion<Config = unknown> {
   readonly samples: readonly Usage[];
   /** The samples must reach over this long. Milliseconds. */
   readonly observeForMs: number;
+  /** What the consumer's own platform shows of its instances now; absent when its kind cannot show them. */
+  readonly instances?: () => Promise<Instances>;
 }
 
 /** What a collector saw. Not complete is no failure: the step asks again until its time is over. */
@@ -52,6 +55,8 @@ export interface EvidenceDefinition<Config = unknown> {
   readonly strength: Strength;
   /** The application itself has to be changed before it can show this. */
   readonly needsChange: boolean;
+  /** It asks `instances` of the question: collected of every consumer whose kind shows them, and of no other. */
+  readonly needsInstances?: true;
   readonly configSchema: z.ZodType<Config>;
   collect(question: EvidenceQuestion<Config>, context: ProviderContext): Promise<EvidenceAnswer>;
   /** Whether a session at the issuer can be this consumer's. Without it no session is, and each is a stranger's. */

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Code } from "../../domain/errors.ts";
 import type { Claim } from "../../domain/claim.ts";
 import type { FieldDeclarations, Value } from "./value.ts";
+import type { ConnectionKind } from "./connection.ts";
 import type { ProviderContext } from "./context.ts";
 
 /** What is true of a kind of issuer; planner, guard, docs and conformance suite read these, nothing else. */
@@ -162,21 +163,16 @@ export interface IssuerOpening<Connection, Config> {
 }
 
 /** A kind of issuer as data. `open` reaches the system; nothing else in the folder is exported to the rest. */
-export interface IssuerDefinition<Connection = unknown, Config = unknown> {
-  readonly kind: string;
+export interface IssuerDefinition<Connection = unknown, Config = unknown> extends ConnectionKind<Connection> {
   readonly title: string;
   readonly facts: IssuerFacts;
   readonly fields: FieldDeclarations;
   /** The one field that challenge and fingerprint use. */
   readonly authenticator: string;
-  readonly adminFields: FieldDeclarations;
-  readonly connectionSchema: z.ZodType<Connection>;
   readonly configSchema: z.ZodType<Config>;
   orderOf(config: Config): "overlap" | "single-slot";
   /** Every login name that this credential may use at the issuer. */
   principalsOf(config: Config): readonly string[];
-  /** The login that the connection itself uses, which can never be a managed credential. */
-  adminPrincipalOf(connection: Connection): string;
   /** The handle of a version that a person made: the login that the value names. Refuses one that is none of ours. */
   handleOf(config: Config, value: Value, version: number): string;
   /** The fields of today's value that a person gives when a credential is adopted; the rest follow from them. */
