@@ -1,73 +1,94 @@
-import { versionRef } from "../custody/refs.ts";
-import { OperatorNeededError, RekeyError, TransientError } from "../domain/errors.ts";
+import { checkSecretRef } from "../custody/refs.ts";
+import type { CheckKind } from "../domain/check.ts";
+import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
 import type { StepAnswer } from "../domain/standing.ts";
-import { adoptVersion, failCheck, readCheckCase, type CheckCase } from "../ledger/check-cases.ts";
-import { asUnreachable } from "../ledger/database.ts";
-import type { IssuerSession, PreflightRequest } from "../providers/contract/issuer.ts";
-import { Secret } from "../providers/contract/secret.ts";
-import { probeInRow, reason } from "./probe-rounds.ts";
-import { withIssuer } from "./reach.ts";
+import { finishCheck, readCheck, recordSecretDestroyed, type Check, type CheckOutcome } from "../ledger/checks.ts";
+import { asUnreachable, transact } from "../ledger/database.ts";
+import type { ProviderContext } from "../providers/contract/context.ts";
+import type { Value } from "../providers/contract/value.ts";
+import { adopt } from "./checks/adopt.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { contextFor } from "./step-frame.ts";
 
-/** Looks outside once on somebody's request. What was found, trouble included, is the check's answer. */
-export async function runCheck(deps: StepDeps, checkId: string, signal: AbortSignal): Promise<StepAnswer> {
-  const check = await readCheckCase(deps.ledger.db, checkId);
-  if (check?.state !== "pending") return { now: "over" };
-  try {
-    await adopt(deps, check, signal);
-  } catch (error) {
-    if (signal.aborted || asUnreachable(error) !== undefined) throw error;
-    const known = error instanceof RekeyError ? error : undefined;
-    if (known === undefined) deps.log("check.unexpected", { error: error instanceof Error ? (error.stack ?? "") : "" });
-    const { code, detail } = known ?? new TransientError("internal", "The worker's log says more.");
-    await failCheck(deps.ledger, check, [{ code, detail }]);
+export interface CheckScene {
+  readonly deps: StepDeps;
+  readonly check: Check;
+  readonly context: ProviderContext;
+  /** The secret that was given for this check alone. Logs are watched for it while the check runs. */
+  readonly secret?: Value;
+}
+
+/** What a check does outside. `recorded`: its answer lies in the ledger already, with what followed from it. */
+export type CheckWork = (scene: CheckScene) => Promise<CheckOutcome | "recorded">;
+
+const works: Readonly<Record<CheckKind, CheckWork>> = { adopt };
+
+/**
+ * Looks outside once on somebody's request. What was found, trouble included, is the check's answer. A secret that was
+ * given for it is destroyed once it has one, or once it has waited for too long; whoever is interrupted here does that
+ * when the check is taken up again, which it is for as long as its secret is there.
+ */
+export async function runCheck(
+  deps: StepDeps,
+  checkId: string,
+  signal: AbortSignal,
+  all: Readonly<Partial<Record<CheckKind, CheckWork>>> = works,
+): Promise<StepAnswer> {
+  const check = await readCheck(deps.ledger.db, checkId);
+  if (check === undefined || (check.secret === "awaited" && !check.isExpired)) return { now: "over" };
+  if (check.state === "pending") await answer(deps, check, contextFor(deps, signal), all[check.kind]);
+  if (check.secret === "awaited" || check.secret === "held") {
+    await deps.custody.forget(checkSecretRef(check, check.instance));
+    await recordSecretDestroyed(deps.ledger, checkId);
   }
   return { now: "over" };
 }
 
-/** Logs in with today's value, under controls, and takes it as version 1. */
-async function adopt(deps: StepDeps, check: CheckCase, signal: AbortSignal): Promise<void> {
-  const { instance, credentialId, credentialName, config, connection, version } = check;
-  const { versionId, number } = version;
-  const value = await deps.custody.get(
-    versionRef({ instance, credentialId, number, versionId, pool: connection.pool }),
-  );
-  if (value === undefined)
-    throw new OperatorNeededError(
-      "custody_missing",
-      `The value that was given for ${credentialName} is not in custody. Give it again: \`rekey credential adopt ${credentialName} --username LOGIN\`.`,
-    );
-  await withIssuer(deps, check, contextFor(deps, signal), async (session, definition) => {
-    const identity = await session.identify();
-    const handle = definition.handleOf(definition.configSchema.parse(config), value, number);
-    const answer = await deps.scrubber.withHeld([value], async () =>
-      probeInRow(session, { handle, value }, "accepted", { inRow: 1, lagMs: 0, signal }),
-    );
-    if (answer.verdict !== "accepted")
-      throw new OperatorNeededError(
-        "candidate_refused",
-        answer.verdict === "refused"
-          ? `The issuer refuses the value (${answer.code}). Nothing was changed. Give the one that works today.`
-          : `Whether the issuer accepts the value cannot be said (${answer.code}).${reason(answer)} Nothing was changed. Look at the issuer, then adopt again.`,
-      );
-    await deps.scrubber.withHeld([value], async () => findUnprovable(session, check, { handle, value }));
-    const authenticator = value[definition.authenticator];
-    const fingerprint = authenticator instanceof Secret ? deps.fingerprints.of(authenticator) : undefined;
-    const change = { versionId, handle, ...(fingerprint === undefined ? {} : { fingerprint }) };
-    await adoptVersion(deps.ledger, check, { identity, version: change });
-  });
+async function answer(deps: StepDeps, check: Check, context: ProviderContext, work?: CheckWork): Promise<void> {
+  const outcome = await outcomeOf(deps, check, context, work);
+  if (outcome !== "recorded") await transact(deps.ledger, async (trx) => finishCheck(trx, check.checkId, outcome));
 }
 
-/** What is asked of the issuer later, it must be able to answer at all. The rest is the business of a preflight. */
-async function findUnprovable(
-  session: IssuerSession,
-  { instance, credentialId: credential }: CheckCase,
-  former: NonNullable<PreflightRequest["former"]>,
-): Promise<void> {
-  const found = await session.preflight({ live: [former.handle], instance, credential, former });
-  const unfit = found.find(({ code }) => code === "transport_unverified" || code === "value_unfit");
-  if (unfit === undefined) return;
-  const { code, detail, mend } = unfit;
-  throw new OperatorNeededError(code, mend === undefined ? detail : `${detail}\n${mend}`);
+async function outcomeOf(
+  deps: StepDeps,
+  check: Check,
+  context: ProviderContext,
+  work?: CheckWork,
+): Promise<CheckOutcome | "recorded"> {
+  try {
+    if (work === undefined)
+      throw new PermanentError(
+        "internal",
+        `This worker knows no check "${check.kind}". Run the release that asks for it.`,
+      );
+    const secret = await secretOf(deps, check);
+    if (secret === undefined) return await work({ deps, check, context });
+    return await deps.scrubber.withHeld([secret], async () =>
+      withoutSecret(deps, await work({ deps, check, context, secret })),
+    );
+  } catch (error) {
+    if (context.signal.aborted || asUnreachable(error) !== undefined) throw error;
+    const known = error instanceof RekeyError ? error : undefined;
+    if (known === undefined) deps.log("check.unexpected", { error: error instanceof Error ? (error.stack ?? "") : "" });
+    const { code, detail } = known ?? new TransientError("internal", "The worker's log says more.");
+    return { ok: false, findings: [{ code, detail }] };
+  }
+}
+
+async function secretOf(deps: StepDeps, check: Check): Promise<Value | undefined> {
+  if (check.isExpired)
+    throw new OperatorNeededError("check_expired", "The secret that came with it was destroyed, unused. Ask again.");
+  if (check.secret === null) return undefined;
+  const secret = await deps.custody.get(checkSecretRef(check, check.instance));
+  if (secret === undefined)
+    throw new OperatorNeededError("custody_missing", "The secret that came with it is gone. Ask again.");
+  return secret;
+}
+
+/** An answer is stored for people to read: one that has the secret in it is a defect, and is not. */
+function withoutSecret({ scrubber }: StepDeps, outcome: CheckOutcome | "recorded"): CheckOutcome | "recorded" {
+  const text = JSON.stringify(outcome);
+  if (scrubber.scrub(text) !== text)
+    throw new PermanentError("internal", "What the check found had the secret in it. It was not stored.");
+  return outcome;
 }

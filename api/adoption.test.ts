@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { versionRef } from "../custody/refs.ts";
-import { finishCheck, readPendingChecks } from "../ledger/checks.ts";
+import { finishCheck, readDueChecks } from "../ledger/checks.ts";
 import { revealField } from "../providers/contract/value.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
@@ -58,7 +58,7 @@ const heldPassword = () => heldField("password");
 
 async function end(checkId: string, ok: boolean): Promise<void> {
   const findings = ok ? [] : [{ code: "candidate_refused" as const, detail: "The issuer refuses the password." }];
-  await api.deps.ledger.db.transaction().execute((trx) => finishCheck(trx, { checkId, ok, findings }));
+  await api.deps.ledger.db.transaction().execute((trx) => finishCheck(trx, checkId, { ok, findings }));
 }
 
 describe("adopting the value of today", () => {
@@ -72,7 +72,7 @@ describe("adopting the value of today", () => {
       operation_key: expect.stringMatching(/^[0-9a-f]{32}$/),
     });
     expect(await heldPassword()).toBe(secret);
-    const pending = await readPendingChecks(api.deps.ledger, 100);
+    const pending = await readDueChecks(api.deps.ledger, 100);
     expect(pending.find(({ checkId }) => checkId === json["checkId"])).toMatchObject({
       kind: "adopt",
       arguments: { number: 1, versionId: (await versionRow()).id },

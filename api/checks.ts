@@ -1,5 +1,6 @@
 import { codes } from "../domain/errors.ts";
 import { readCheck, type CheckFinding } from "../ledger/checks.ts";
+import { checkResults } from "./check-results.ts";
 import { asJson, type Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -7,8 +8,9 @@ export const checkHandlers: Handlers<"showCheck"> = {
   async showCheck({ params }, { ledger }) {
     const found = await readCheck(ledger.db, params.check);
     if (found === undefined) throw new ProblemError("not_found", "There is no such check.");
-    const { checkId: id, subjectId: credentialId, findings, ...rest } = found;
-    return asJson({ ...rest, id, credentialId, findings: titled(findings) });
+    const { checkId: id, findings, result, ...rest } = found;
+    const shown = result === null ? null : checkResults[found.kind].parse(result);
+    return asJson({ ...rest, id, findings: titled(findings), result: shown });
   },
 };
 

@@ -63,7 +63,7 @@ async function adoptionOf({ db }: ApiDeps["ledger"], { issuers }: ApiDeps["catal
   const definition = issuers[found.kind];
   if (found.currentVersion !== null || definition === undefined) return null;
   const command = adoptHint(definition, refOf(found), found.principals);
-  const check = await readLastCheck(db, found.id);
+  const check = await readLastCheck(db, "adopt", found.id);
   if (check === undefined || check.state === "done") return { command, last: null };
   const { state, at, findings } = check;
   return { command, last: { state, at, findings: titled(findings) } };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkResults } from "./check-results.ts";
 
 /** Shapes of answers, from which the OpenAPI document and the client's types are derived. */
 
@@ -64,9 +65,12 @@ export const credentialDetail = credentialSummary.extend({
 export const check = z.object({
   id: z.string(),
   kind: z.string(),
-  credentialId: z.string(),
+  /** The credential, connection or consumer that it looks at; null: nothing that is registered. */
+  subjectId: z.string().nullable(),
   state: z.enum(["pending", "done", "failed"]),
   findings: z.array(finding),
+  /** What was seen, in the shape of the kind; null while nothing was. */
+  result: z.union([z.null(), ...Object.values(checkResults)]),
   at: time,
   finishedAt: time.nullable(),
 });

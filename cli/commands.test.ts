@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod } from "node:fs/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { finishCheck, readPendingChecks } from "../ledger/checks.ts";
+import { finishCheck, readDueChecks } from "../ledger/checks.ts";
 import { adopted, holdRotations } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { withCli, type CliPlace } from "../test/harness/cli.ts";
@@ -109,13 +109,13 @@ describe("rekey credential", () => {
     const secret = newSecret();
     const adopting = cli.start(["credential", "adopt", ref, "--username", "orders_a"], { input: `${secret}\n` });
     await adopting.line("Check chk_");
-    const [check] = await readPendingChecks(api.deps.ledger, 1);
+    const [check] = await readDueChecks(api.deps.ledger, 1);
     const findings = [
       { code: "candidate_refused" as const, detail: "The issuer refuses it.", mend: "ALTER ROLE orders_a LOGIN;" },
     ];
     await api.deps.ledger.db
       .transaction()
-      .execute((trx) => finishCheck(trx, { checkId: check?.checkId ?? "", ok: false, findings }));
+      .execute((trx) => finishCheck(trx, check?.checkId ?? "", { ok: false, findings }));
     const { code, out, err } = await adopting.ended;
     expect(code).toBe(1);
     expect(out).toContain("      ALTER ROLE orders_a LOGIN;");

@@ -1,12 +1,12 @@
 import type { RekeyError } from "../domain/errors.ts";
 import type { Value } from "../providers/contract/value.ts";
 
-export const purposes = ["version", "connection"] as const;
+export const purposes = ["version", "connection", "check"] as const;
 
 /** Names one resting value, and everything it must stay tied to. */
 export interface CustodyRef {
   readonly instance: string;
-  /** The credential's id; for a connection's own secret, the connection's. */
+  /** The credential's id; for a connection's own secret, the connection's; for one given to a check, the check's. */
   readonly credential: string;
   readonly version: number;
   /** Id of the ledger row that points at the value. */

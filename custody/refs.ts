@@ -59,3 +59,12 @@ export interface VersionPlace {
 export function versionRef({ instance, credentialId, number, versionId, pool }: VersionPlace): CustodyRef {
   return { instance, credential: credentialId, version: number, row: versionId, purpose: "version", pool };
 }
+
+/** Where a secret lies that was given for one check alone. */
+export function checkSecretRef(
+  check: { readonly checkId: string; readonly pool: string },
+  instance: string,
+): CustodyRef {
+  const { checkId, pool } = check;
+  return { instance, credential: checkId, version: 1, row: checkId, purpose: "check", pool };
+}

@@ -63,6 +63,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Wait until the other rotation has closed, or end it; one login takes part in one rotation at a time.",
   already_adopted: "Nothing: the value is known. To replace it, rotate.",
   check_pending: "Wait until the other check has ended, then ask again.",
+  check_expired: "See that a worker runs (`rekey up`, or `rekey worker`), then ask again.",
   command_refused: "Look at the rotation with `rekey rotation show`: it says which commands fit now.",
   setting_invalid: "Correct the variable that the message names; `docs/settings.md` has every setting.",
   manifest_invalid: "Correct the line that the message names, then apply again; nothing has been changed.",

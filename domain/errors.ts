@@ -46,6 +46,7 @@ export const codes = {
   principal_busy: "Another rotation uses one of the credential's logins",
   already_adopted: "The credential has a current version already",
   check_pending: "Another check of the same credential is under way",
+  check_expired: "No worker has taken up the check in time",
   command_refused: "The command does not fit the rotation as it is",
   // asking rekey for anything
   setting_invalid: "A setting is not valid",

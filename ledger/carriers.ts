@@ -1,4 +1,5 @@
 import { sql, type Kysely } from "kysely";
+import { isCheckDue } from "./checks.ts";
 import type { Tables } from "./tables.ts";
 
 /** What the dispatcher has to bring to the orchestrator. Ids only. */
@@ -9,7 +10,7 @@ export interface Dispatches {
   readonly silent: readonly string[];
   /** Rotations with a command that no step has consumed. */
   readonly unheard: readonly string[];
-  /** Checks that nobody has run yet. */
+  /** Checks that nobody has run yet, or whose secret is still there. */
   readonly checks: readonly string[];
 }
 
@@ -28,6 +29,6 @@ export async function readDispatches(
           OR looked_at > clock_timestamp())
         ORDER BY looked_at LIMIT ${limits.atMost}) AS silent,
       ARRAY(SELECT DISTINCT rotation_id FROM commands WHERE state = 'pending' LIMIT ${limits.atMost}) AS unheard,
-      ARRAY(SELECT id FROM checks WHERE state = 'pending' ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
+      ARRAY(SELECT id FROM checks WHERE ${isCheckDue} ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
   return rows[0] ?? { starts: [], silent: [], unheard: [], checks: [] };
 }

@@ -1,7 +1,8 @@
 import { sql, type Kysely } from "kysely";
+import { checkSecretLifeMs, checkSubjects, type CheckKind } from "../domain/check.ts";
 import type { Code } from "../domain/errors.ts";
-import { recordEvent } from "./audit.ts";
-import type { Ledger } from "./database.ts";
+import { recordEvent, type Plain } from "./audit.ts";
+import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
 import type { Tables } from "./tables.ts";
 
@@ -14,82 +15,150 @@ export interface CheckFinding {
 
 export interface Check {
   readonly checkId: string;
-  readonly kind: "adopt";
-  /** The credential. */
-  readonly subjectId: string;
+  readonly kind: CheckKind;
+  /** The row that it looks at; which one its kind says. */
+  readonly subjectId: string | null;
+  readonly pool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly state: "pending" | "done" | "failed";
+  /** Of a secret that was given for this check alone; null: none was. `awaited`: it is on its way into custody. */
+  readonly secret: "awaited" | "held" | "destroyed" | null;
   readonly findings: readonly CheckFinding[];
+  /** What was seen, in the shape of the kind; nothing of a value. */
+  readonly result: unknown;
   readonly requestedBy: string;
+  readonly instance: string;
+  /** Its secret has waited for too long: it is destroyed unused. */
+  readonly isExpired: boolean;
   readonly at: Date;
   readonly finishedAt: Date | null;
 }
 
 export interface CheckRequest {
-  readonly kind: Check["kind"];
-  readonly subjectId: string;
-  /** Ids and numbers only; never anything of a value. */
-  readonly arguments: Readonly<Record<string, string | number>>;
+  readonly kind: CheckKind;
+  /** Of the row that the kind looks at; absent where that is nothing. */
+  readonly subjectId?: string;
+  /** Never anything of a value. */
+  readonly arguments?: Readonly<Record<string, Plain>>;
   readonly requestedBy: string;
 }
 
 /** Asks for a look outside, in the caller's transaction. A worker takes it up; whoever asked polls `readCheck`. */
-export async function requestCheck(trx: Kysely<Tables>, request: CheckRequest): Promise<string> {
+export function requestCheck(trx: Kysely<Tables>, request: CheckRequest): Promise<string> {
+  return insertCheck(trx, request, null);
+}
+
+/**
+ * The same with a secret for this check alone, which `put` puts into custody. No worker takes up the check before it is
+ * there, and the row that is there first sees to it that it is destroyed, whatever happens in between.
+ */
+export async function requestCheckWithSecret(
+  ledger: Ledger,
+  request: CheckRequest,
+  put: (check: Check) => Promise<void>,
+): Promise<string> {
+  const checkId = await transact(ledger, (trx) => insertCheck(trx, request, "awaited"));
+  const check = await readCheck(ledger.db, checkId);
+  if (check === undefined) throw new Error("The ledger has lost the check.");
+  await put(check);
+  await sql`UPDATE checks SET secret = 'held' WHERE id = ${checkId} AND secret = 'awaited'`.execute(ledger.db);
+  return checkId;
+}
+
+async function insertCheck(trx: Kysely<Tables>, request: CheckRequest, secret: Check["secret"]): Promise<string> {
+  const { kind, subjectId = null, requestedBy } = request;
   const id = newId("check");
   await sql`
-    INSERT INTO checks (id, kind, subject_id, arguments, requested_by)
-    VALUES (${id}, ${request.kind}, ${request.subjectId}, ${JSON.stringify(request.arguments)}::jsonb,
-      ${request.requestedBy})`.execute(trx);
-  await recordEvent(trx, {
-    credentialId: request.subjectId,
-    actor: request.requestedBy,
-    action: "check.requested",
-    details: { check: id, kind: request.kind },
-  });
+    INSERT INTO checks (id, kind, subject_id, pool, arguments, requested_by, secret)
+    VALUES (${id}, ${kind}, ${subjectId}, coalesce((
+        SELECT n.pool FROM connections n
+        LEFT JOIN credentials c ON c.connection_id = n.id LEFT JOIN consumers s ON s.credential_id = c.id
+        WHERE ${subjectId} IN (n.id, c.id, s.id) LIMIT 1), 'default'),
+      ${JSON.stringify(request.arguments ?? {})}::jsonb, ${requestedBy}, ${secret})`.execute(trx);
+  await recordCheck(trx, { checkId: id, kind, subjectId }, requestedBy, "check.requested");
   return id;
 }
 
-const columns = sql`id AS "checkId", kind, subject_id AS "subjectId", arguments, state, findings,
-  requested_by AS "requestedBy", at, finished_at AS "finishedAt"`;
+/** An audit row of the check: of the credential that it looks at or that its consumer belongs to; else of none. */
+async function recordCheck(
+  trx: Kysely<Tables>,
+  { checkId, kind, subjectId }: Pick<Check, "checkId" | "kind" | "subjectId">,
+  actor: string,
+  action: string,
+  details: Readonly<Record<string, Plain>> = {},
+): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM credentials WHERE id = ${subjectId}
+    UNION ALL SELECT credential_id FROM consumers WHERE id = ${subjectId}`.execute(trx);
+  const subject = subjectId === null || checkSubjects[kind] === "credential" ? {} : { subject: subjectId };
+  await recordEvent(trx, {
+    credentialId: rows[0]?.id,
+    actor,
+    action,
+    details: { check: checkId, kind, ...subject, ...details },
+  });
+}
+
+const isOver = sql`at < clock_timestamp() - ${checkSecretLifeMs} * interval '1 millisecond'`;
+
+const columns = sql`id AS "checkId", kind, subject_id AS "subjectId", pool, arguments, state, secret, findings, result,
+  requested_by AS "requestedBy", (SELECT id FROM instance) AS instance, secret IS NOT NULL AND ${isOver} AS "isExpired",
+  at, finished_at AS "finishedAt"`;
+
+/** A worker has something to do for it: the look, or the end of its secret. */
+export const isCheckDue = sql<boolean>`
+  (state = 'pending' AND secret IS DISTINCT FROM 'awaited')
+  OR (secret IN ('awaited', 'held') AND (state <> 'pending' OR ${isOver}))`;
 
 export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<Check | undefined> {
   const { rows } = await sql<Check>`SELECT ${columns} FROM checks WHERE id = ${checkId}`.execute(db);
   return rows[0];
 }
 
-/** The newest check of a credential. */
-export async function readLastCheck(db: Kysely<Tables>, subjectId: string): Promise<Check | undefined> {
+/** The newest check of a kind about a row. */
+export async function readLastCheck(
+  db: Kysely<Tables>,
+  kind: CheckKind,
+  subjectId: string,
+): Promise<Check | undefined> {
   const { rows } = await sql<Check>`
-    SELECT ${columns} FROM checks WHERE subject_id = ${subjectId} ORDER BY at DESC, id DESC LIMIT 1`.execute(db);
+    SELECT ${columns} FROM checks WHERE subject_id = ${subjectId} AND kind = ${kind} ORDER BY at DESC, id DESC LIMIT 1
+    `.execute(db);
   return rows[0];
 }
 
-/** Checks that no worker has answered yet, oldest first. */
-export async function readPendingChecks({ db }: Ledger, limit: number): Promise<readonly Check[]> {
+/** Checks that wait for a worker, oldest first. */
+export async function readDueChecks({ db }: Ledger, limit: number): Promise<readonly Check[]> {
   const { rows } = await sql<Check>`
-    SELECT ${columns} FROM checks WHERE state = 'pending' ORDER BY at, id LIMIT ${limit}`.execute(db);
+    SELECT ${columns} FROM checks WHERE ${isCheckDue} ORDER BY at, id LIMIT ${limit}`.execute(db);
   return rows;
 }
 
-export interface CheckResult {
-  readonly checkId: string;
+export interface CheckOutcome {
   readonly ok: boolean;
   readonly findings: readonly CheckFinding[];
+  /** In the shape of the kind; nothing of a value. */
+  readonly result?: Readonly<Record<string, unknown>>;
 }
 
 /** Records what was found, once: false when the check had its answer already. */
-export async function finishCheck(trx: Kysely<Tables>, { checkId, ok, findings }: CheckResult): Promise<boolean> {
-  const { rows } = await sql<{ subject_id: string; kind: string }>`
+export async function finishCheck(
+  trx: Kysely<Tables>,
+  checkId: string,
+  { ok, findings, result }: CheckOutcome,
+): Promise<boolean> {
+  const { rows } = await sql<{ subjectId: string | null; kind: CheckKind }>`
     UPDATE checks SET state = ${ok ? "done" : "failed"}, findings = ${JSON.stringify(findings)}::jsonb,
-      finished_at = clock_timestamp()
-    WHERE id = ${checkId} AND state = 'pending' RETURNING subject_id, kind`.execute(trx);
+      result = ${result === undefined ? null : JSON.stringify(result)}::jsonb, finished_at = clock_timestamp()
+    WHERE id = ${checkId} AND state = 'pending' RETURNING subject_id AS "subjectId", kind`.execute(trx);
   const [row] = rows;
   if (row === undefined) return false;
-  await recordEvent(trx, {
-    credentialId: row.subject_id,
-    actor: "system:worker",
-    action: ok ? "check.done" : "check.failed",
-    details: { check: checkId, kind: row.kind, codes: findings.map(({ code }) => code) },
-  });
+  const codes = findings.map(({ code }) => code);
+  await recordCheck(trx, { ...row, checkId }, "system:worker", ok ? "check.done" : "check.failed", { codes });
   return true;
+}
+
+/** The secret of a check is no longer in custody. */
+export async function recordSecretDestroyed({ db }: Ledger, checkId: string): Promise<void> {
+  await sql`UPDATE checks SET secret = 'destroyed' WHERE id = ${checkId} AND secret IS NOT NULL`.execute(db);
 }

@@ -238,17 +238,23 @@ CREATE INDEX pending_commands ON commands (rotation_id, at) WHERE state = 'pendi
 
 CREATE TABLE checks (
   id text PRIMARY KEY,
-  kind text NOT NULL CHECK (kind IN ('adopt')),
-  -- the credential
-  subject_id text NOT NULL,
+  kind text NOT NULL,
+  -- the credential, connection or consumer that it looks at; null: nothing that is registered
+  subject_id text,
+  -- of the workers that can reach it
+  pool text NOT NULL DEFAULT 'default',
   arguments jsonb NOT NULL DEFAULT '{}',
   requested_by text NOT NULL,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'failed')),
+  -- of one given for this check alone; null: none was
+  secret text CHECK (secret IN ('awaited', 'held', 'destroyed')),
   findings jsonb NOT NULL DEFAULT '[]',
+  -- by kind
+  result jsonb,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at timestamptz
 );
-CREATE INDEX pending_checks ON checks (at) WHERE state = 'pending';
+CREATE INDEX pending_checks ON checks (at) WHERE state = 'pending' OR secret IN ('awaited', 'held');
 CREATE INDEX checks_by_subject ON checks (subject_id) WHERE state = 'pending';
 
 CREATE TABLE tokens (

@@ -13,7 +13,7 @@ import { stepFor, type Phase, type Step } from "../../domain/order.ts";
 import type { Decision } from "../../domain/hold.ts";
 import type { StepAnswer } from "../../domain/standing.ts";
 import { beginSteps, lockRotations } from "../../ledger/begin-steps.ts";
-import { readPendingChecks } from "../../ledger/checks.ts";
+import { readDueChecks } from "../../ledger/checks.ts";
 import { transact } from "../../ledger/database.ts";
 import { hearCommands } from "../../ledger/hear-commands.ts";
 import { readCases, type RotationCase } from "../../ledger/rotation-cases.ts";
@@ -72,7 +72,7 @@ export async function openStepBench(environment: Readonly<Record<string, string>
       // Registering waits for a check, which a worker would run.
       const checking = (async () => {
         while (!isOver) {
-          for (const { checkId } of await readPendingChecks(ledger, 10)) await runCheck(deps, checkId, signal);
+          for (const { checkId } of await readDueChecks(ledger, 10)) await runCheck(deps, checkId, signal);
           await pause(20);
         }
       })();

@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { editFile } from "../harness/edit-file.ts";
 import { runCheck } from "../../activities/run-check.ts";
-import { readPendingChecks } from "../../ledger/checks.ts";
+import { readDueChecks } from "../../ledger/checks.ts";
 import { newSecret } from "../harness/postgres-issuer.ts";
 import { register } from "../harness/registered.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
@@ -30,8 +30,7 @@ describe("what stops a rotation later is found by its preflight", () => {
     const checking = (async () => {
       const { signal } = new AbortController();
       while (!isOver) {
-        for (const { checkId } of await readPendingChecks(bench.ledger, 10))
-          await runCheck(bench.deps, checkId, signal);
+        for (const { checkId } of await readDueChecks(bench.ledger, 10)) await runCheck(bench.deps, checkId, signal);
         await pause(20);
       }
     })();

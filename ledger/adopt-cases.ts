@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { OperatorNeededError } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
-import { finishCheck, type CheckFinding } from "./checks.ts";
+import { finishCheck } from "./checks.ts";
 import { transact, type Ledger } from "./database.ts";
 import { refuseLoginClash } from "./login-clashes.ts";
 import { lockRegistry } from "./registry.ts";
@@ -9,11 +9,9 @@ import type { ConnectionCase } from "./rotation-cases.ts";
 import type { Tables } from "./tables.ts";
 import { changeVersions, type VersionChange } from "./versions.ts";
 
-/** A look outside that somebody asked for, with what it takes to do it. */
-export interface CheckCase {
+/** A value of today that somebody gave, with what it takes to look whether the issuer accepts it. */
+export interface AdoptCase {
   readonly checkId: string;
-  readonly kind: "adopt";
-  readonly state: "pending" | "done" | "failed";
   readonly requestedBy: string;
   readonly instance: string;
   readonly credentialId: string;
@@ -25,9 +23,9 @@ export interface CheckCase {
 }
 
 /** Undefined when there is no such check, or its credential has nothing to adopt. */
-export async function readCheckCase(db: Kysely<Tables>, checkId: string): Promise<CheckCase | undefined> {
-  const { rows } = await sql<CheckCase & { readonly connection: { readonly identity: string | null } }>`
-    SELECT k.id AS "checkId", k.kind, k.state, k.requested_by AS "requestedBy", i.id AS instance,
+export async function readAdoptCase(db: Kysely<Tables>, checkId: string): Promise<AdoptCase | undefined> {
+  const { rows } = await sql<AdoptCase & { readonly connection: { readonly identity: string | null } }>`
+    SELECT k.id AS "checkId", k.requested_by AS "requestedBy", i.id AS instance,
       c.id AS "credentialId", t.name || '/' || c.name AS "credentialName", c.config,
       jsonb_build_object('id', n.id, 'name', n.name, 'kind', n.kind, 'settings', n.settings, 'pool', n.pool,
         'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
@@ -45,13 +43,6 @@ export async function readCheckCase(db: Kysely<Tables>, checkId: string): Promis
   return { ...row, connection: { ...row.connection, identity: row.connection.identity ?? undefined } };
 }
 
-/** Closes a check with what it found; one that is closed already stays as it is. */
-export function failCheck(ledger: Ledger, check: CheckCase, findings: readonly CheckFinding[]): Promise<void> {
-  return transact(ledger, async (trx) => {
-    await finishCheck(trx, { checkId: check.checkId, ok: false, findings });
-  });
-}
-
 /**
  * Today's value is version 1 from now on, and the connection's server is known.
  * @throws {OperatorNeededError} `connection_changed` when the connection was edited while it was looked at;
@@ -59,7 +50,7 @@ export function failCheck(ledger: Ledger, check: CheckCase, findings: readonly C
  */
 export function adoptVersion(
   ledger: Ledger,
-  check: CheckCase,
+  check: AdoptCase,
   adopted: { readonly identity: string; readonly version: VersionChange },
 ): Promise<void> {
   return transact(ledger, async (trx) => {
@@ -80,7 +71,7 @@ export function adoptVersion(
       UPDATE credentials SET current_version = ${check.version.number},
         next_version = greatest(next_version, ${check.version.number + 1})
       WHERE id = ${check.credentialId} AND current_version IS NULL`.execute(trx);
-    await finishCheck(trx, { checkId: check.checkId, ok: true, findings: [] });
+    await finishCheck(trx, check.checkId, { ok: true, findings: [] });
     await recordEvents(trx, [
       {
         credentialId: check.credentialId,

@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeCredentials } from "../test/harness/rows.ts";
 import { adoptCredential } from "./adoption.ts";
-import { adoptVersion, readCheckCase, type CheckCase } from "./check-cases.ts";
+import { adoptVersion, readAdoptCase, type AdoptCase } from "./adopt-cases.ts";
 import { readCheck } from "./checks.ts";
 
 let test: TestLedger;
@@ -30,15 +30,15 @@ async function unknown(principals: readonly string[], admin = "admin"): Promise<
   return id;
 }
 
-async function checkOf(credentialId: string): Promise<CheckCase> {
+async function checkOf(credentialId: string): Promise<AdoptCase> {
   const put = () => Promise.resolve();
   const checkId = await adoptCredential(test.ledger, { credentialId, actor: "tok_test", put });
-  const found = await readCheckCase(test.ledger.db, checkId);
+  const found = await readAdoptCase(test.ledger.db, checkId);
   if (found === undefined) throw new Error("no check");
   return found;
 }
 
-const adopt = (check: CheckCase) =>
+const adopt = (check: AdoptCase) =>
   adoptVersion(test.ledger, check, {
     identity: server,
     version: { versionId: check.version.versionId, handle: `${check.credentialId}#1` },

@@ -1,0 +1,58 @@
+import { versionRef } from "../../custody/refs.ts";
+import { OperatorNeededError } from "../../domain/errors.ts";
+import { adoptVersion, readAdoptCase, type AdoptCase } from "../../ledger/adopt-cases.ts";
+import type { IssuerSession, PreflightRequest } from "../../providers/contract/issuer.ts";
+import { Secret } from "../../providers/contract/secret.ts";
+import { probeInRow, reason } from "../probe-rounds.ts";
+import { withIssuer } from "../reach.ts";
+import type { CheckWork } from "../run-check.ts";
+
+/** Logs in with today's value, under controls, and takes it as version 1. */
+export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) => {
+  const check = await readAdoptCase(deps.ledger.db, checkId);
+  if (check === undefined)
+    throw new OperatorNeededError("not_found", "The value that was given is gone. Give it again.");
+  const { instance, credentialId, credentialName, config, connection, version } = check;
+  const { versionId, number } = version;
+  const value = await deps.custody.get(
+    versionRef({ instance, credentialId, number, versionId, pool: connection.pool }),
+  );
+  if (value === undefined)
+    throw new OperatorNeededError(
+      "custody_missing",
+      `The value that was given for ${credentialName} is not in custody. Give it again: \`rekey credential adopt ${credentialName} --username LOGIN\`.`,
+    );
+  await withIssuer(deps, check, context, async (session, definition) => {
+    const identity = await session.identify();
+    const handle = definition.handleOf(definition.configSchema.parse(config), value, number);
+    const answer = await deps.scrubber.withHeld([value], async () =>
+      probeInRow(session, { handle, value }, "accepted", { inRow: 1, lagMs: 0, signal: context.signal }),
+    );
+    if (answer.verdict !== "accepted")
+      throw new OperatorNeededError(
+        "candidate_refused",
+        answer.verdict === "refused"
+          ? `The issuer refuses the value (${answer.code}). Nothing was changed. Give the one that works today.`
+          : `Whether the issuer accepts the value cannot be said (${answer.code}).${reason(answer)} Nothing was changed. Look at the issuer, then adopt again.`,
+      );
+    await deps.scrubber.withHeld([value], async () => findUnprovable(session, check, { handle, value }));
+    const authenticator = value[definition.authenticator];
+    const fingerprint = authenticator instanceof Secret ? deps.fingerprints.of(authenticator) : undefined;
+    const change = { versionId, handle, ...(fingerprint === undefined ? {} : { fingerprint }) };
+    await adoptVersion(deps.ledger, check, { identity, version: change });
+  });
+  return "recorded";
+};
+
+/** What is asked of the issuer later, it must be able to answer at all. The rest is the business of a preflight. */
+async function findUnprovable(
+  session: IssuerSession,
+  { instance, credentialId: credential }: AdoptCase,
+  former: NonNullable<PreflightRequest["former"]>,
+): Promise<void> {
+  const found = await session.preflight({ live: [former.handle], instance, credential, former });
+  const unfit = found.find(({ code }) => code === "transport_unverified" || code === "value_unfit");
+  if (unfit === undefined) return;
+  const { code, detail, mend } = unfit;
+  throw new OperatorNeededError(code, mend === undefined ? detail : `${detail}\n${mend}`);
+}
