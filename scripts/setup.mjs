@@ -1,17 +1,20 @@
 #!/usr/bin/env node
 // Gets everything that `npm run demo` and `npm test` need, once: packages, Node 24, PostgreSQL's binaries, the Temporal
 // dev server. Runs on Node 20 or newer before any package is there, so it uses none. May be stopped and run again at any
-// point, and by two at once. Options: --only=packages|node|postgres|temporal, --cache=<folder>; with --only=temporal,
+// point, and by two at once. Options: --servers gets the real servers too that other tests run against;
+// --only=packages|node|postgres|temporal|kubernetes, --cache=<folder>; with --only=temporal or kubernetes,
 // --where prints where the program lies, --where=found too but gets nothing.
+import { kubernetes } from "./setup/kubernetes.mjs";
 import { node24 } from "./setup/node.mjs";
 import { packages } from "./setup/packages.mjs";
-import { isAsked, only } from "./setup/places.mjs";
+import { isAsked, only, wantsServers } from "./setup/places.mjs";
 import { postgres } from "./setup/postgres.mjs";
 import { Missing, say, seconds, stopOnSignals, stopped } from "./setup/run.mjs";
 import { temporal } from "./setup/temporal.mjs";
 
 const began = performance.now();
-const steps = { packages, node: node24, postgres, temporal };
+const servers = { kubernetes };
+const steps = { packages, node: node24, postgres, temporal, ...servers };
 
 async function setUp() {
   if (process.platform === "win32") throw new Missing("rekey runs on Linux and macOS. On Windows use it inside WSL.");
@@ -20,7 +23,7 @@ async function setUp() {
   if (only !== undefined && steps[only] === undefined)
     throw new Missing(`There is no step '${only}'. The steps are ${Object.keys(steps).join(", ")}.`);
   for (const [name, step] of Object.entries(steps)) {
-    if (only !== undefined && only !== name) continue;
+    if (only === undefined ? name in servers && !wantsServers : only !== name) continue;
     const path = await step();
     if (isAsked && path !== undefined) console.log(path);
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { execFile } from "node:child_process";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -5,6 +6,7 @@ import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
 import { afterEach, expect, test, vi } from "vitest";
 import { createEgress, type EgressSettings } from "./egress-client.ts";
+import { Secret } from "./secret.ts";
 import { needs } from "../../test/harness/needs.ts";
 
 const open: Server[] = [];
@@ -45,6 +47,40 @@ test("posts JSON and hands the parsed answer to the collector", async () => {
   const answer = await egressTo(port)({ url: `http://127.0.0.1:${port}/a?b=c`, json: { n: 1 } }, never);
   expect(answer).toEqual({ outcome: "reached", status: 200, body: { ok: true } });
   expect(heard).toBe(`POST /a?b=c 127.0.0.1:${port} application/json {"n":1}`);
+});
+
+test("another method and another kind of body are sent as asked, and a created thing is read too", async () => {
+  let heard = "";
+  const { port } = await listen((request, response) => {
+    heard = `${request.method} ${request.headers["content-type"]} `;
+    request.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    request.on("end", () => response.writeHead(201).end('{"made":1}'));
+  });
+  const url = `http://127.0.0.1:${port}/`;
+  const patch = { url, method: "PATCH", contentType: "application/merge-patch+json", json: { n: 1 } } as const;
+  expect(await egressTo(port)(patch, never)).toEqual({ outcome: "reached", status: 201, body: { made: 1 } });
+  expect(heard).toBe('PATCH application/merge-patch+json {"n":1}');
+  await egressTo(port)({ url, method: "GET" }, never);
+  expect(heard).toBe("GET undefined ");
+});
+
+test("when the server says when to ask again, the answer tells", async () => {
+  const { port } = await listen((_request, response) => response.writeHead(429, { "retry-after": "3" }).end());
+  const answer = await egressTo(port)({ url: `http://127.0.0.1:${port}/`, json: {} }, never);
+  expect(answer).toEqual({ outcome: "reached", status: 429, retryAfterMs: 3000 });
+});
+
+test("a larger answer is read when it is asked for", async () => {
+  const { port } = await listen((_request, response) => response.end(`"${"x".repeat(100_000)}"`));
+  const answer = await egressTo(port)({ url: `http://127.0.0.1:${port}/`, largestAnswer: 200_000 }, never);
+  expect(answer.body).toHaveLength(100_000);
+});
+
+test("a token never goes over plain http", async () => {
+  const { port, calls } = await listen(json(1));
+  const token = new Secret(randomBytes(8).toString("hex"));
+  expect(await egressTo(port)({ url: `http://127.0.0.1:${port}/`, token }, never)).toEqual({ outcome: "refused" });
+  expect(calls()).toBe(0);
 });
 
 test("a given address is connected to, under the name of the URL", async () => {

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { SecureContext } from "node:tls";
 import type { ProviderLog } from "./context.ts";
 import type { Egress, EgressAnswer, EgressRequest } from "./egress.ts";
-import { postJson, trusting } from "./egress-post.ts";
+import { send, trusting, trustingOnly } from "./egress-send.ts";
 import { denialOf, type EgressRules } from "./egress-rules.ts";
 
 export interface EgressSettings extends EgressRules {
@@ -24,13 +24,20 @@ const defaultTimeoutMs = 10_000;
  * look-up comes between. Make one per process.
  */
 export function createEgress(settings: EgressSettings): Egress {
-  const secureContext = trusting(settings.ca);
+  const usual = trusting(settings.ca);
+  const given = new Map<string, SecureContext>();
+  const contextFor = (ca: string | undefined): SecureContext => {
+    if (ca === undefined) return usual;
+    const context = given.get(ca) ?? trustingOnly(ca);
+    given.set(ca, context);
+    return context;
+  };
   const deadline = () => AbortSignal.timeout(settings.timeoutMs ?? defaultTimeoutMs);
 
   const call = async (request: EgressRequest, signal: AbortSignal): Promise<EgressAnswer> => {
     const timeUp = deadline();
     try {
-      return await judgeAndPost(settings, secureContext, request, AbortSignal.any([signal, timeUp]));
+      return await judgeAndSend(settings, contextFor, request, AbortSignal.any([signal, timeUp]));
     } catch (error) {
       signal.throwIfAborted();
       if (timeUp.aborted) return { outcome: "timed-out" };
@@ -41,9 +48,9 @@ export function createEgress(settings: EgressSettings): Egress {
 }
 
 /** Throws only when the signal is aborted. */
-async function judgeAndPost(
+async function judgeAndSend(
   settings: EgressSettings,
-  secureContext: SecureContext,
+  contextFor: (ca: string | undefined) => SecureContext,
   request: EgressRequest,
   signal: AbortSignal,
 ): Promise<EgressAnswer> {
@@ -56,6 +63,7 @@ async function judgeAndPost(
   if (url.username !== "" || url.password !== "") return refused("credentials-in-url");
 
   const isSecure = url.protocol === "https:";
+  if (request.token !== undefined && !isSecure) return refused("token-in-clear");
   const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
   const address = request.address ?? (await addressesOf(settings, url.hostname, signal))[0];
   signal.throwIfAborted();
@@ -63,7 +71,7 @@ async function judgeAndPost(
   const denial = denialOf(settings, { address, port, isSecure });
   if (denial !== undefined) return refused(denial);
   try {
-    return await postJson(url, request.json, { address, port, secureContext, signal });
+    return await send(url, request, { address, port, secureContext: contextFor(request.ca), signal });
   } catch (error) {
     signal.throwIfAborted();
     // Node's own code, such as ECONNREFUSED or ERR_TLS_CERT_ALTNAME_INVALID; the message would carry the address.

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -6,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { EgressRequest } from "./egress.ts";
 import { createEgress } from "./egress-client.ts";
+import { Secret } from "./secret.ts";
 import { needs } from "../../test/harness/needs.ts";
 
 const program = "openssl";
@@ -19,6 +22,7 @@ describe("over TLS", () => {
   let port = 0;
   let ca = "";
   const requests: { name: string | false | null; body: string }[] = [];
+  const authorizations: (string | undefined)[] = [];
 
   beforeAll(async () => {
     if (!hasOpenssl) return;
@@ -28,6 +32,7 @@ describe("over TLS", () => {
       let body = "";
       request.on("data", (chunk: Buffer) => (body += chunk.toString()));
       request.on("end", () => {
+        authorizations.push(request.headers.authorization);
         requests.push({ name: (request.socket as TLSSocket).servername, body });
         response.end('"here"');
       });
@@ -52,7 +57,7 @@ describe("over TLS", () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function ask(host: string, trusted: readonly string[]) {
+  async function ask(host: string, trusted: readonly string[], more: Partial<EgressRequest> = {}) {
     const reasons: unknown[] = [];
     const egress = createEgress({
       allowedLocalPorts: [port],
@@ -61,7 +66,10 @@ describe("over TLS", () => {
       resolve: async () => [],
       log: (_event, fields) => reasons.push(fields?.["reason"]),
     });
-    const answer = await egress({ url: `https://${host}:${port}/`, address: "127.0.0.1", json: { n: 1 } }, never);
+    const answer = await egress(
+      { url: `https://${host}:${port}/`, address: "127.0.0.1", json: { n: 1 }, ...more },
+      never,
+    );
     return { answer, reasons };
   }
 
@@ -77,6 +85,20 @@ describe("over TLS", () => {
       reasons: ["ERR_TLS_CERT_ALTNAME_INVALID"],
     });
     expect(requests).toEqual([]);
+  });
+
+  test("a token is sent to a server that the authority of the call vouches for, and to no other", async () => {
+    const text = randomBytes(12).toString("hex");
+    const token = new Secret(text);
+    const answer = { outcome: "reached", status: 200, body: "here" };
+    expect((await ask("app.internal", [], { token, ca })).answer).toEqual(answer);
+    expect(authorizations.at(-1)).toBe(`Bearer ${text}`);
+    const other = makeCertificates(mkdtempSync(join(folder, "other-"))).ca;
+    const before = requests.length;
+    // What the settings trust does not count where the call names its own.
+    expect((await ask("app.internal", [ca], { token, ca: other })).answer).toEqual({ outcome: "refused" });
+    expect((await ask("app.internal", [ca], { token, ca: "no PEM" })).answer).toEqual({ outcome: "refused" });
+    expect(requests).toHaveLength(before);
   });
 
   test("an address in the URL is verified as that address, not as the one connected to", async () => {

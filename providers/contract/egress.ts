@@ -1,4 +1,6 @@
-/** The answer of a call to an address that people gave. The body is for the collector only, never for an error. */
+import type { Secret } from "./secret.ts";
+
+/** The answer of a call to an address that people gave. The body is for the provider only, never for an error. */
 export interface EgressAnswer {
   /**
    * `refused` is everything that kept the call from being answered: a rule of ours, the network, TLS. Which one it was
@@ -7,20 +9,33 @@ export interface EgressAnswer {
   readonly outcome: "reached" | "refused" | "timed-out";
   /** Only when reached. A redirect is an answer like any other and is not followed. */
   readonly status?: number;
-  /** The parsed JSON of a 200 within the size limit; absent otherwise. */
+  /** The parsed JSON of a success (2xx) within the size limit; absent otherwise. */
   readonly body?: unknown;
+  /** Where the server says when to ask again. Milliseconds. */
+  readonly retryAfterMs?: number;
 }
 
 export interface EgressRequest {
   readonly url: string;
-  readonly json: unknown;
+  /** The body. Absent: there is none. */
+  readonly json?: unknown;
   /** Connect here instead of what the name resolves to; TLS still checks the name. */
   readonly address?: string;
+  /** POST unless given. */
+  readonly method?: "GET" | "POST" | "PATCH";
+  /** What the JSON is; plain JSON unless given. */
+  readonly contentType?: string;
+  /** Sent as a bearer token, and over TLS alone. */
+  readonly token?: Secret<string>;
+  /** PEM of the only authorities that may vouch for the server. Those of the platform and the settings unless given. */
+  readonly ca?: string;
+  /** The longest body that is read. Bytes; 64 KiB unless given. */
+  readonly largestAnswer?: number;
 }
 
 /** The one way out for HTTP. Implemented in `egress-client.ts`; tests pass their own. */
 export interface Egress {
-  /** Posts JSON. Throws only the signal's own reason, when it is aborted. */
+  /** Throws only the signal's own reason, when it is aborted. */
   (request: EgressRequest, signal: AbortSignal): Promise<EgressAnswer>;
   /** All addresses the name resolves to, none twice; empty when it resolves to none or not in time. */
   resolve(hostname: string): Promise<readonly string[]>;

@@ -13,6 +13,8 @@ export const only = option("only");
 /** `--where` prints the path of what the one step has got; `--where=found` gets nothing. */
 export const mayGet = option("where") !== "found";
 export const isAsked = isSetUp && process.argv.some((arg) => /^--where(=found)?$/.test(arg));
+/** Also what only the tests against other people's servers need. */
+export const wantsServers = isSetUp && process.argv.includes("--servers");
 export const cache = option("cache") ?? join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rekey");
 
 export const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

@@ -48,7 +48,7 @@ const placeRules: readonly PlaceRule[] = [
     says: "goes out by HTTP: use the context's fetch, which the one egress client stands behind",
     allowed: {
       "providers/contract/egress-client.ts": "checks address, redirects, size and time",
-      "providers/contract/egress-post.ts": "the egress client's one request",
+      "providers/contract/egress-send.ts": "the egress client's one request",
       "api/client.ts": "calls rekey's own API at the address that its user gave",
       "scripts/": "downloads what set-up needs, before packages are there",
       "embedded/": "asks servers that it started itself whether they are ready",

@@ -22,6 +22,7 @@ const fakes: Record<string, string> = {
       if (!node && !does("no-node")) program("node_modules/node/bin/node");
       write("node_modules/.package-lock.json", JSON.stringify(lock));
     }`,
+  etcd: "",
   go: `
     if (args[0] === "build" && does("hang")) { console.error("go builds"); setInterval(() => {}, 1000); }
     else if (args[0] === "build" && does("fail")) process.exit(2);
@@ -64,7 +65,7 @@ export class SetupSandbox {
 
   static async open(): Promise<SetupSandbox> {
     const box = new SetupSandbox(await realpath(await mkdtemp(join(tmpdir(), "rekey setup-"))));
-    for (const part of ["scripts/setup.mjs", "scripts/setup", "scripts/temporal/go.mod"])
+    for (const part of ["scripts/setup.mjs", "scripts/setup", "scripts/temporal/go.mod", "scripts/kubernetes/go.mod"])
       await cp(join(tree, part), join(box.tree, part), { recursive: true });
     await box.write("package.json", { dependencies: { node: "24.0.0" } });
     await box.lock({ "node_modules/node": { version: "24.0.0" } });

@@ -2,9 +2,9 @@ import { request as requestPlain, Agent, type IncomingMessage } from "node:http"
 import { request as requestSecure, Agent as SecureAgent } from "node:https";
 import { isIP } from "node:net";
 import { checkServerIdentity, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
-import type { EgressAnswer } from "./egress.ts";
+import type { EgressAnswer, EgressRequest } from "./egress.ts";
 
-export interface PostOptions {
+export interface SendOptions {
   /** A judged address; the name in the URL is for TLS and the Host header alone. */
   readonly address: string;
   readonly port: number;
@@ -12,28 +12,42 @@ export interface PostOptions {
   readonly signal: AbortSignal;
 }
 
-const largestAnswer = 64 * 1_024;
+const usualLargestAnswer = 64 * 1_024;
 
 /** Trusts the platform's authorities and those given, as PEM. Costly: make it once. */
 export function trusting(ca: readonly string[] = []): SecureContext {
   return createSecureContext({ ca: [...getCACertificates("default"), ...ca], minVersion: "TLSv1.2" });
 }
 
-/** One POST on a connection of its own. Rejects when no status was received. */
-export async function postJson(url: URL, json: unknown, options: PostOptions): Promise<EgressAnswer> {
-  const response = await send(url, JSON.stringify(json), options);
-  return readAnswer(response, options.signal);
+/** Trusts these authorities alone. Throws where the text is no PEM. */
+export function trustingOnly(ca: string): SecureContext {
+  return createSecureContext({ ca, minVersion: "TLSv1.2" });
+}
+
+/** One request on a connection of its own. Rejects when no status was received. */
+export async function send(url: URL, request: EgressRequest, options: SendOptions): Promise<EgressAnswer> {
+  const response = await responseTo(url, request, options);
+  return readAnswer(response, request.largestAnswer ?? usualLargestAnswer, options.signal);
 }
 
 // Agents are our own: the global ones may follow a proxy that the environment names.
-function send(url: URL, body: string, { address, port, secureContext, signal }: PostOptions): Promise<IncomingMessage> {
+function responseTo(
+  url: URL,
+  { method = "POST", json, contentType = "application/json", token }: EgressRequest,
+  { address, port, secureContext, signal }: SendOptions,
+): Promise<IncomingMessage> {
   const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const body = json === undefined ? undefined : JSON.stringify(json);
   const plain = {
-    method: "POST",
+    method,
     host: address,
     port,
     path: `${url.pathname}${url.search}`,
-    headers: { host: url.host, "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+    headers: {
+      host: url.host,
+      ...(body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }),
+    },
     signal,
   };
   const secure = {
@@ -46,26 +60,28 @@ function send(url: URL, body: string, { address, port, secureContext, signal }: 
     secureContext,
   };
   return new Promise((resolve, reject) => {
-    const request =
+    const outgoing =
       url.protocol === "https:"
         ? requestSecure({ ...secure, agent: new SecureAgent({ keepAlive: false }) }, resolve)
         : requestPlain({ ...plain, agent: new Agent({ keepAlive: false }) }, resolve);
-    request.on("error", reject);
-    request.end(body);
+    outgoing.on("error", reject);
+    outgoing.end(body);
   });
 }
 
 /** Reads no further than the limit. What is too long, cut off or no JSON was reached all the same, without a body. */
-async function readAnswer(response: IncomingMessage, signal: AbortSignal): Promise<EgressAnswer> {
+async function readAnswer(response: IncomingMessage, largest: number, signal: AbortSignal): Promise<EgressAnswer> {
   const status = response.statusCode ?? 0;
-  const reached: EgressAnswer = { outcome: "reached", status };
+  const seconds = /^\d{1,6}$/.exec(response.headers["retry-after"] ?? "")?.[0];
+  const again = seconds === undefined ? {} : { retryAfterMs: Number(seconds) * 1000 };
+  const reached: EgressAnswer = { outcome: "reached", status, ...again };
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    if (status !== 200) return reached;
+    if (status < 200 || status > 299) return reached;
     for await (const chunk of response as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > largestAnswer) return reached;
+      if (length > largest) return reached;
       chunks.push(chunk);
     }
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
