@@ -18,7 +18,8 @@ export async function openConsumer(
 ): Promise<ConsumerSession> {
   const definition = consumerKindOf(deps, consumer.kind);
   const config = definition.configSchema.parse(consumer.config);
-  return definition.open({ config, allowed: deps.allowed, digestKey: key }, context);
+  const { consumerId } = consumer;
+  return definition.open({ config, allowed: deps.allowed, consumer: consumerId, digestKey: key }, context);
 }
 
 /** What fails at a target says at whose: a rotation has many, and the provider knows only its own. */

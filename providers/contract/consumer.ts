@@ -83,6 +83,8 @@ export interface ConsumerOpening<Config, Connection = unknown> {
     /** Absent: none. */
     readonly programs?: Readonly<Record<string, ProgramEntry>>;
   };
+  /** Whose registration it is (`con_…`): tells what this one wrote from what another one did at the same place. */
+  readonly consumer: string;
   /** For the digest of observations. */
   readonly digestKey: Uint8Array;
 }

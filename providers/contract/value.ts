@@ -44,3 +44,17 @@ export function assertFit(value: Value, fields: FieldDeclarations): void {
     if (!(name in fields))
       throw new PermanentError("value_unfit", `The field "${name}" is not declared by the issuer.`);
 }
+
+/**
+ * The texts of some fields, by field. Last check before a value leaves for a consumer: nothing empty, redacted, cut in the
+ * middle of a character or with control bytes, in a secret field or a plain one.
+ */
+export function fitTextsOf(value: Value, fields: readonly string[]): Readonly<Record<string, string>> {
+  const texts = Object.fromEntries(fields.map((field) => [field, revealField(value, field)]));
+  const wrapped = Object.fromEntries(Object.entries(texts).map(([field, text]) => [field, new Secret(text)]));
+  assertFit(wrapped, Object.fromEntries(Object.keys(texts).map((field) => [field, { secret: true, title: field }])));
+  for (const [field, text] of Object.entries(texts))
+    if (!text.isWellFormed())
+      throw new PermanentError("value_unfit", `The field "${field}" is cut in the middle of a character.`);
+  return texts;
+}

@@ -3,6 +3,9 @@ import type { ProviderLog } from "../../providers/contract/context.ts";
 import type { Value } from "../../providers/contract/value.ts";
 import { notApplicable, type Lacks } from "./applicability.ts";
 
+/** Stands for a registration where it does not matter whose. */
+export const anyConsumer = `con_${"0".repeat(26)}`;
+
 export interface OpenConsumerHow {
   readonly signal?: AbortSignal;
   readonly log?: ProviderLog;

@@ -49,7 +49,7 @@ export async function startTrial(): Promise<Trial> {
     const config = configSchema.parse({ program: "own", target: "orders", fields: ["password"], ...options.config });
     const signal = options.signal ?? new AbortController().signal;
     const allowed = { roots: [], reloads: {}, ...(programs === undefined ? {} : { programs }) };
-    return exec.open({ config, allowed, digestKey }, { signal, fetch, log: () => undefined });
+    return exec.open({ config, allowed, consumer: "con_test", digestKey }, { signal, fetch, log: () => undefined });
   };
   return {
     folder,

@@ -1,7 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import { PermanentError } from "../../../domain/errors.ts";
-import { Secret } from "../../contract/secret.ts";
-import { assertFit, revealField, type FieldDeclarations, type Value } from "../../contract/value.ts";
+import { revealField, type Value } from "../../contract/value.ts";
 
 export type Texts = Readonly<Record<string, string>>;
 
@@ -23,20 +21,6 @@ export function keyFor(name: string, digestKey: Uint8Array): string {
 /** What the fields hold, as they are. */
 export function textsOf(value: Value, fields: readonly string[]): Texts {
   return Object.fromEntries(fields.map((field) => [field, revealField(value, field)]));
-}
-
-/** Last check before a value leaves: nothing empty, redacted, cut in the middle of a character or with control bytes. */
-export function fitTextsOf(value: Value, fields: readonly string[]): Texts {
-  const texts = textsOf(value, fields);
-  const wrapped = Object.fromEntries(fields.map((field) => [field, new Secret(texts[field] ?? "")]));
-  const declared: FieldDeclarations = Object.fromEntries(
-    fields.map((field) => [field, { secret: true, title: field }]),
-  );
-  assertFit(wrapped, declared);
-  for (const field of fields)
-    if (texts[field]?.isWellFormed() !== true)
-      throw new PermanentError("value_unfit", `The field "${field}" is cut in the middle of a character.`);
-  return texts;
 }
 
 /** In two steps, so that a program whose target cannot be read back may keep the first one beside it. */

@@ -8,11 +8,11 @@ import type {
   Delivery,
   Observation,
 } from "../../contract/consumer.ts";
-import type { Value } from "../../contract/value.ts";
+import { fitTextsOf, type Value } from "../../contract/value.ts";
 import type { ProviderContext } from "../../contract/context.ts";
 import { ask, type Served } from "./ask.ts";
 import { configSchema, type ExecConfig } from "./config.ts";
-import { digestOf, fitTextsOf, keyFor, textsOf } from "./content.ts";
+import { digestOf, keyFor, textsOf } from "./content.ts";
 import { brokenProtocol, notReloaded, saidError } from "./program-error.ts";
 
 export type { ExecConfig } from "./config.ts";

@@ -1,15 +1,14 @@
 import { createHmac } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { OperatorNeededError } from "../../../domain/errors.ts";
-import { Secret } from "../../contract/secret.ts";
-import { assertFit, revealField, type FieldDeclarations, type Value } from "../../contract/value.ts";
+import { fitTextsOf, type Value } from "../../contract/value.ts";
 import type { FileConfig, FormatName } from "./config.ts";
 import { dotenv } from "./dotenv.ts";
 import { largestFile } from "./file-system.ts";
-import { malformed, unfit, type Format, type Held } from "./format.ts";
+import { malformed, type Format, type Held } from "./format.ts";
 import { json } from "./json.ts";
 import { raw, withoutLineEnd } from "./raw.ts";
-import { isSameUrl, withRestOf } from "./same-text.ts";
+import { isSameUrl, withRestOf } from "../../contract/same-url.ts";
 import { yaml } from "./yaml.ts";
 
 const formats: Readonly<Record<FormatName, Format>> = { dotenv, json, yaml, raw };
@@ -30,24 +29,10 @@ export function heldIn(bytes: Buffer | undefined, config: FileConfig): Held {
   return formats[config.format].read(textOf(bytes), keys);
 }
 
-/**
- * What our keys are to hold. Last check before a value leaves: nothing empty, redacted, cut in the middle of a character
- * or with control bytes, in a secret field or a plain one.
- */
+/** What our keys are to hold. */
 export function wantedOf(value: Value, config: FileConfig): Readonly<Record<string, string>> {
-  const fields = [...new Set(Object.values(config.keys))];
-  const ours = Object.fromEntries(fields.map((field) => [field, new Secret(revealField(value, field))]));
-  const declared: FieldDeclarations = Object.fromEntries(
-    fields.map((field) => [field, { secret: true, title: field }]),
-  );
-  assertFit(ours, declared);
-  return Object.fromEntries(
-    Object.entries(config.keys).map(([key, field]) => {
-      const text = revealField(ours, field);
-      if (!text.isWellFormed()) unfit(`The field "${field}" is cut in the middle of a character.`);
-      return [key, text];
-    }),
-  );
+  const texts = fitTextsOf(value, Object.values(config.keys));
+  return Object.fromEntries(Object.entries(config.keys).map(([key, field]) => [key, texts[field] ?? ""]));
 }
 
 /** By a URL the same login at the same place, in a raw file without its line end; all else as it is. */

@@ -68,7 +68,12 @@ async function attempt(disk: SimulatedDisk, by: Try, schedule: Gate, stops: Stop
     await schedule(`${by.number}${by.key} ${call}`);
   };
   const fs = simulatedFileSystem(disk, String(by.number), gate, faults);
-  const opening = { config: configOf(by.key), allowed: { roots: [folder], reloads: {} }, digestKey: trialDigestKey };
+  const opening = {
+    config: configOf(by.key),
+    allowed: { roots: [folder], reloads: {} },
+    consumer: "con_test",
+    digestKey: trialDigestKey,
+  };
   const session = await fileOn(fs).open(opening, contextWith());
   try {
     await session.deliver(deliveryOf(by.number, `value-${by.number}`));

@@ -18,6 +18,7 @@ const session = await definition.open(
   {
     config: { path, format: "dotenv", keys: { PASSWORD: "password" } },
     allowed: { roots: [folder], reloads: {} },
+    consumer: "con_test",
     digestKey: trialDigestKey,
   },
   contextWith(),

@@ -63,7 +63,10 @@ export async function startTrial(text: string | undefined, name = "app.env", mod
       const config = configSchema.parse({ path, format: "dotenv", keys: { PASSWORD: "password" }, ...options.config });
       const allowed = { roots: [folder], reloads: {}, ...options.allowed };
       const definition = fileOn(options.fs ?? nodeFileSystem);
-      return definition.open({ config, allowed, digestKey: trialDigestKey }, contextWith(options.signal));
+      return definition.open(
+        { config, allowed, consumer: "con_test", digestKey: trialDigestKey },
+        contextWith(options.signal),
+      );
     },
     text: async () => readFile(path, "utf8"),
     async leftovers() {

@@ -28,7 +28,12 @@ class Puppet {
 
   async #deliver(fs: ReturnType<typeof simulatedFileSystem>, number: number): Promise<string> {
     const config = { path, format: "dotenv", keys: { PASSWORD: "password" } } as const;
-    const opening = { config, allowed: { roots: [folder], reloads: {} }, digestKey: trialDigestKey };
+    const opening = {
+      config,
+      allowed: { roots: [folder], reloads: {} },
+      consumer: "con_test",
+      digestKey: trialDigestKey,
+    };
     const session = await fileOn(fs).open(opening, contextWith());
     try {
       await session.deliver(deliveryOf(number, `value-${number}`));

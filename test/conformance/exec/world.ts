@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { exec } from "../../../providers/consumers/exec/definition.ts";
 import type { ConsumerSession } from "../../../providers/contract/consumer.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
-import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { anyConsumer, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
 import { folderFingerprint } from "../folder-fingerprint.ts";
 import { gate } from "../gate.ts";
 
@@ -42,6 +42,7 @@ export async function makeExecWorld(): Promise<ConsumerWorld> {
       {
         config,
         allowed: { roots: [], reloads: {}, programs: { example: { argv, timeoutMs: 60_000 } } },
+        consumer: anyConsumer,
         digestKey: how.digestKey ?? ownKey,
       },
       { signal: how.signal ?? new AbortController().signal, log: how.log ?? (() => undefined), fetch: noHttp },

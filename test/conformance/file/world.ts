@@ -7,7 +7,7 @@ import { nodeFileSystem } from "../../../providers/consumers/file/file-system.ts
 import type { ConsumerSession } from "../../../providers/contract/consumer.ts";
 import type { ProviderContext } from "../../../providers/contract/context.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
-import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { anyConsumer, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
 import { folderFingerprint } from "../folder-fingerprint.ts";
 import { gate } from "../gate.ts";
 import { foreignIn, layouts, type FormatName } from "./layout.ts";
@@ -37,7 +37,7 @@ export async function makeFileWorld(format: FormatName): Promise<ConsumerWorld> 
 
   const open = (how: OpenConsumerHow, trouble: DiskTrouble = shared): Promise<ConsumerSession> =>
     fileOn(troubled(nodeFileSystem, trouble)).open(
-      { config, allowed: { roots: [folder], reloads }, digestKey: how.digestKey ?? ownKey },
+      { config, allowed: { roots: [folder], reloads }, consumer: anyConsumer, digestKey: how.digestKey ?? ownKey },
       contextOf(how),
     );
 

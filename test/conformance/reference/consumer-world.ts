@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { ConsumerDefinition, ConsumerSession } from "../../../providers/contract/consumer.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
-import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { anyConsumer, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
 import { gate } from "../gate.ts";
 import { referenceConsumer, type StoreConfig, type StoreTrouble } from "./consumer.ts";
 import { Store } from "./store.ts";
@@ -25,7 +25,12 @@ export function makeStoreWorld(twist: ConsumerTwist = {}): Promise<ConsumerWorld
 
   async function open(how: OpenConsumerHow, trouble: StoreTrouble = {}): Promise<ConsumerSession> {
     const right = await defined(trouble).open(
-      { config: storeConfig, allowed: { roots: [], reloads: {} }, digestKey: how.digestKey ?? ownKey },
+      {
+        config: storeConfig,
+        allowed: { roots: [], reloads: {} },
+        consumer: anyConsumer,
+        digestKey: how.digestKey ?? ownKey,
+      },
       {
         signal: how.signal ?? new AbortController().signal,
         log: how.log ?? (() => undefined),
