@@ -1,4 +1,5 @@
 import { versionRef } from "../custody/refs.ts";
+import { parseSelector } from "../domain/labels.ts";
 import { RekeyError } from "../domain/errors.ts";
 import { adoptCredential } from "../ledger/adoption.ts";
 import { listCredentials, readCredential } from "../ledger/credential-views.ts";
@@ -14,8 +15,10 @@ import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 
 export const credentialHandlers: Handlers<"listCredentials" | "showCredential" | "adoptCredential"> = {
-  async listCredentials({ query }, { ledger }) {
-    return asJson({ credentials: await listCredentials(ledger.db, query) });
+  async listCredentials({ query: { labels, ...query } }, { ledger }) {
+    const selector = labels === undefined ? [] : parseSelector(labels);
+    if (selector === undefined) throw new ProblemError("request_invalid", selectorText);
+    return asJson({ credentials: await listCredentials(ledger.db, { ...query, selector }) });
   },
 
   async showCredential({ params }, { ledger, catalog }) {
@@ -51,6 +54,8 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
     return { checkId };
   },
 };
+
+const selectorText = "The labels cannot be read. Write them as kubectl takes them: tier=gold,region!=eu,audited,!old.";
 
 export async function readExisting(ledger: ApiDeps["ledger"], reference: string) {
   const found = await readCredential(ledger.db, await findCredentialId(ledger, reference));

@@ -112,6 +112,8 @@ export const routes = {
     query: z.object({
       team: z.string().max(63).optional(),
       environment: z.string().max(63).optional(),
+      /** Labels as `kubectl -l` takes them: `tier=gold,region!=eu,audited,!old`. */
+      labels: z.string().min(1).max(2_000).optional(),
       after: z.string().max(64).optional(),
       limit,
     }),

@@ -6,6 +6,7 @@ import { checkResults } from "./check-results.ts";
 /** ISO 8601, UTC. */
 const time = z.string();
 const policy = z.record(z.string(), z.union([z.string(), z.number()]));
+const texts = z.record(z.string(), z.string());
 
 export const credentialSummary = z.object({
   id: z.string(),
@@ -19,6 +20,7 @@ export const credentialSummary = z.object({
   openRotation: z.object({ id: z.string(), phase: z.string(), hold: z.number().nullable() }).nullable(),
   lastOutcome: z.string().nullable(),
   lastClosedAt: time.nullable(),
+  labels: texts,
 });
 
 const finding = z.object({ code: z.string(), title: z.string(), detail: z.string(), mend: z.string().optional() });
@@ -40,6 +42,18 @@ export const credentialDetail = credentialSummary.extend({
     .nullable(),
   config: z.record(z.string(), z.unknown()),
   policy,
+  /** `team/name` of the policy that it names. */
+  policyRef: z.string().nullable(),
+  /** Who answers for it, and what it opens to whom. */
+  inventory: z.object({
+    owner: z.string().optional(),
+    backupOwner: z.string().optional(),
+    criticality: z.string().optional(),
+    scopes: z.array(z.string()).optional(),
+    expiresAt: z.string().optional(),
+    readers: z.array(z.string()).optional(),
+  }),
+  annotations: texts,
   versions: z.array(
     z.object({
       number: z.number(),

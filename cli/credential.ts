@@ -12,14 +12,15 @@ import { wrap } from "./wrap.ts";
 export interface ListOptions {
   readonly team?: string;
   readonly environment?: string;
+  readonly selector?: string;
   readonly limit?: number;
 }
 
 type Summary = Answer<"listCredentials">["credentials"][number];
 
-export async function listCredentials(io: Io, { team, environment, limit }: ListOptions): Promise<ExitCode> {
+export async function listCredentials(io: Io, { team, environment, selector, limit }: ListOptions): Promise<ExitCode> {
   const client = await io.client();
-  const answer = await client.call("listCredentials", { query: { team, environment, limit } });
+  const answer = await client.call("listCredentials", { query: { team, environment, labels: selector, limit } });
   io.give(answer);
   const rows = answer.credentials.map((one) => [
     `${one.team}/${one.name}`,
@@ -29,7 +30,8 @@ export async function listCredentials(io: Io, { team, environment, limit }: List
     `${one.consumers} consumers`,
     rotationOf(one),
   ]);
-  if (rows.length === 0) io.say(emptyList("credential", { team, environment }, "Register one: rekey apply -f FILE"));
+  if (rows.length === 0)
+    io.say(emptyList("credential", { team, environment, selector }, "Register one: rekey apply -f FILE"));
   else io.say(...table([["CREDENTIAL", "ENVIRONMENT", "KIND", "CURRENT", "CONSUMERS", "ROTATION"], ...rows]));
   return exitCodes.done;
 }
@@ -49,7 +51,8 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
     `Credential ${ref} (${found.environment}), ${found.kind}, ${found.order}   ${found.id}`,
     `  Connection  ${found.connection.ref}${found.connection.hasSecret ? "" : ", which has no secret: apply it with secretFrom"}`,
     `  Logins      ${found.principals.map(printable).join(", ")}`,
-    `  Policy      ${Object.entries(found.policy)
+    ...inventoryLines(found),
+    `  Policy      ${found.policyRef === null ? "" : `${found.policyRef}: `}${Object.entries(found.policy)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ")}`,
     ...currentLines(found),
@@ -75,6 +78,23 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
 }
 
 type Shown = Answer<"showCredential">;
+
+/** Only what is said of it. */
+function inventoryLines({ inventory, labels, annotations }: Shown): readonly string[] {
+  const { owner, backupOwner, criticality, scopes = [], expiresAt, readers = [] } = inventory;
+  const pairs = (given: Readonly<Record<string, string>>) =>
+    Object.entries(given).map(([key, value]) => `${key}=${value}`);
+  const said: readonly (readonly [string, string])[] = [
+    ["Owner", [owner, ...(backupOwner === undefined ? [] : [`backup ${backupOwner}`])].filter(Boolean).join(", ")],
+    ["Criticality", criticality ?? ""],
+    ["Scopes", scopes.join(", ")],
+    ["Expires", expiresAt ?? ""],
+    ["Readers", readers.join(", ")],
+    ["Labels", pairs(labels).join(", ")],
+    ["Annotations", pairs(annotations).join(", ")],
+  ];
+  return said.flatMap(([name, text]) => (text === "" ? [] : [`  ${name.padEnd(11)} ${printable(text)}`]));
+}
 
 function currentLines({ currentVersion, adoption }: Shown): readonly string[] {
   if (currentVersion !== null) return [`  Current     version ${currentVersion}`];

@@ -99,13 +99,13 @@ program
 program
   .command("export")
   .description("print what is registered as manifests, without secrets")
-  .argument("[kind]", "of this kind only: team, environment, connection, credential or consumer")
+  .argument("[kind]", "of this kind only: team, environment, policy, connection, credential or consumer")
   .argument("[name]", "this one only: team/name")
   .action((kind?: string, name?: string) => act((io) => exportRegistered(io, kind, name)));
 program
   .command("delete")
   .description("take one object out of the registry; its history stays, and outside nothing is touched")
-  .argument("<kind>", "team, environment, connection, credential or consumer")
+  .argument("<kind>", "team, environment, policy, connection, credential or consumer")
   .argument("<name>", "team/name, or the name of a team or environment")
   .option("--credential <name>", "of a consumer: its credential, where several have one of that name")
   .option("--yes", "delete without being asked; needed without a terminal")
@@ -130,6 +130,7 @@ credential
   .description("all of them, with what each stands at")
   .option("--team <name>", "of this team only")
   .option("--environment <name>", "in this environment only")
+  .option("-l, --selector <labels>", "with these labels only, as kubectl takes them: tier=gold,region!=eu,audited,!old")
   .addOption(limit())
   .action((options: Parameters<typeof listCredentials>[1]) => act((io) => listCredentials(io, options)));
 credential

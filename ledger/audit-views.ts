@@ -42,6 +42,8 @@ export async function readNames(db: Kysely<Tables>, ids: readonly string[]): Pro
   const { rows } = await sql<{ id: string; name: string }>`
     SELECT id, name FROM teams WHERE id = ANY(${wanted})
     UNION ALL SELECT id, name FROM environments WHERE id = ANY(${wanted})
+    UNION ALL SELECT p.id, t.name || '/' || p.name FROM policies p JOIN teams t ON t.id = p.team_id
+      WHERE p.id = ANY(${wanted})
     UNION ALL SELECT n.id, t.name || '/' || n.name FROM connections n JOIN teams t ON t.id = n.team_id
       WHERE n.id = ANY(${wanted})
     UNION ALL SELECT c.id, t.name || '/' || c.name FROM credentials c JOIN teams t ON t.id = c.team_id

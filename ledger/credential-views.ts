@@ -1,6 +1,8 @@
 import { sql, type Kysely } from "kysely";
 import type { Policy } from "../domain/policy.ts";
-import type { StoredEvidence } from "./registry-views.ts";
+import type { LabelCondition } from "../domain/labels.ts";
+import { labelsFit } from "./object-metadata.ts";
+import type { Inventory, StoredEvidence } from "./registry-views.ts";
 import type { Tables } from "./tables.ts";
 
 type Db = Kysely<Tables>;
@@ -17,6 +19,7 @@ export interface CredentialSummary {
   readonly openRotation: { readonly id: string; readonly phase: string; readonly hold: number | null } | null;
   readonly lastOutcome: string | null;
   readonly lastClosedAt: Date | null;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 const summaryColumns = sql`c.id, t.name AS team, e.name AS environment, c.name, c.kind, c.rotation_order AS "order",
@@ -25,9 +28,10 @@ const summaryColumns = sql`c.id, t.name AS team, e.name AS environment, c.name, 
   (SELECT jsonb_build_object('id', r.id, 'phase', r.phase, 'hold',
       (SELECT h.number FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL))
     FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation",
-  last.outcome AS "lastOutcome", last.closed_at AS "lastClosedAt"`;
+  coalesce(m.labels, '{}') AS labels, last.outcome AS "lastOutcome", last.closed_at AS "lastClosedAt"`;
 
 const summaryFrom = sql`credentials c JOIN teams t ON t.id = c.team_id JOIN environments e ON e.id = c.environment_id
+  LEFT JOIN object_metadata m ON m.object_id = c.id
   LEFT JOIN LATERAL (
     SELECT r.outcome, r.closed_at FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NOT NULL
     ORDER BY r.created_at DESC LIMIT 1) last ON true`;
@@ -35,6 +39,7 @@ const summaryFrom = sql`credentials c JOIN teams t ON t.id = c.team_id JOIN envi
 export interface CredentialQuery {
   readonly team?: string | undefined;
   readonly environment?: string | undefined;
+  readonly selector?: readonly LabelCondition[] | undefined;
   /** The id of the last one of the page before. */
   readonly after?: string | undefined;
   readonly limit: number;
@@ -46,6 +51,7 @@ export async function listCredentials(db: Db, query: CredentialQuery): Promise<r
     WHERE c.id > ${query.after ?? ""} AND c.retired_at IS NULL
       AND (${query.team ?? null}::text IS NULL OR t.name = ${query.team ?? null})
       AND (${query.environment ?? null}::text IS NULL OR e.name = ${query.environment ?? null})
+      AND ${labelsFit(sql`coalesce(m.labels, '{}')`, query.selector ?? [])}
     ORDER BY c.id LIMIT ${query.limit}`.execute(db);
   return rows;
 }
@@ -95,13 +101,20 @@ export interface CredentialDetail extends CredentialSummary {
   readonly principals: readonly string[];
   readonly config: Readonly<Record<string, unknown>>;
   readonly policy: Policy;
+  /** `team/name` of the policy that it names. */
+  readonly policyRef: string | null;
+  readonly inventory: Inventory;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly versions: readonly VersionView[];
   readonly consumerList: readonly ConsumerView[];
 }
 
 export async function readCredential(db: Db, id: string): Promise<CredentialDetail | undefined> {
   const { rows } = await sql<Omit<CredentialDetail, "versions" | "consumerList">>`
-    SELECT ${summaryColumns}, c.principals, c.config, c.policy,
+    SELECT ${summaryColumns}, c.principals, c.config, c.policy, c.inventory,
+      coalesce(m.annotations, '{}') AS annotations,
+      (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
+        WHERE p.id = c.policy_id) AS "policyRef",
       (SELECT jsonb_build_object('id', n.id, 'ref', nt.name || '/' || n.name, 'hasSecret', n.secret_row IS NOT NULL,
           'identity', n.identity)
         FROM connections n JOIN teams nt ON nt.id = n.team_id WHERE n.id = c.connection_id) AS connection

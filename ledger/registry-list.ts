@@ -3,30 +3,37 @@ import {
   findConnections,
   findConsumers,
   findEnvironments,
+  findPolicies,
   findTeams,
   readCredentials,
   type ConnectionRow,
   type ConsumerRow,
   type CredentialRow,
   type EnvironmentRow,
+  type PolicyRow,
   type TeamRef,
   type TeamRow,
 } from "./registry-views.ts";
 import { transact, type Ledger } from "./database.ts";
+import { findMetadata, type ObjectMetadata } from "./object-metadata.ts";
 import type { Tables } from "./tables.ts";
 
 /** Everything that is registered, in no order. */
 export interface Registered {
   readonly teams: readonly TeamRow[];
   readonly environments: readonly EnvironmentRow[];
+  readonly policies: readonly PolicyRow[];
   readonly connections: readonly ConnectionRow[];
   readonly credentials: readonly CredentialRow[];
   readonly consumers: readonly ConsumerRow[];
+  /** By the object's id. */
+  readonly metadata: ReadonlyMap<string, ObjectMetadata>;
 }
 
 export interface RegisteredNames {
   readonly teams: readonly string[];
   readonly environments: readonly string[];
+  readonly policies: readonly TeamRef[];
   readonly connections: readonly TeamRef[];
   readonly credentials: readonly TeamRef[];
 }
@@ -37,9 +44,10 @@ export function listRegistered(ledger: Ledger): Promise<Registered> {
     await sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`.execute(trx);
     const names = await readAllNames(trx);
     const credentials = await readCredentials(trx, names.credentials);
-    return {
+    const found = {
       teams: await findTeams(trx, names.teams),
       environments: await findEnvironments(trx, names.environments),
+      policies: await findPolicies(trx, names.policies),
       connections: await findConnections(trx, names.connections),
       credentials,
       consumers: await findConsumers(
@@ -47,6 +55,8 @@ export function listRegistered(ledger: Ledger): Promise<Registered> {
         credentials.map(({ id }) => id),
       ),
     };
+    const ids = Object.values(found).flatMap((rows) => rows.map(({ id }) => id));
+    return { ...found, metadata: await findMetadata(trx, ids) };
   });
 }
 
@@ -55,9 +65,11 @@ export async function readAllNames(db: Kysely<Tables>): Promise<RegisteredNames>
     SELECT
       (SELECT coalesce(jsonb_agg(name), '[]') FROM teams WHERE retired_at IS NULL) AS teams,
       (SELECT coalesce(jsonb_agg(name), '[]') FROM environments WHERE retired_at IS NULL) AS environments,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', p.name)), '[]')
+        FROM policies p JOIN teams t ON t.id = p.team_id WHERE p.retired_at IS NULL) AS policies,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', n.name)), '[]')
         FROM connections n JOIN teams t ON t.id = n.team_id WHERE n.retired_at IS NULL) AS connections,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', c.name)), '[]')
         FROM credentials c JOIN teams t ON t.id = c.team_id WHERE c.retired_at IS NULL) AS credentials`.execute(db);
-  return rows[0] ?? { teams: [], environments: [], connections: [], credentials: [] };
+  return rows[0] ?? { teams: [], environments: [], policies: [], connections: [], credentials: [] };
 }

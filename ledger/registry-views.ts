@@ -19,6 +19,15 @@ export interface EnvironmentRow {
   readonly name: string;
 }
 
+export interface PolicyRow {
+  readonly id: string;
+  readonly team: string;
+  readonly name: string;
+  readonly policy: Policy;
+  /** `team/name` of the credentials that it rules. */
+  readonly usedBy: readonly string[];
+}
+
 export interface ConnectionRow {
   readonly id: string;
   readonly team: string;
@@ -34,6 +43,19 @@ export interface ConnectionRow {
   readonly secretFingerprint: string | null;
 }
 
+/** Who answers for a credential, and what it opens to whom. */
+export interface Inventory {
+  /** Names of teams. */
+  readonly owner?: string | undefined;
+  readonly backupOwner?: string | undefined;
+  readonly criticality?: string | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  /** ISO 8601: a day, or a time with its zone. */
+  readonly expiresAt?: string | undefined;
+  /** Systems and vendors that could read a version, and need not run on it. */
+  readonly readers?: readonly string[] | undefined;
+}
+
 export interface CredentialRow {
   readonly id: string;
   readonly team: string;
@@ -46,6 +68,9 @@ export interface CredentialRow {
   readonly config: Readonly<Record<string, unknown>>;
   readonly principals: readonly string[];
   readonly policy: Policy;
+  /** `team/name` of the policy that it names; null: its manifest says it itself. */
+  readonly policyRef: string | null;
+  readonly inventory: Inventory;
   readonly hasVersions: boolean;
   readonly openRotation: string | null;
 }
@@ -85,6 +110,17 @@ export async function findEnvironments(db: Db, names: readonly string[]): Promis
   return rows;
 }
 
+export async function findPolicies(db: Db, refs: readonly TeamRef[]): Promise<readonly PolicyRow[]> {
+  const { rows } = await sql<PolicyRow>`
+    SELECT p.id, t.name AS team, p.name, p.policy, (
+      SELECT coalesce(jsonb_agg(ct.name || '/' || c.name ORDER BY ct.name, c.name), '[]')
+      FROM credentials c JOIN teams ct ON ct.id = c.team_id WHERE c.policy_id = p.id AND c.retired_at IS NULL) AS "usedBy"
+    FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
+    JOIN teams t ON t.name = g.team JOIN policies p ON p.team_id = t.id AND p.name = g.name AND p.retired_at IS NULL
+    `.execute(db);
+  return rows;
+}
+
 export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise<readonly ConnectionRow[]> {
   const { rows } = await sql<ConnectionRow>`
     SELECT n.id, t.name AS team, e.name AS environment, n.name, n.kind, n.pool, n.settings, n.identity,
@@ -112,7 +148,9 @@ export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise
     SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
       (SELECT nt.name || '/' || n.name FROM connections n JOIN teams nt ON nt.id = n.team_id
         WHERE n.id = c.connection_id) AS connection,
-      c.principals, c.policy,
+      c.principals, c.policy, c.inventory,
+      (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
+        WHERE p.id = c.policy_id) AS "policyRef",
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",
       (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation"
     FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)

@@ -2,7 +2,7 @@ import { sql, type Transaction } from "kysely";
 import type { Policy } from "../domain/policy.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { locks } from "./database.ts";
-import type { StoredEvidence } from "./registry-views.ts";
+import type { Inventory, StoredEvidence } from "./registry-views.ts";
 import type { Tables } from "./tables.ts";
 
 type Trx = Transaction<Tables>;
@@ -19,7 +19,14 @@ export async function lockRegistry(trx: Trx): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(${locks.apply})`.execute(trx);
 }
 
-async function record(trx: Trx, noun: string, id: string, by: Registering, credentialId?: string): Promise<void> {
+/** `noun` is what the audit trail calls the kind. */
+export async function record(
+  trx: Trx,
+  noun: string,
+  id: string,
+  by: Registering,
+  credentialId?: string,
+): Promise<void> {
   await recordEvent(trx, {
     actor: by.actor,
     action: `${noun}.${by.isNew ? "created" : "changed"}`,
@@ -46,6 +53,28 @@ export async function storeEnvironment(
 ): Promise<void> {
   await sql`INSERT INTO environments (id, name) VALUES (${environment.id}, ${environment.name})`.execute(trx);
   await record(trx, "environment", environment.id, by);
+}
+
+/**
+ * It rules the credentials that name it from now on: a running rotation is ruled at once by what became stricter, and by
+ * the rest not at all.
+ */
+export async function storePolicy(
+  trx: Trx,
+  given: { readonly id: string; readonly teamId: string; readonly name: string; readonly policy: Policy },
+  by: Registering,
+): Promise<void> {
+  const { id, teamId, name } = given;
+  const policy = JSON.stringify(given.policy);
+  await sql`
+    INSERT INTO policies (id, team_id, name, policy) VALUES (${id}, ${teamId}, ${name}, ${policy}::jsonb)
+    ON CONFLICT (id) DO UPDATE SET policy = excluded.policy`.execute(trx);
+  // In one order, so that two who lock several cannot wait for each other.
+  await sql`SELECT FROM credentials WHERE policy_id = ${id} ORDER BY id FOR UPDATE`.execute(trx);
+  await sql`
+    UPDATE credentials SET policy = ${policy}::jsonb, revision = revision + 1
+    WHERE policy_id = ${id} AND retired_at IS NULL`.execute(trx);
+  await record(trx, "policy", id, by);
 }
 
 export interface StoredConnection {
@@ -107,18 +136,24 @@ export interface StoredCredential {
   readonly config: unknown;
   readonly principals: readonly string[];
   readonly policy: Policy;
+  readonly policyId: string | null;
+  readonly inventory: Inventory;
 }
 
 export async function storeCredential(trx: Trx, credential: StoredCredential, by: Registering): Promise<void> {
   const { id, teamId, environmentId, connectionId, name, kind, order, config, principals, policy } = credential;
+  const { policyId, inventory } = credential;
   await sql`
     INSERT INTO credentials AS c
-      (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, principals, policy)
+      (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, principals, policy,
+        policy_id, inventory)
     VALUES (${id}, ${teamId}, ${environmentId}, ${connectionId}, ${name}, ${kind}, ${order},
-      ${JSON.stringify(config)}::jsonb, ${[...principals]}, ${JSON.stringify(policy)}::jsonb)
+      ${JSON.stringify(config)}::jsonb, ${[...principals]}, ${JSON.stringify(policy)}::jsonb,
+      ${policyId}, ${JSON.stringify(inventory)}::jsonb)
     ON CONFLICT (id) DO UPDATE SET connection_id = excluded.connection_id, kind = excluded.kind,
       rotation_order = excluded.rotation_order, config = excluded.config, principals = excluded.principals,
-      policy = excluded.policy, revision = c.revision + 1`.execute(trx);
+      policy = excluded.policy, policy_id = excluded.policy_id, inventory = excluded.inventory,
+      revision = c.revision + 1`.execute(trx);
   await record(trx, "credential", id, by, id);
 }
 

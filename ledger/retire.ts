@@ -7,7 +7,7 @@ type Trx = Transaction<Tables>;
 /** What is registered and needs a team, an environment or a connection: `Credential shop/orders`, by kind and name. */
 export async function findUses(
   trx: Trx,
-  noun: "team" | "environment" | "connection",
+  noun: "team" | "environment" | "policy" | "connection",
   id: string,
 ): Promise<readonly string[]> {
   const { rows } = await sql<{ ref: string }>`
@@ -15,14 +15,26 @@ export async function findUses(
     WHERE n.retired_at IS NULL
       AND ((${noun} = 'team' AND n.team_id = ${id}) OR (${noun} = 'environment' AND n.environment_id = ${id}))
     UNION ALL
+    SELECT 'Policy ' || t.name || '/' || p.name FROM policies p JOIN teams t ON t.id = p.team_id
+    WHERE p.retired_at IS NULL AND ${noun} = 'team' AND p.team_id = ${id}
+    UNION ALL
     SELECT 'Credential ' || t.name || '/' || c.name FROM credentials c JOIN teams t ON t.id = c.team_id
     WHERE c.retired_at IS NULL
       AND ((${noun} = 'team' AND c.team_id = ${id}) OR (${noun} = 'environment' AND c.environment_id = ${id})
-        OR (${noun} = 'connection' AND c.connection_id = ${id}))
+        OR (${noun} = 'connection' AND c.connection_id = ${id}) OR (${noun} = 'policy' AND c.policy_id = ${id}))
     UNION ALL
     SELECT 'Consumer ' || t.name || '/' || n.name FROM consumers n JOIN teams t ON t.id = n.team_id
     WHERE n.retired_at IS NULL AND ${noun} = 'team' AND n.team_id = ${id}
     ORDER BY ref`.execute(trx);
+  return rows.map(({ ref }) => ref);
+}
+
+/** Credentials of other teams too that have this team as owner or backup owner. */
+export async function findOwned(trx: Trx, teamId: string): Promise<readonly string[]> {
+  const { rows } = await sql<{ ref: string }>`
+    SELECT 'Credential ' || t.name || '/' || c.name AS ref
+    FROM teams o JOIN credentials c ON o.name IN (c.inventory ->> 'owner', c.inventory ->> 'backupOwner')
+    JOIN teams t ON t.id = c.team_id WHERE o.id = ${teamId} AND c.retired_at IS NULL ORDER BY ref`.execute(trx);
   return rows.map(({ ref }) => ref);
 }
 
@@ -59,6 +71,11 @@ export async function retireTeam(trx: Trx, id: string, actor: string): Promise<v
 export async function retireEnvironment(trx: Trx, id: string, actor: string): Promise<void> {
   await sql`UPDATE environments SET retired_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
   await recordEvent(trx, { actor, action: "environment.deleted", details: { environment: id } });
+}
+
+export async function retirePolicy(trx: Trx, id: string, actor: string): Promise<void> {
+  await sql`UPDATE policies SET retired_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
+  await recordEvent(trx, { actor, action: "policy.deleted", details: { policy: id } });
 }
 
 /** Its secret is pointed at by nothing from here on; taking it out of custody is the caller's. */

@@ -4,9 +4,11 @@ import { transact, type Ledger } from "../ledger/database.ts";
 import { lockRegistry } from "../ledger/registry.ts";
 import type { ManifestFile, ManifestIssue } from "./documents.ts";
 import { planConnection } from "./plan-connection.ts";
+import { metadataOf, withMetadata } from "./object-metadata.ts";
 import { planConsumer } from "./plan-consumer.ts";
 import { planCredential } from "./plan-credential.ts";
 import { planEnvironment, planTeam } from "./plan-places.ts";
+import { planPolicy } from "./plan-policy.ts";
 import type { GivenSecret, Planned, PlannedItem, Planning } from "./planning.ts";
 import { readManifests, refOf, type ReadManifest } from "./read-manifests.ts";
 import { readSnapshot, type Transaction } from "./registry-snapshot.ts";
@@ -24,7 +26,7 @@ export interface ApplyRequest {
 }
 
 export interface ApplyPlan {
-  readonly items: readonly Omit<PlannedItem, "store" | "tidy">[];
+  readonly items: readonly Omit<PlannedItem, "id" | "store" | "tidy">[];
   /** Names exactly this plan against exactly this ledger. */
   readonly digest: string;
 }
@@ -78,7 +80,8 @@ async function planAll(
   // In this order, so that what others refer to is known to be broken before they are looked at.
   const planned = manifests.map((one) => {
     const found = planOne(planning, one);
-    if ("issues" in found) broken.add(refOf(one.manifest));
+    if (!("issues" in found)) return describe(found, one, planning);
+    broken.add(refOf(one.manifest));
     return found;
   });
   const issues = planned.flatMap((one) => ("issues" in one ? one.issues : []));
@@ -91,6 +94,8 @@ function planOne(planning: Planning, { manifest, document }: ReadManifest): Plan
       return planTeam(planning, manifest);
     case "Environment":
       return planEnvironment(planning, manifest);
+    case "Policy":
+      return planPolicy(planning, manifest, document);
     case "Connection":
       return planConnection(planning, manifest, document);
     case "Credential":
@@ -100,8 +105,11 @@ function planOne(planning: Planning, { manifest, document }: ReadManifest): Plan
   }
 }
 
+const describe = (item: PlannedItem, { manifest: { metadata } }: ReadManifest, { snapshot }: Planning): PlannedItem =>
+  withMetadata(item, snapshot.metadata.get(item.id), metadataOf(metadata));
+
 function asPlan(planned: readonly PlannedItem[]): ApplyPlan {
-  const items = planned.map(({ store: _, tidy: __, ...item }) => item);
+  const items = planned.map(({ id: _id, store: _store, tidy: _tidy, ...item }) => item);
   const digest = createHash("sha256")
     .update(canonicalize(items) ?? "")
     .digest("hex");

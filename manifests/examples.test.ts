@@ -1,18 +1,20 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { catalog } from "../providers/catalog.ts";
-import { manifestKinds, type Manifest } from "./schemas.ts";
+import { knownFields } from "./known-fields.ts";
+import { manifestKinds, manifestSchemas, type Manifest } from "./schemas.ts";
 import { readManifests } from "./read-manifests.ts";
+
+const folder = new URL("../examples/manifests/", import.meta.url);
 
 /** As the command line sends it, once it has read the secret. */
 function example(name: string) {
-  const text = readFileSync(new URL(`../examples/manifests/${name}`, import.meta.url), "utf8");
-  return readManifests([{ name, text: text.replace(/secretFrom: \{.*\}/, "secretFrom: given") }]);
+  const text = readFileSync(new URL(name, folder), "utf8");
+  return { name, text: text.replace(/secretFrom: \{.*\}/, "secretFrom: given") };
 }
 
-const { manifests, issues } = example("orders.yaml");
-/** One more consumer of what `orders.yaml` has. */
-const own = example("own-target.yaml");
+const { manifests, issues } = readManifests(readdirSync(folder).map(example));
+const complete = readManifests([example("orders.yaml")]).manifests;
 
 function inCatalog<T>(kinds: Readonly<Record<string, T>>, kind: string | undefined): T {
   const found = kinds[kind ?? ""];
@@ -41,21 +43,26 @@ function faults({ kind, spec }: Manifest): readonly unknown[] {
 
 describe("the example manifests", () => {
   it("are free of mistakes", () => {
-    expect([...issues, ...own.issues]).toEqual([]);
+    expect(issues).toEqual([]);
   });
 
   it("hold one of each kind", () => {
-    expect(manifests.map(({ manifest }) => manifest.kind)).toEqual(manifestKinds);
+    expect(complete.map(({ manifest }) => manifest.kind)).toEqual(manifestKinds);
+  });
+
+  it.each(complete)("show each field of a $manifest.kind", ({ manifest, document }) => {
+    const known = knownFields(manifestSchemas[manifest.kind]);
+    const content = document.content as Readonly<Record<string, object>>;
+    for (const part of ["metadata", "spec"])
+      expect(Object.keys(content[part] ?? {}).toSorted(), part).toEqual([...known([part])].toSorted());
   });
 
   it("show each kind of consumer", () => {
-    const shown = [...manifests, ...own.manifests].flatMap(({ manifest: { kind, spec } }) =>
-      kind === "Consumer" ? [spec.kind] : [],
-    );
-    expect(shown.toSorted()).toEqual(Object.keys(catalog.consumers).toSorted());
+    const shown = manifests.flatMap(({ manifest: { kind, spec } }) => (kind === "Consumer" ? [spec.kind] : []));
+    expect([...new Set(shown)].toSorted()).toEqual(Object.keys(catalog.consumers).toSorted());
   });
 
-  it.each([...manifests, ...own.manifests])("fit what the providers ask for: $manifest.kind", ({ manifest }) => {
+  it.each(manifests)("fit what the providers ask for: $manifest.kind", ({ manifest }) => {
     expect(faults(manifest).filter((fault) => fault !== undefined)).toEqual([]);
   });
 });

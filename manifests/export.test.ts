@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { withApi, type TestApi } from "../test/harness/api.ts";
+import { applyText, type AppliedItem } from "../test/harness/apply-text.ts";
 import { withLedger } from "../test/harness/ledger.ts";
 import { connectionIndex, everything, team } from "../test/harness/manifests.ts";
 import type { ManifestKind } from "./schemas.ts";
@@ -10,35 +11,20 @@ import { exportManifests } from "./export.ts";
 const newApi = async () => withApi(await withLedger());
 const newSecret = () => randomBytes(12).toString("hex");
 
-interface Item {
-  readonly action: string;
-  readonly changes: readonly unknown[];
-}
-
-/** Plans, says yes, and answers with what the plan was. */
-async function apply(api: TestApi, text: string, secrets: Record<string, string> = {}): Promise<readonly Item[]> {
-  const body = { files: [{ name: "rekey.yaml", text, secrets }] };
-  const planned = await api.ask("POST", "/manifests/apply", body);
-  if (planned.status !== 200) throw new Error(planned.text);
-  const applied = await api.ask("POST", "/manifests/apply", { ...body, planDigest: planned.json["digest"] });
-  if (applied.status !== 200) throw new Error(applied.text);
-  return planned.json["items"] as readonly Item[];
-}
-
 async function exported(api: TestApi, kind?: ManifestKind, name?: string): Promise<string> {
   return (await exportManifests(api.deps, { kind, name })).map(({ text }) => text).join("---\n");
 }
 
-const actions = (items: readonly Item[]) => [...new Set(items.map(({ action }) => action))];
+const actions = (items: readonly AppliedItem[]) => [...new Set(items.map(({ action }) => action))];
 
 /** What is exported is unchanged where it comes from, and makes the same where nothing is. */
 async function expectRoundTrip(from: TestApi, count: number): Promise<void> {
   const text = await exported(from);
-  const again = await apply(from, text);
+  const again = await applyText(from, text);
   expect(again).toHaveLength(count);
   expect(actions(again)).toEqual(["unchanged"]);
   const elsewhere = await newApi();
-  expect(actions(await apply(elsewhere, text))).toEqual(["create"]);
+  expect(actions(await applyText(elsewhere, text))).toEqual(["create"]);
   const unsaid = (of: string) => of.replaceAll(/^ {2}# .*:$/gm, "  # …");
   expect(unsaid(await exported(elsewhere))).toBe(unsaid(text));
   await elsewhere.app.close();
@@ -48,7 +34,7 @@ async function expectRoundTrip(from: TestApi, count: number): Promise<void> {
 const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
 const login = fc.string({ minLength: 1, maxLength: 12, unit: "grapheme" }).filter((one) => !one.includes("\0"));
 const generated = fc.record({
-  names: fc.uniqueArray(name, { minLength: 5, maxLength: 5 }),
+  names: fc.uniqueArray(name, { minLength: 6, maxLength: 6 }),
   logins: fc.uniqueArray(login, { minLength: 2, maxLength: 3 }),
   contact: fc.string({ maxLength: 20, unit: "grapheme" }),
   grace: fc.integer({ min: 0, max: 86_400_000 }),
@@ -56,19 +42,30 @@ const generated = fc.record({
   wanted: fc.option(fc.constantFrom("attested", "observed"), { nil: undefined }),
   instances: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
   port: fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
+  labels: fc.dictionary(fc.stringMatching(/^[a-z]([a-z.-]{0,5}[a-z])?$/), fc.stringMatching(/^([0-9a-z]{1,6})?$/), {
+    maxKeys: 3,
+  }),
+  annotation: fc.string({ maxLength: 30, unit: "grapheme" }).filter((one) => !one.includes("\0")),
+  criticality: fc.option(fc.constantFrom("low", "critical"), { nil: undefined }),
+  readers: fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { maxLength: 3 }),
+  isNamed: fc.boolean(),
   key: fc.string({ minLength: 1, maxLength: 8 }).filter((one) => one !== "__proto__"),
 });
 
 type Generated = typeof generated extends fc.Arbitrary<infer T> ? T : never;
 
 /** JSON is YAML. */
-function manifestsOf({ names, logins, contact, grace, attempts, wanted, instances, port, key }: Generated): string {
-  const [ownTeam = "", environment = "", connection = "", credential = "", consumer = ""] = names;
+function manifestsOf(given: Generated): string {
+  const { names, logins, contact, grace, attempts, wanted, instances, port, key, labels, readers, criticality } = given;
+  const [ownTeam = "", environment = "", connection = "", credential = "", consumer = "", policy = ""] = names;
+  const rules = { grace: `${grace}ms`, attempts, evidence: wanted };
+  const annotations = { "example.com/note": given.annotation };
   const place = { team: ownTeam, environment };
   const [admin = "", ...others] = logins;
   const envelopes = [
     { kind: "Team", metadata: { name: ownTeam }, spec: { contact } },
-    { kind: "Environment", metadata: { name: environment } },
+    { kind: "Environment", metadata: { name: environment, labels, annotations } },
+    { kind: "Policy", metadata: { name: policy, team: ownTeam, labels }, spec: rules },
     {
       kind: "Connection",
       metadata: { name: connection, ...place },
@@ -76,12 +73,20 @@ function manifestsOf({ names, logins, contact, grace, attempts, wanted, instance
     },
     {
       kind: "Credential",
-      metadata: { name: credential, ...place },
-      spec: { connection, config: { logins: others }, policy: { grace: `${grace}ms`, attempts, evidence: wanted } },
+      metadata: { name: credential, ...place, labels, annotations },
+      spec: {
+        connection,
+        config: { logins: others },
+        policy: given.isNamed ? policy : rules,
+        owner: ownTeam,
+        criticality,
+        readers,
+        expiresAt: "2027-03-31",
+      },
     },
     {
       kind: "Consumer",
-      metadata: { name: consumer, team: ownTeam },
+      metadata: { name: consumer, team: ownTeam, labels },
       spec: {
         credential,
         kind: "fake-place",
@@ -97,9 +102,9 @@ describe("exported manifests", () => {
   it("are unchanged on the same ledger and make the same on an empty one, without a secret", async () => {
     const api = await newApi();
     const secret = newSecret();
-    await apply(api, everything, { [connectionIndex]: secret });
+    await applyText(api, everything, { [connectionIndex]: secret });
     const others = everything.replaceAll("shop", "press").replaceAll("prod", "test");
-    await apply(api, others.replace("main", "other").replace("connection: main", "connection: other"), {
+    await applyText(api, others.replace("main", "other").replace("connection: main", "connection: other"), {
       [connectionIndex]: newSecret(),
     });
     await expectRoundTrip(api, 10);
@@ -113,8 +118,8 @@ describe("exported manifests", () => {
     await fc.assert(
       fc.asyncProperty(generated, async (given) => {
         const api = await newApi();
-        expect(actions(await apply(api, manifestsOf(given)))).toEqual(["create"]);
-        await expectRoundTrip(api, 5);
+        expect(actions(await applyText(api, manifestsOf(given)))).toEqual(["create"]);
+        await expectRoundTrip(api, 6);
         await api.app.close();
       }),
       { numRuns: 6 },
@@ -123,8 +128,8 @@ describe("exported manifests", () => {
 
   it("come in the order in which they are applied, by name, and the same each time", async () => {
     const api = await newApi();
-    for (const one of ["shop", "anvil", "zebra"]) await apply(api, team.replace("name: shop", `name: ${one}`));
-    await apply(api, everything, { [connectionIndex]: newSecret() });
+    for (const one of ["shop", "anvil", "zebra"]) await applyText(api, team.replace("name: shop", `name: ${one}`));
+    await applyText(api, everything, { [connectionIndex]: newSecret() });
     const refs = (await exportManifests(api.deps)).map(({ ref }) => ref);
     expect(refs).toEqual([
       "Team anvil",
@@ -143,7 +148,7 @@ describe("exported manifests", () => {
 
   it("of a kind or name that there is not are refused with the one that was probably meant", async () => {
     const api = await newApi();
-    await apply(api, everything, { [connectionIndex]: newSecret() });
+    await applyText(api, everything, { [connectionIndex]: newSecret() });
     const ask = (query: string) => api.ask("GET", `/manifests?${query}`);
     expect((await ask("kind=Consumers")).json["manifests"]).toHaveLength(1);
     expect((await ask("kind=credental")).json).toMatchObject({

@@ -1,8 +1,11 @@
 import type { Ledger } from "../ledger/database.ts";
 import { listRegistered, type Registered } from "../ledger/registry-list.ts";
-import type { ConnectionRow, ConsumerRow, CredentialRow } from "../ledger/registry-views.ts";
+import type { ConnectionRow, ConsumerRow, CredentialRow, PolicyRow } from "../ledger/registry-views.ts";
 import type { Catalog } from "../providers/catalog.ts";
+import { noMetadata } from "../ledger/object-metadata.ts";
+import { inventoryOf } from "./inventory.ts";
 import { isNamed } from "./kind-named.ts";
+import { showMetadata } from "./object-metadata.ts";
 import { showPolicy } from "./policy.ts";
 import { refOf } from "./read-manifests.ts";
 import { refKey } from "./registry-snapshot.ts";
@@ -38,40 +41,46 @@ export async function exportManifests(
     .filter((one) => kind === undefined || one === kind)
     .flatMap((one) => manifestsOf[one](registered, catalog))
     .filter(({ manifest }) => name === undefined || isNamed(name, manifest.metadata))
-    .map(({ manifest, remarks }) => ({
-      kind: manifest.kind,
-      ref: refOf(manifest),
-      text: writeManifest(manifest, remarks),
-    }))
+    .map(({ id, manifest, remarks }) => {
+      const metadata = { ...manifest.metadata, ...showMetadata(registered.metadata.get(id) ?? noMetadata) };
+      const text = writeManifest({ ...manifest, metadata } as Manifest, remarks);
+      return { kind: manifest.kind, ref: refOf(manifest), text };
+    })
     .map((one) => ({ one, order: `${manifestKinds.indexOf(one.kind)} ${one.ref} ${one.text}` }))
     .toSorted((a, b) => (a.order < b.order ? -1 : 1))
     .map(({ one }) => one);
 }
 
 interface Written {
+  readonly id: string;
   readonly manifest: Manifest;
   readonly remarks?: readonly string[];
 }
 
 const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Catalog) => readonly Written[]>> = {
   Team: ({ teams }) =>
-    teams.map(({ name, contact }) => ({
+    teams.map(({ id, name, contact }) => ({
+      id,
       manifest: { apiVersion, kind: "Team", metadata: { name }, ...(contact === "" ? {} : { spec: { contact } }) },
     })),
   Environment: ({ environments }) =>
-    environments.map(({ name }) => ({ manifest: { apiVersion, kind: "Environment", metadata: { name } } })),
+    environments.map(({ id, name }) => ({ id, manifest: { apiVersion, kind: "Environment", metadata: { name } } })),
+  Policy: ({ policies }) => policies.map((row) => ({ id: row.id, manifest: policyManifest(row) })),
   Connection: ({ connections }, { issuers }) =>
     connections.map((row) => ({
+      id: row.id,
       manifest: connectionManifest(row, issuers[row.kind]),
       remarks: secretRemarks(row, issuers[row.kind]),
     })),
   Credential: ({ credentials }, { issuers }) =>
-    credentials.map((row) => ({ manifest: credentialManifest(row, issuers[row.kind]) })),
+    credentials.map((row) => ({ id: row.id, manifest: credentialManifest(row, issuers[row.kind]) })),
   Consumer: ({ consumers, credentials }, { consumers: kinds }) => {
     const byId = new Map(credentials.map((row) => [row.id, row]));
     return consumers.flatMap((row) => {
       const credential = byId.get(row.credentialId);
-      return credential === undefined ? [] : [{ manifest: consumerManifest(row, credential, kinds[row.kind]) }];
+      return credential === undefined
+        ? []
+        : [{ id: row.id, manifest: consumerManifest(row, credential, kinds[row.kind]) }];
     });
   },
 };
@@ -84,11 +93,15 @@ function connectionManifest(row: ConnectionRow, definition: Issuer): ManifestOf<
   return { apiVersion, kind: "Connection", metadata: { name, team, environment }, spec: { kind, pool, config } };
 }
 
+function policyManifest({ team, name, policy }: PolicyRow): ManifestOf<"Policy"> {
+  return { apiVersion, kind: "Policy", metadata: { name, team }, spec: showPolicy(policy) };
+}
+
 function credentialManifest(row: CredentialRow, definition: Issuer): ManifestOf<"Credential"> {
-  const { team, environment, name, kind: issuer, connection, policy } = row;
+  const { team, environment, name, kind: issuer, connection, policy, policyRef } = row;
   const config = inOrder(definition?.configSchema, row.config);
-  const spec = { issuer, connection, config, policy: showPolicy(policy) };
-  return { apiVersion, kind: "Credential", metadata: { name, team, environment }, spec };
+  const spec = { issuer, connection, config, policy: policyRef ?? showPolicy(policy), ...inventoryOf(row.inventory) };
+  return { apiVersion, kind: "Credential", metadata: { name, team, environment }, spec } as ManifestOf<"Credential">;
 }
 
 function consumerManifest(

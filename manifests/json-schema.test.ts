@@ -48,7 +48,7 @@ describe("the JSON Schema of manifests", () => {
   it.each([
     ["another apiVersion", "apiVersion: rekey/v1", "apiVersion: rekey/v2"],
     ["a kind that there is not", "kind: Team", "kind: Teem"],
-    ["a missing name", "metadata: { name: shop }", "metadata: {}"],
+    ["a missing name", "  name: shop\n", ""],
     ["a name that is none", "name: production", "name: Production"],
     ["a field that is none", "contact:", "contakt:"],
     ["a policy's duration without its unit", "grace: 15m", "grace: '15'"],

@@ -39,6 +39,7 @@ function definitionOf(kind: ManifestKind, { issuers, consumers, collectors }: Ca
   switch (kind) {
     case "Team":
     case "Environment":
+    case "Policy":
       return whole;
     case "Connection":
       return withSpec(

@@ -8,11 +8,11 @@ it("a kind is known in any case, one or many of it", () => {
     "Team",
     "Team",
   ]);
-  expect(["", "s", "cred", "policy"].map(kindNamed)).toEqual([undefined, undefined, undefined, undefined]);
+  expect(["", "s", "cred", "rotation"].map(kindNamed)).toEqual([undefined, undefined, undefined, undefined]);
 });
 
 it("a word that is no kind is answered with the kinds and the nearest, and is not repeated", () => {
-  const kinds = "There is no such kind. Kinds: team, environment, connection, credential, consumer.";
+  const kinds = "There is no such kind. Kinds: team, environment, policy, connection, credential, consumer.";
   expect(kindHint("Credentails")).toBe(`${kinds} Did you mean credential?`);
   expect(kindHint("something else")).toBe(kinds);
 });

@@ -3,14 +3,16 @@ import { manifestKinds, type ManifestKind } from "./schemas.ts";
 
 /** The kind that somebody typed: in any case, one or many of it. */
 export function kindNamed(text: string): ManifestKind | undefined {
-  const word = text.toLowerCase().replace(/s$/, "");
+  const word = one(text);
   return manifestKinds.find((kind) => kind.toLowerCase() === word);
 }
+
+const one = (text: string) => text.toLowerCase().replace(/ies$/, "y").replace(/s$/, "");
 
 /** What to write instead of a word that is no kind. The word itself is not repeated. */
 export function kindHint(text: string): string {
   const lower = manifestKinds.map((kind) => kind.toLowerCase());
-  const nearest = nearestWord(text.toLowerCase().replace(/s$/, ""), lower);
+  const nearest = nearestWord(one(text), lower);
   return `There is no such kind. Kinds: ${lower.join(", ")}.${didYouMean(nearest)}`;
 }
 

@@ -2,6 +2,7 @@ import {
   findConnections,
   findConsumers,
   findEnvironments,
+  findPolicies,
   findTeams,
   readCredentials,
 } from "../ledger/registry-views.ts";
@@ -26,6 +27,8 @@ export async function lookUp(trx: Transaction, kind: ManifestKind): Promise<read
       return (await findTeams(trx, names.teams)).map(({ id, name }) => ({ kind, id, named: { name } }));
     case "Environment":
       return (await findEnvironments(trx, names.environments)).map(({ id, name }) => ({ kind, id, named: { name } }));
+    case "Policy":
+      return (await findPolicies(trx, names.policies)).map(({ id, ...named }) => ({ kind, id, named }));
     case "Connection":
       return (await findConnections(trx, names.connections)).map(({ id, ...named }) => ({ kind, id, named }));
     case "Credential":

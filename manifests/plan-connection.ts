@@ -44,6 +44,7 @@ export function planConnection(
   planning.snapshot.connections.set(refKey(metadata), row);
   claimOwn(planning, row);
   return {
+    id: row.id,
     kind: "Connection",
     ref: refOf(manifest),
     action: existing === undefined ? "create" : changes.length > 0 || secret !== undefined ? "change" : "unchanged",

@@ -6,7 +6,7 @@ import type { ConsumerRow, CredentialRow, StoredEvidence } from "../ledger/regis
 import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
-import { definitionOf, issuesOf, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
+import { definitionOf, issuesOf, referred, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
 import { consumerKey, refKey, resolveRef } from "./registry-snapshot.ts";
 import { refOf } from "./read-manifests.ts";
 import type { ManifestOf } from "./schemas.ts";
@@ -20,18 +20,13 @@ export function planConsumer(
   const issues = issuesOf(document);
   const team = teamId(planning.snapshot, metadata.team, issues);
   const credentialKey = refKey(resolveRef(spec.credential, metadata.team));
-  const isBroken = planning.broken.has(`Credential ${credentialKey}`);
-  const credential = isBroken ? undefined : planning.snapshot.credentials.get(credentialKey);
-  if (credential === undefined && !isBroken)
+  const credential = referred(planning, "Credential", planning.snapshot.credentials, credentialKey, () =>
     issues.add(
       ["spec", "credential"],
       "names no credential that exists; add a Credential manifest, or write team/name.",
-    );
-  else if (
-    credential !== undefined &&
-    metadata.environment !== undefined &&
-    metadata.environment !== credential.environment
-  )
+    ),
+  );
+  if (credential !== undefined && metadata.environment !== undefined && metadata.environment !== credential.environment)
     issues.add(
       ["metadata", "environment"],
       `must be ${credential.environment}, as its credential is; or leave it out.`,
@@ -67,6 +62,7 @@ export function planConsumer(
   planning.snapshot.consumers.set(key, row);
   const isTouched = existing === undefined || changes.length > 0;
   return {
+    id: row.id,
     kind: "Consumer",
     ref: refOf(manifest),
     action: existing === undefined ? "create" : isTouched ? "change" : "unchanged",

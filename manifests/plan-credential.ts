@@ -5,7 +5,8 @@ import { adoptHint } from "./adopt-command.ts";
 import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
-import { issuesOf, placeIds, type Issues, type Planned, type Planning } from "./planning.ts";
+import { inventoryOf } from "./inventory.ts";
+import { issuesOf, placeIds, referred, type Issues, type Planned, type Planning } from "./planning.ts";
 import { asPolicy, showPolicy } from "./policy.ts";
 import { refKey, resolveRef } from "./registry-snapshot.ts";
 import { refOf } from "./read-manifests.ts";
@@ -20,13 +21,14 @@ export function planCredential(
   const issues = issuesOf(document);
   const place = placeIds(planning, metadata, issues);
   const connectionKey = refKey(resolveRef(spec.connection, metadata.team));
-  const isBroken = planning.broken.has(`Connection ${connectionKey}`);
-  const connection = isBroken ? undefined : planning.snapshot.connections.get(connectionKey);
-  if (connection === undefined && !isBroken)
+  const connection = referred(planning, "Connection", planning.snapshot.connections, connectionKey, () =>
     issues.add(
       ["spec", "connection"],
       "names no connection that exists; add a Connection manifest, or write team/name.",
-    );
+    ),
+  );
+  const ruling = rulingPolicy(planning, manifest, issues);
+  refuseUnknownOwners(planning, manifest, issues);
   const definition = connection && planning.catalog.issuers[connection.kind];
   if (connection === undefined || definition === undefined) return { issues: issues.all };
   refuseMisfit(manifest, connection, issues);
@@ -36,13 +38,17 @@ export function planCredential(
   const existing = planning.snapshot.credentials.get(refKey(metadata));
   const row: CredentialRow = {
     id: existing?.id ?? newId("credential"),
-    ...metadata,
+    team: metadata.team,
+    environment: metadata.environment,
+    name: metadata.name,
     connectionId: connection.id,
     connection: refKey(connection),
     kind: connection.kind,
     config: config.value as CredentialRow["config"],
     principals: definition.principalsOf(config.value),
-    policy: asPolicy(spec.policy ?? {}),
+    policy: ruling.policy,
+    policyRef: ruling.ref,
+    inventory: inventoryOf(spec),
     hasVersions: existing?.hasVersions ?? false,
     openRotation: existing?.openRotation ?? null,
   };
@@ -55,18 +61,48 @@ export function planCredential(
   claim(planning, row, connection);
   const order = definition.orderOf(config.value);
   return {
+    id: row.id,
     kind: "Credential",
     ref: refOf(manifest),
     action: existing === undefined ? "create" : changes.length > 0 ? "change" : "unchanged",
     changes,
     notes: notesOf(definition, row, existing, changes),
-    store: (trx, by) => storeCredential(trx, { ...row, ...place, order }, by),
+    store: (trx, by) => storeCredential(trx, { ...row, ...place, order, policyId: ruling.id }, by),
   };
 }
 
-const specOf = ({ connection, config, policy }: CredentialRow) => ({
-  spec: { connection, config, policy: showPolicy(policy) },
+const specOf = ({ connection, config, policy, policyRef, inventory }: CredentialRow) => ({
+  // The policy's name beside what it says, so that a plan shows what really changes.
+  [policyField]: policyRef,
+  spec: { connection, config, policy: showPolicy(policy), ...inventory },
 });
+
+const policyField = "spec.policy";
+
+interface Ruling {
+  readonly policy: CredentialRow["policy"];
+  readonly id: string | null;
+  /** `team/name` */
+  readonly ref: string | null;
+}
+
+/** What the manifest says itself, or the policy that it names. */
+function rulingPolicy(planning: Planning, { metadata, spec }: ManifestOf<"Credential">, issues: Issues): Ruling {
+  if (typeof spec.policy !== "string") return { policy: asPolicy(spec.policy ?? {}), id: null, ref: null };
+  const ref = refKey(resolveRef(spec.policy, metadata.team));
+  const found = referred(planning, "Policy", planning.snapshot.policies, ref, () =>
+    issues.add(["spec", "policy"], "names no policy that exists; add a Policy manifest, or write team/name."),
+  );
+  return { policy: found?.policy ?? asPolicy({}), id: found?.id ?? null, ref };
+}
+
+function refuseUnknownOwners({ snapshot }: Planning, { spec }: ManifestOf<"Credential">, issues: Issues): void {
+  for (const field of ["owner", "backupOwner"] as const) {
+    const team = spec[field];
+    if (team !== undefined && !snapshot.teams.has(team))
+      issues.add(["spec", field], "names no team that exists; add a Team manifest for it.");
+  }
+}
 
 function refuseMisfit({ metadata, spec }: ManifestOf<"Credential">, connection: ConnectionRow, issues: Issues): void {
   if (spec.issuer !== undefined && spec.issuer !== connection.kind)
@@ -116,7 +152,7 @@ function refuseUntimely(
       ["spec", "connection"],
       "cannot change once the credential has a version; make a new credential under another name.",
     );
-  const isDeeper = changes.some(({ field }) => !field.startsWith("spec.policy."));
+  const isDeeper = changes.some(({ field }) => field === "spec.connection" || field.startsWith("spec.config."));
   if (existing.openRotation !== null && isDeeper)
     issues.add(
       ["spec", "config"],
@@ -142,9 +178,18 @@ function notesOf(
   existing: CredentialRow | undefined,
   changes: readonly FieldChange[],
 ): readonly string[] {
+  const ruled = row.policyRef !== null && row.policyRef !== existing?.policyRef ? [ruledBy(row)] : [];
   if (existing === undefined)
-    return [`Then give it the value it has today: ${adoptHint(definition, refKey(row), row.principals)}`];
-  return existing.openRotation !== null && changes.length > 0
-    ? [`The open rotation ${existing.openRotation} keeps the policy that it began with.`]
-    : [];
+    return [...ruled, `Then give it the value it has today: ${adoptHint(definition, refKey(row), row.principals)}`];
+  return existing.openRotation !== null && changes.some(({ field }) => field.startsWith(`${policyField}.`))
+    ? [
+        ...ruled,
+        `For the open rotation ${existing.openRotation} what became stricter counts at once, all else from the next one on.`,
+      ]
+    : ruled;
 }
+
+const ruledBy = ({ policyRef, policy }: CredentialRow): string =>
+  `Ruled by policy ${policyRef}: ${Object.entries(showPolicy(policy))
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ")}.`;

@@ -6,12 +6,14 @@ import {
   type CredentialRow,
 } from "../ledger/registry-views.ts";
 import {
+  findOwned,
   findUses,
   readCredentialUse,
   retireConnection,
   retireConsumer,
   retireCredential,
   retireEnvironment,
+  retirePolicy,
   retireTeam,
 } from "../ledger/retire.ts";
 import type { Found } from "./look-up.ts";
@@ -32,12 +34,17 @@ export async function planDeletion(trx: Transaction, found: Found): Promise<Dele
   const { id, kind, named } = found;
   switch (kind) {
     case "Team": {
-      const refusals = refuseUses(await findUses(trx, "team", id), "belongs to it", "belong to it");
+      const uses = refuseUses(await findUses(trx, "team", id), "belongs to it", "belong to it");
+      const refusals = [...uses, ...refuseOwned(await findOwned(trx, id))];
       return { refusals, notes: [], retire: (actor) => retireTeam(trx, id, actor) };
     }
     case "Environment": {
       const refusals = refuseUses(await findUses(trx, "environment", id), "is in it", "are in it");
       return { refusals, notes: [], retire: (actor) => retireEnvironment(trx, id, actor) };
+    }
+    case "Policy": {
+      const refusals = refuseRuled(await findUses(trx, "policy", id));
+      return { refusals, notes: [], retire: (actor) => retirePolicy(trx, id, actor) };
     }
     case "Connection":
       return planConnection(trx, { team: "", ...named }, id);
@@ -52,13 +59,21 @@ const mostShown = 10;
 
 function refuseUses(uses: readonly string[], one: string, many: string): readonly string[] {
   if (uses.length === 0) return [];
-  const more = uses.length > mostShown ? ` and ${uses.length - mostShown} more` : "";
   const commands =
     uses.length === 1 ? `: rekey delete ${(uses[0] ?? "").replace(/^\w+/, (kind) => kind.toLowerCase())}` : "";
   return [
-    `${uses.slice(0, mostShown).join(", ")}${more} ${uses.length === 1 ? one : many}. Delete ${uses.length === 1 ? "that" : "those"} first${commands}.`,
+    `${shown(uses)} ${uses.length === 1 ? one : many}. Delete ${uses.length === 1 ? "that" : "those"} first${commands}.`,
   ];
 }
+
+const shown = (refs: readonly string[]) =>
+  `${refs.slice(0, mostShown).join(", ")}${refs.length > mostShown ? ` and ${refs.length - mostShown} more` : ""}`;
+
+const refuseRuled = (refs: readonly string[]): readonly string[] =>
+  refs.length === 0 ? [] : [`It rules ${shown(refs)}. Give those another policy and apply that first.`];
+
+const refuseOwned = (refs: readonly string[]): readonly string[] =>
+  refs.length === 0 ? [] : [`It is owner of ${shown(refs)}. Name another owner there and apply that first.`];
 
 interface Ref {
   readonly team: string;

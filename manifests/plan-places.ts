@@ -12,6 +12,7 @@ export function planTeam({ snapshot }: Planning, manifest: ManifestOf<"Team">): 
   const changes = changesBetween({ spec: { contact: existing?.contact ?? "" } }, { spec: { contact: team.contact } });
   snapshot.teams.set(name, team);
   return {
+    id: team.id,
     kind: "Team",
     ref: refOf(manifest),
     action: existing === undefined ? "create" : changes.length > 0 ? "change" : "unchanged",
@@ -27,6 +28,7 @@ export function planEnvironment({ snapshot }: Planning, manifest: ManifestOf<"En
   const environment = existing ?? { id: newId("environment"), name };
   snapshot.environments.set(name, environment);
   return {
+    id: environment.id,
     kind: "Environment",
     ref: refOf(manifest),
     action: existing === undefined ? "create" : "unchanged",

@@ -32,6 +32,7 @@ export interface ConnectionSecrets {
 }
 
 export interface PlannedItem {
+  readonly id: string;
   readonly kind: ManifestKind;
   /** `Credential shop/orders` */
   readonly ref: string;
@@ -83,6 +84,20 @@ export function definitionOf<T>(
     issues.add(path, `must be one of ${kinds.join(", ")}${hint}`);
   }
   return definition;
+}
+
+/** Another object of the same files or the ledger that a manifest names; its absence is said once. */
+export function referred<T>(
+  { broken }: Planning,
+  kind: ManifestKind,
+  table: ReadonlyMap<string, T>,
+  key: string,
+  onAbsence: () => void,
+): T | undefined {
+  if (broken.has(`${kind} ${key}`)) return undefined;
+  const found = table.get(key);
+  if (found === undefined) onAbsence();
+  return found;
 }
 
 /** Team and environment of a manifest, which must be there or come in the same files. */

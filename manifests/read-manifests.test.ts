@@ -39,7 +39,7 @@ describe("every mistake is said with file, line, field and what to write instead
   const mistakes: readonly (readonly [string, string, string])[] = [
     ["no mapping", "- a\n- b\n", "1 : must be a mapping with apiVersion, kind, metadata and spec."],
     ["no kind", "apiVersion: rekey/v1\n", "1 kind: is missing: write one of Team, Environment,"],
-    ["an unknown kind", team.replace("Team", "Taem"), "2 kind: must be one of Team, Environment, Connection"],
+    ["an unknown kind", team.replace("Team", "Taem"), "2 kind: must be one of Team, Environment, Policy, Connection"],
     ["an unknown kind, with the one that was meant", team.replace("Team", "Taem"), "did you mean Team?"],
     ["another version", team.replace("rekey/v1", "rekey/v2"), "1 apiVersion: must be rekey/v1"],
     ["no version", team.replace("apiVersion: rekey/v1\n", ""), "apiVersion: is missing: write rekey/v1."],
@@ -48,7 +48,7 @@ describe("every mistake is said with file, line, field and what to write instead
     ["a name that is a number", team.replace("name: shop", "name: 12"), "YAML reads this as a number: put it in quotes."],
     ["a field that does not exist", credential.replace("policy:", "polizy:"), "7 spec.polizy: is no field here; did you mean policy?"],
     ["a field of a policy", credential.replace("grace", "grase"), "7 spec.policy.grase: is no field here; did you mean grace?"],
-    ["a field without any likeness", credential.replace("policy:", "wombat:"), "Fields here: issuer, connection, config, policy."],
+    ["a field without any likeness", credential.replace("policy:", "wombat:"), "Fields here: issuer, connection, config, policy, owner, "],
     ["a duration without a unit", credential.replace("2s", "2"), "7 spec.policy.grace: must be a number with its unit"],
     ["a duration in an unknown unit", credential.replace("2s", "2weeks"), "must be a number with its unit, such as 500ms"],
     ["a duration beyond a year", credential.replace("2s", "900d"), "a year at most"],

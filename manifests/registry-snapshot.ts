@@ -1,8 +1,10 @@
 import type { Ledger } from "../ledger/database.ts";
+import { findMetadata, type ObjectMetadata } from "../ledger/object-metadata.ts";
 import {
   findConnections,
   findConsumers,
   findEnvironments,
+  findPolicies,
   findPrincipalClaims,
   findTeams,
   lockCredentials,
@@ -10,6 +12,7 @@ import {
   type ConsumerRow,
   type CredentialRow,
   type EnvironmentRow,
+  type PolicyRow,
   type PrincipalClaim,
   type TeamRef,
   type TeamRow,
@@ -23,12 +26,16 @@ export interface RegistrySnapshot {
   readonly teams: Map<string, TeamRow>;
   readonly environments: Map<string, EnvironmentRow>;
   /** By `team/name`. */
+  readonly policies: Map<string, PolicyRow>;
+  /** By `team/name`. */
   readonly connections: Map<string, ConnectionRow>;
   /** By `team/name`. */
   readonly credentials: Map<string, CredentialRow>;
   /** By id of the credential and name. */
   readonly consumers: Map<string, ConsumerRow>;
   readonly claims: PrincipalClaim[];
+  /** By the object's id. */
+  readonly metadata: ReadonlyMap<string, ObjectMetadata>;
 }
 
 /** `name` within a team, or `team/name`. */
@@ -53,6 +60,10 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     trx,
     refs.flatMap((one) => one.environments),
   );
+  const policies = await findPolicies(
+    trx,
+    refs.flatMap((one) => one.policies),
+  );
   const credentials = await lockCredentials(
     trx,
     refs.flatMap((one) => one.credentials),
@@ -65,25 +76,29 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     trx,
     credentials.map(({ id }) => id),
   );
+  const named = [teams, environments, policies, connections, credentials, consumers].flat().map(({ id }) => id);
   const ids = [...connections.map(({ id }) => id), ...credentials.map(({ connectionId }) => connectionId)];
   return {
     teams: byName(teams),
     environments: byName(environments),
+    policies: byRef(policies),
     connections: byRef(connections),
     credentials: byRef(credentials),
     consumers: new Map(consumers.map((row) => [consumerKey(row.credentialId, row.name), row])),
     claims: [...(await findPrincipalClaims(trx, ids))],
+    metadata: await findMetadata(trx, named),
   };
 }
 
 interface Refs {
   readonly teams: readonly string[];
   readonly environments: readonly string[];
+  readonly policies: readonly TeamRef[];
   readonly connections: readonly TeamRef[];
   readonly credentials: readonly TeamRef[];
 }
 
-const none: Refs = { teams: [], environments: [], connections: [], credentials: [] };
+const none: Refs = { teams: [], environments: [], policies: [], connections: [], credentials: [] };
 
 function refsOf(manifest: Manifest): Refs {
   switch (manifest.kind) {
@@ -91,11 +106,20 @@ function refsOf(manifest: Manifest): Refs {
       return { ...none, teams: [manifest.metadata.name] };
     case "Environment":
       return { ...none, environments: [manifest.metadata.name] };
+    case "Policy":
+      return { ...none, teams: [manifest.metadata.team], policies: [manifest.metadata] };
     case "Connection":
       return { ...placed(manifest.metadata), connections: [manifest.metadata] };
     case "Credential": {
-      const connection = resolveRef(manifest.spec.connection, manifest.metadata.team);
-      return { ...placed(manifest.metadata), connections: [connection], credentials: [manifest.metadata] };
+      const { metadata, spec } = manifest;
+      const { teams, ...place } = placed(metadata);
+      return {
+        ...place,
+        teams: [...teams, spec.owner, spec.backupOwner].filter((one) => one !== undefined),
+        policies: typeof spec.policy === "string" ? [resolveRef(spec.policy, metadata.team)] : [],
+        connections: [resolveRef(spec.connection, metadata.team)],
+        credentials: [metadata],
+      };
     }
     case "Consumer": {
       const credential = resolveRef(manifest.spec.credential, manifest.metadata.team);

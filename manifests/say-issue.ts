@@ -57,9 +57,15 @@ export function oncePerMistake(issues: readonly SaidIssue[]): readonly SaidIssue
   return issues.filter(({ path, isMissing = false }) => !isMissing || !meant.has(nameOf(path)));
 }
 
-/** Of a union the branch with the fewest mistakes is the one that was meant. */
-const mistakesIn = (issues: readonly Issue[]): number =>
-  issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
+/** Of a union the branch with the fewest mistakes is the one that was meant, and hardly one for another type. */
+const mistakesIn = (issues: readonly Issue[]): number => issues.reduce((sum, issue) => sum + weightOf(issue), 0);
+
+const otherType = 1_000;
+
+function weightOf(issue: Issue): number {
+  if (issue.code === "unrecognized_keys") return issue.keys.length;
+  return issue.code === "invalid_type" && issue.path.length === 0 ? otherType : 1;
+}
 
 /** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */
 function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): SaidIssue {

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { strengths } from "../domain/evidence.ts";
+import { inventoryFields } from "./inventory.ts";
+import { metadataFields } from "./object-metadata.ts";
 import { policySchema } from "./policy.ts";
 
 /** Each kind of manifest, in the order in which they are applied: what others refer to comes first. */
-export const manifestKinds = ["Team", "Environment", "Connection", "Credential", "Consumer"] as const;
+export const manifestKinds = ["Team", "Environment", "Policy", "Connection", "Credential", "Consumer"] as const;
 export type ManifestKind = (typeof manifestKinds)[number];
 
 const nameText = "must be lower-case letters, digits and dashes, 63 at most, beginning with a letter or digit";
@@ -32,28 +34,31 @@ const nothing = z.strictObject({}).nullish();
 export const manifestSchemas = {
   Team: envelope(
     "Team",
-    z.strictObject({ name }),
+    z.strictObject({ name, ...metadataFields }),
     z.strictObject({ contact: z.string().max(200).optional() }).nullish(),
   ),
-  Environment: envelope("Environment", z.strictObject({ name }), nothing).partial({ spec: true }),
+  Environment: envelope("Environment", z.strictObject({ name, ...metadataFields }), nothing).partial({ spec: true }),
+  Policy: envelope("Policy", z.strictObject({ name, team: name, ...metadataFields }), policySchema),
   Connection: envelope(
     "Connection",
-    z.strictObject({ name, team: name, environment: name }),
+    z.strictObject({ name, team: name, environment: name, ...metadataFields }),
     z.strictObject({ kind: z.string(), pool: name.optional(), config: open, secretFrom: secretFrom.optional() }),
   ),
   Credential: envelope(
     "Credential",
-    z.strictObject({ name, team: name, environment: name }),
+    z.strictObject({ name, team: name, environment: name, ...metadataFields }),
     z.strictObject({
       issuer: z.string().optional(),
       connection: reference,
       config: open,
-      policy: policySchema.optional(),
+      /** The policy itself, or the name of one. */
+      policy: z.union([policySchema, reference]).optional(),
+      ...inventoryFields(name),
     }),
   ),
   Consumer: envelope(
     "Consumer",
-    z.strictObject({ name, team: name, environment: name.optional() }),
+    z.strictObject({ name, team: name, environment: name.optional(), ...metadataFields }),
     z.strictObject({
       credential: reference,
       kind: z.string(),

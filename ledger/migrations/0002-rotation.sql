@@ -4,6 +4,23 @@ CREATE SEQUENCE ledger_sequence;
 CREATE TABLE environments (id text PRIMARY KEY, name text NOT NULL UNIQUE, created_at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE teams (id text PRIMARY KEY, name text NOT NULL UNIQUE, contact text NOT NULL DEFAULT '', created_at timestamptz NOT NULL DEFAULT clock_timestamp());
 
+-- Labels and annotations of whatever is registered, by its id.
+CREATE TABLE object_metadata (
+  object_id text PRIMARY KEY,
+  labels jsonb NOT NULL DEFAULT '{}',
+  annotations jsonb NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE policies (
+  id text PRIMARY KEY,
+  team_id text NOT NULL REFERENCES teams,
+  name text NOT NULL,
+  policy jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  retired_at timestamptz
+);
+CREATE UNIQUE INDEX policies_by_name ON policies (team_id, name) WHERE retired_at IS NULL;
+
 CREATE TABLE connections (
   id text PRIMARY KEY,
   team_id text NOT NULL REFERENCES teams,
@@ -36,7 +53,11 @@ CREATE TABLE credentials (
   config jsonb NOT NULL,
   -- every login that the credential may use at its issuer
   principals text[] NOT NULL,
+  -- what rules it; where policy_id names a policy, always that one's own
   policy jsonb NOT NULL,
+  policy_id text REFERENCES policies,
+  -- who answers for it and what it opens: for people, nothing of a rotation follows from it
+  inventory jsonb NOT NULL DEFAULT '{}',
   -- null until a check has adopted today's value as version 1
   current_version integer,
   claim_number bigint NOT NULL DEFAULT 0,
@@ -46,6 +67,7 @@ CREATE TABLE credentials (
   UNIQUE (team_id, name)
 );
 CREATE INDEX credentials_by_connection ON credentials (connection_id);
+CREATE INDEX credentials_by_policy ON credentials (policy_id) WHERE policy_id IS NOT NULL;
 
 CREATE TABLE versions (
   id text PRIMARY KEY,

@@ -147,6 +147,8 @@ export async function register(world: RegisteredAt, options: RegisterOptions = {
         config,
         principals,
         policy: { ...testPolicy, ...options.policy },
+        policyId: null,
+        inventory: {},
       },
       by,
     );
