@@ -60,6 +60,9 @@ describe("invariant 4: proof before revocation", () => {
     expect(textOf({ evidence: { ...evidence, complete: false } })).toBe(
       "Consumer shop: not every instance has shown the version, or one showed another.",
     );
+    expect(textOf({ evidence: { ...evidence, complete: false, lacks: ["a is old.", "b is old."] } })).toBe(
+      "Consumer shop: a is old. b is old.",
+    );
     expect(textOf({ wanted: "attested" })).toBe(
       "Consumer shop: the evidence is observed; its policy asks for attested.",
     );

@@ -33,6 +33,7 @@ describe("a heard command", () => {
   test("aborts at once, hold or no hold", () => {
     expect(hear({ kind: "abort" }, state)).toEqual({ turnsToUndo: true, answersHold: true, looksNow: true });
     expect(after({ kind: "abort" }, { ...state, hold })).toMatchObject({ direction: "undo", hold: undefined });
+    expect(after({ kind: "pause" })).toEqual({ ...state, paused: true, hold: undefined });
   });
 
   test("answers the hold it decides, and only roll-back turns round", () => {

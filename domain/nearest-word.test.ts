@@ -21,6 +21,8 @@ describe("the word that was meant", () => {
   it("is none when nothing is near", () => {
     expect(nearestWord("database", ["grace", "attempts"])).toBeUndefined();
     expect(nearestWord("x", [])).toBeUndefined();
+    expect(nearestWord("abcd", ["abx"])).toBe("abx");
+    expect(nearestWord("abcd", ["axx"])).toBeUndefined();
     expect(nearestWord("", ["abc"])).toBeUndefined();
   });
 

@@ -62,6 +62,7 @@ const stepInto = {
 
 /** `preflight` leads nowhere: it is repeated freely in `reserved`, before the first effect. */
 export type Step = "preflight" | (typeof stepInto)[keyof typeof stepInto];
+export const steps: readonly Step[] = ["preflight", ...Object.values(stepInto)];
 
 /** Steps that change something outside: each stores its intent under a claim before it acts. The others only look. */
 export const effectSteps: ReadonlySet<Step> = new Set<Step>([
@@ -113,8 +114,8 @@ export function nextPhase(order: Order, phase: Phase): Phase | undefined {
 
 /** The step that leads on from a phase; undefined when the rotation is closed. */
 export function stepFor(order: Order, phase: Phase): Step | undefined {
-  const next = nextPhase(order, phase);
-  return next === undefined || next === "reserved" ? undefined : stepInto[next];
+  const into: Partial<Record<Phase | "", Step>> = stepInto;
+  return into[nextPhase(order, phase) ?? ""];
 }
 
 /** The first phase from which there is only forward. */

@@ -5,7 +5,19 @@ import { isPayloadFit } from "./payload.ts";
 const id = "rot_01h455vb4pex5vsknk084sn02q";
 
 test("ids, numbers, booleans and our own words may travel, alone or in records and lists", () => {
-  for (const fit of [id, 0, 12.5, true, null, undefined, "done", "revoking", "overlap", "issuer_unreachable"])
+  for (const fit of [
+    id,
+    0,
+    12.5,
+    true,
+    null,
+    undefined,
+    "done",
+    "revoking",
+    "overlap",
+    "issuer_unreachable",
+    "preflight",
+  ])
     expect(isPayloadFit(fit), String(fit)).toBe(true);
   expect(isPayloadFit({ now: "wait", waitMs: 250 })).toBe(true);
   expect(isPayloadFit([id, { now: "done" }])).toBe(true);
@@ -20,6 +32,7 @@ test("invariant 6: nothing that could hold a value travels", () => {
   expect(isPayloadFit({ hunter2: true })).toBe(false);
   expect(isPayloadFit({ [`a${"b".repeat(32)}`]: true })).toBe(false);
   expect(isPayloadFit([["hunter2"]])).toBe(false);
+  expect(isPayloadFit([id, "hunter2"])).toBe(false);
 });
 
 test("invariant 6: no generated secret travels, however deep it lies", () => {

@@ -1,13 +1,12 @@
 import { commandKinds } from "./command.ts";
 import { codes } from "./errors.ts";
 import { isId } from "./ids.ts";
-import { orders } from "./order.ts";
+import { orders, steps } from "./order.ts";
 
 /** Every word that may travel through the orchestrator, besides ids. All of them are ours; none is a value. */
 const words: ReadonlySet<string> = new Set<string>([
   ...["done", "wait", "again", "undo", "over"],
-  ...["preflight", "issue", "stage", "cut", "deliver", "adopt", "promote", "drain", "disable", "guard"],
-  ...["revoke", "end", "prove", "close"],
+  ...steps,
   ...Object.keys(orders),
   ...Object.values(orders).flat(),
   ...Object.keys(codes),
