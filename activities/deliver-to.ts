@@ -133,7 +133,8 @@ async function reload(session: ConsumerSession, consumer: ConsumerCase): Promise
   } catch (error) {
     if (!(error instanceof RekeyError) || error.code !== "reload_failed") throw error;
     const text = `Consumer ${consumer.name} was not told to reload.`;
-    const gap = { code: "reload_failed", key: reloadGap(consumer), text } as const;
+    const { consumerId } = consumer;
+    const gap = { code: "reload_failed", key: reloadGap(consumer), text, consumerId } as const;
     throw new GapsFoundError("reload_failed", `Consumer ${consumer.name}: ${error.detail}`, [gap]);
   }
 }

@@ -245,6 +245,6 @@ function registrationGaps(one: RotationCase): readonly Gap[] {
       consumer === undefined
         ? `Consumer ${consumerId} was removed while the rotation ran, so nobody asks it any more.`
         : `Consumer ${consumer.name} was changed while the rotation ran.`;
-    return [{ code: "evidence_missing", key: `registration_changed:${consumerId}`, text }];
+    return [{ code: "evidence_missing", key: `registration_changed:${consumerId}`, text, consumerId }];
   });
 }

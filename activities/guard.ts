@@ -53,7 +53,7 @@ function hasVanished({ evidence }: GuardConsumer): boolean {
 
 function healthGap({ consumerId, name }: GuardConsumer): Gap {
   const text = `Consumer ${name} was not seen any more once the old version was refused.`;
-  return { code: "consumer_unhealthy", key: `consumer_unhealthy:${consumerId}`, text };
+  return { code: "consumer_unhealthy", key: `consumer_unhealthy:${consumerId}`, text, consumerId };
 }
 
 /** The old version comes back by itself, before anybody is asked. */

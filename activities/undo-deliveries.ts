@@ -51,7 +51,7 @@ async function seeFormer(scene: StepScene, left: readonly ConsumerCase[]): Promi
         : `Version ${number} does not work, and could not be made to work again. Nothing was delivered. ${error.detail}`;
     const gaps = left.map(({ consumerId, name }) => {
       const text = `Consumer ${name} cannot be brought back: version ${number} does not work.`;
-      return { code: "restore_failed", key: restoreGap(consumerId), text } as const;
+      return { code: "restore_failed", key: restoreGap(consumerId), text, consumerId } as const;
     });
     throw new GapsFoundError("restore_failed", detail, gaps);
   }
@@ -61,7 +61,8 @@ async function seeFormer(scene: StepScene, left: readonly ConsumerCase[]): Promi
 function asRestoreFailure({ one }: StepScene, consumer: ConsumerCase, error: unknown): unknown {
   if (!(error instanceof RekeyError) || error.code === "reload_failed" || error.code === "claim_outdated") return error;
   if (error instanceof TransientError && one.attempts + 1 < one.policy.attempts) return error;
-  const text = `Consumer ${consumer.name} could not be brought back: ${error.detail}`;
-  const gap = { code: "restore_failed", key: restoreGap(consumer.consumerId), text } as const;
+  const { consumerId, name } = consumer;
+  const text = `Consumer ${name} could not be brought back: ${error.detail}`;
+  const gap = { code: "restore_failed", key: restoreGap(consumerId), text, consumerId } as const;
   return new GapsFoundError("restore_failed", text, [gap]);
 }

@@ -1,6 +1,7 @@
 import { codes } from "../domain/errors.ts";
-import { decisionsFor } from "../domain/hold.ts";
-import { isPastReturn, orders, placeOf, pointOfNoReturn, type Phase, type ReturnConditions } from "../domain/order.ts";
+import { choicesFor } from "../domain/choice.ts";
+import type { RotationState } from "../domain/command.ts";
+import { isPastReturn, orders, placeOf, pointOfNoReturn, type Phase } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
@@ -9,9 +10,11 @@ import {
   readConsumerProgress,
   readHolds,
   readLastUsage,
+  readOwners,
   readRotation,
   type CommandView,
   type HoldView,
+  type OwnerView,
   type RotationRecord,
 } from "../ledger/rotation-views.ts";
 import { showPolicy } from "../manifests/policy.ts";
@@ -36,17 +39,18 @@ export async function readDetail(
     readConsumerViews(db, record.credentialId),
     rotationState(db, [rotationId]),
   ]);
-  const conditions = states.get(rotationId)?.conditions;
+  const state = states.get(rotationId);
   const policy = { ...defaultPolicy, ...record.policy };
   const byConsumer = new Map(progress.map((one) => [one.id, one]));
   const open = holds.find(({ decidedAt }) => decidedAt === null);
-  const hold = open === undefined ? null : asOpenHold(open, record, conditions, commands);
+  const owners = await readOwners(db, open?.gaps.flatMap(({ consumerId }) => consumerId ?? []) ?? []);
+  const hold = open === undefined ? null : asOpenHold(open, { record, state, owners, commands });
   return asJson({
     ...record,
     policy: showPolicy(policy),
     lastProblem: record.lastCode === null ? null : { code: record.lastCode, title: codes[record.lastCode] },
     phases: phasesOf(record),
-    isPastReturn: isPastReturn(record.order, record.phase, conditions),
+    isPastReturn: isPastReturn(record.order, record.phase, state?.conditions),
     waitsFor: waitsFor(record, { hold: open, commands }),
     hold,
     answeredHolds: holds.flatMap(asAnswered),
@@ -86,25 +90,33 @@ function asAnswered({ decision, decidedBy, reason, decidedAt, ...hold }: HoldVie
     : [{ ...hold, decision, decidedBy: decidedBy ?? "", reason: reason ?? "", decidedAt }];
 }
 
-function asOpenHold(
-  hold: HoldView,
-  { order, phase, direction }: RotationRecord,
-  conditions: ReturnConditions | undefined,
-  commands: readonly CommandView[],
-) {
-  const { id, number, code, detail, gaps, openedAt } = hold;
+interface HoldScene {
+  readonly record: RotationRecord;
+  readonly state: RotationState | undefined;
+  readonly owners: ReadonlyMap<string, OwnerView>;
+  readonly commands: readonly CommandView[];
+}
+
+function asOpenHold(hold: HoldView, { record, state, owners, commands }: HoldScene) {
+  const { id, number, phase, code, detail, gaps, openedAt } = hold;
+  const [team = ""] = record.credential.split("/");
   // The newest command that a step has not heard yet and that will answer the hold.
-  const given = commands.findLast(({ kind, state }) => kind === "decide" && state === "pending");
+  const given = commands.findLast(({ kind, state: heard }) => kind === "decide" && heard === "pending");
   return {
     id,
     number,
-    phase: hold.phase,
+    phase,
     code,
     title: codes[code],
     detail,
     openedAt,
-    gaps: gaps.map((gap, at) => ({ ...gap, number: at + 1 })),
-    answers: decisionsFor(order, phase, direction, code, conditions),
+    gaps: gaps.map(({ consumerId = "", ...gap }, at) => ({
+      ...gap,
+      number: at + 1,
+      owner: owners.get(consumerId) ?? null,
+    })),
+    owner: { consumer: null, team, contact: record.contact },
+    choices: state === undefined ? [] : choicesFor(state),
     givenAnswer: given === undefined ? null : { decision: given.decision ?? "", actor: given.actor, at: given.at },
   };
 }

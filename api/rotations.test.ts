@@ -104,14 +104,23 @@ describe("what is shown of a rotation", () => {
         number: 1,
         title: expect.any(String),
         gaps: [
-          { number: 1, key: "stranger_seen:a", text: "psql from a" },
-          { number: 2, key: "stranger_seen:b", text: "psql from b" },
+          { number: 1, key: "stranger_seen:a", text: "psql from a", owner: null },
+          { number: 2, key: "stranger_seen:b", text: "psql from b", owner: { contact: expect.stringMatching(/^#t/) } },
         ],
-        answers: {
-          retry: { allowed: true },
-          "roll-back": { allowed: true, text: expect.stringContaining("previous version") },
-          accept: { allowed: true, text: expect.stringContaining("recorded with your name") },
-        },
+        owner: { consumer: null, team: expect.any(String), contact: expect.stringMatching(/^#t/) },
+        choices: [
+          { name: "retry", allowed: true, needsReason: false },
+          { name: "roll-back", allowed: true, text: expect.stringContaining("gets the former one back") },
+          {
+            name: "accept",
+            allowed: true,
+            needsReason: true,
+            text: expect.stringContaining("recorded with your name"),
+          },
+          { name: "wait", allowed: true },
+          { name: "pause", allowed: true },
+          { name: "abort", allowed: true },
+        ],
         givenAnswer: null,
       },
     });
@@ -179,7 +188,10 @@ describe("commands", () => {
     const short = await give(rotation, { ...accept, gaps: ["stranger_seen:a"] });
     expect(short.status).toBe(409);
     expect(short.json["detail"]).toBe("The decision does not name: stranger_seen:b.");
-    expect((await give(rotation, { ...accept, gaps: ["stranger_seen:a", "stranger_seen:b"] })).status).toBe(200);
+    const whole = { ...accept, gaps: ["stranger_seen:a", "stranger_seen:b"] };
+    const silent = await api.ask("POST", `/rotations/${rotation}/commands`, { command: whole, reason: " " });
+    expect([silent.status, silent.json["detail"]]).toEqual([400, expect.stringContaining("Say why")]);
+    expect((await give(rotation, whole)).status).toBe(200);
   });
 
   it("of two operators who answer differently the first is heard, and the second told so", async () => {

@@ -1,4 +1,5 @@
 import type { Command } from "../domain/command.ts";
+import { needsReason } from "../domain/hold.ts";
 import { giveCommand } from "../ledger/commands.ts";
 import { reserveRotations } from "../ledger/reserve-rotations.ts";
 import { listRotations, readRotation } from "../ledger/rotation-views.ts";
@@ -51,6 +52,11 @@ export const rotationHandlers: Handlers<Names> = {
     if (record === undefined) throw gone();
     await refuseSecretReason(deps, record.credentialId, body.reason);
     const command: Command = body.command;
+    if (command.kind === "decide" && needsReason(command.decision) && body.reason.trim() === "")
+      throw new ProblemError(
+        "request_invalid",
+        `Say why, with a reason (--reason "…"): ${command.decision} is recorded in your name.`,
+      );
     const answer = await giveCommand(ledger, { rotationId, command, actor, reason: body.reason });
     if (answer === undefined) throw gone();
     if (!answer.ok) throw new ProblemError("command_refused", answer.reason);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { choiceNames } from "../domain/choice.ts";
 import { checkResults } from "./check-results.ts";
 
 /** Shapes of answers, from which the OpenAPI document and the client's types are derived. */
@@ -108,7 +109,16 @@ export const rotationSummary = z.object({
   openHold: z.number().nullable(),
 });
 
-const meaning = z.object({ allowed: z.boolean(), text: z.string() });
+/** What a person can do about a hold, in sentences; the first three are its answers. */
+const choice = z.object({
+  name: z.enum(choiceNames),
+  allowed: z.boolean(),
+  text: z.string(),
+  needsReason: z.boolean(),
+});
+
+/** Whom to ask. */
+const owner = z.object({ consumer: z.string().nullable(), team: z.string(), contact: z.string() });
 
 const openHold = z.object({
   id: z.string(),
@@ -118,8 +128,12 @@ const openHold = z.object({
   title: z.string(),
   detail: z.string(),
   openedAt: time,
-  gaps: z.array(z.object({ number: z.number(), key: z.string(), code: z.string(), text: z.string() })),
-  answers: z.object({ retry: meaning, "roll-back": meaning, accept: meaning }),
+  gaps: z.array(
+    z.object({ number: z.number(), key: z.string(), code: z.string(), text: z.string(), owner: owner.nullable() }),
+  ),
+  /** Of the credential. */
+  owner,
+  choices: z.array(choice),
   /** An answer that no step has heard yet. */
   givenAnswer: z.object({ decision: z.string(), actor: z.string(), at: time }).nullable(),
 });
@@ -166,6 +180,8 @@ export const rotationDetail = rotationSummary.extend({
     z.object({
       id: z.string(),
       ref: z.string(),
+      team: z.string(),
+      contact: z.string(),
       kind: z.string(),
       target: z.string(),
       heldVersion: z.number().nullable(),

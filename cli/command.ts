@@ -3,7 +3,7 @@ import { usage } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { confirm } from "./read-input.ts";
-import { holdLines } from "./rotation-lines.ts";
+import { holdLines } from "./hold-lines.ts";
 
 type Command = Request<"giveCommand">["body"]["command"];
 

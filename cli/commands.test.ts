@@ -185,6 +185,11 @@ describe("rekey rotate and rekey rotation", () => {
     expect(out).toContain("     1. psql from a");
     expect(out).toContain(`$ rekey rotation accept ${rotation} --hold 1 --gaps 1,2 --reason "…"`);
     expect(out).toContain(`$ rekey rotation roll-back ${rotation} --hold 1`);
+    expect(out).toContain(`$ rekey rotation abort ${rotation}\n`);
+    const [team = ""] = ref.split("/");
+    expect(out).toMatch(new RegExp(`gap 2 +${team}/web +team ${team} +#${team}`));
+    expect(out).toMatch(new RegExp(`credential +${ref} +team ${team} +#${team}`));
+    expect(out).toMatch(/wait +The hold has no time limit\. Both versions stay valid/);
     expect(out).toMatch(/rotation\.reserved +tok_/);
   });
 
@@ -196,8 +201,10 @@ describe("rekey rotate and rekey rotation", () => {
     expect(blind.err).toContain("--gaps");
     expect((await cli.run(["rotation", "accept", rotation, "--hold", "2", "--gaps", "all"])).code).toBe(2);
     expect((await cli.run(["rotation", "accept", rotation, "--hold", "1", "--gaps", "7"])).err).toContain("no gap 7");
-    const short = await cli.run(["rotation", "accept", rotation, "--hold", "1", "--gaps", "1"]);
+    const short = await cli.run(["rotation", "accept", rotation, "--hold", "1", "--gaps", "1", "--reason", "known"]);
     expect(short.err).toContain("The decision does not name: stranger_seen:b.");
+    const silent = await cli.run(["rotation", "accept", rotation, "--hold", "1", "--gaps", "1,2"]);
+    expect([silent.code, silent.err]).toEqual([2, expect.stringContaining('Say why, with a reason (--reason "…")')]);
     const given = await cli.run(["rotation", "accept", rotation, "--hold", "1", "--gaps", "1,2", "--reason", "known"]);
     expect(given.out).toContain(`rekey rotation watch ${rotation}`);
   });
@@ -232,6 +239,11 @@ describe("rekey rotate and rekey rotation", () => {
     const held = await cli.run(["rotation", "watch", rotation, "--json"]);
     expect(held.code).toBe(3);
     expect(parsed(held.out.trim().split("\n").at(-1) ?? "")).toMatchObject({ id: rotation, hold: { number: 1 } });
+    const told = await cli.run(["rotation", "watch", rotation]);
+    expect([told.code, told.out]).toEqual([
+      3,
+      expect.stringContaining(`rekey rotation accept ${rotation} --hold 1 --gaps 1,2 --reason "…"`),
+    ]);
   });
 });
 

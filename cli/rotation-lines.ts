@@ -1,10 +1,9 @@
 import type { Answer } from "../api/client.ts";
 import { clock, since } from "./show-time.ts";
 import { printable, table } from "./table.ts";
-import { wrap } from "./wrap.ts";
+import { wrap, wrapAfter } from "./wrap.ts";
 
 export type Rotation = Answer<"showRotation">;
-type Hold = NonNullable<Rotation["hold"]>;
 
 const versions = ({ fromVersion, toVersion }: Rotation) =>
   fromVersion === null ? `version ${toVersion}` : `version ${fromVersion} to ${toVersion}`;
@@ -13,10 +12,17 @@ const versions = ({ fromVersion, toVersion }: Rotation) =>
 export function headLines(one: Rotation): readonly string[] {
   const marks = [one.paused ? "PAUSED" : "", one.urgent ? "urgent" : ""].filter((mark) => mark !== "");
   return [
-    `Rotation ${one.id} of ${one.credential} (${one.environment}), ${one.order}, ${versions(one)}${marks.map((mark) => `, ${mark}`).join("")}`,
-    `  Asked for by ${one.requestedBy} at ${clock(one.createdAt, one.now)}${one.reason === "" ? "" : `: "${printable(one.reason)}"`}`,
+    ...wrapAfter(
+      "Rotation",
+      `${one.id} of ${one.credential} (${one.environment}), ${one.order}, ${versions(one)}${marks.map((mark) => `, ${mark}`).join("")}`,
+      " ".repeat(9),
+    ),
+    ...wrap(
+      `Asked for by ${one.requestedBy} at ${clock(one.createdAt, one.now)}${one.reason === "" ? "" : `: "${printable(one.reason)}"`}`,
+      "  ",
+    ),
     "",
-    phaseLine(one),
+    ...wrap(phaseLine(one), "  "),
     standingLine(one),
     ...waitLines(one),
   ];
@@ -29,7 +35,7 @@ function phaseLine({ phases, direction, outcome }: Rotation): string {
     return isPointOfNoReturn ? `‖ ${name}` : name;
   });
   const way = outcome !== null ? "" : direction === "undo" ? "  ← being undone" : "";
-  return `  ${shown.join(" ")}${way}`;
+  return `${shown.join(" ")}${way}`;
 }
 
 function standingLine({ outcome, isPastReturn, direction, closedAt, now }: Rotation): string {
@@ -46,51 +52,13 @@ function waitLines({ waitsFor, outcome, now, lastProblem, attempts, hold }: Rota
   const until = waitsFor.until === null ? "" : `, until ${clock(waitsFor.until, now)}`;
   const isTold = lastProblem === null || attempts === 0 || hold !== null;
   return [
-    `  Waits for: ${waitsFor.text} Since ${clock(waitsFor.since, now)} (${since(waitsFor.since, now)})${until}.`,
+    ...wrapAfter(
+      "  Waits for:",
+      `${waitsFor.text} Since ${clock(waitsFor.since, now)} (${since(waitsFor.since, now)})${until}.`,
+      " ".repeat(13),
+    ),
     ...(isTold ? [] : [`  Last problem: ${lastProblem.title} (${lastProblem.code}), attempt ${attempts}.`]),
   ];
-}
-
-/** The hold, its numbered gaps, what each answer would do, and the very command to type. */
-export function holdLines(hold: Hold, { id, now }: Rotation): readonly string[] {
-  const gaps = hold.gaps.flatMap(({ number, text }) => {
-    const [first = "", ...rest] = wrap(printable(text), "       ");
-    return [`    ${String(number).padStart(2)}. ${first.trimStart()}`, ...rest];
-  });
-  return [
-    `HOLD ${hold.number}, in ${hold.phase}, since ${clock(hold.openedAt, now)} (${since(hold.openedAt, now)}): ${hold.title}`,
-    ...detailLines(hold),
-    ...(gaps.length === 0 ? [] : ["  Gaps:", ...gaps]),
-    ...(hold.givenAnswer === null
-      ? ["  Answer it with one of:", ...answerLines(hold, id)]
-      : [`  ${hold.givenAnswer.actor} has answered ${hold.givenAnswer.decision}; the next step hears it.`]),
-  ];
-}
-
-/** The detail, unless it is the gaps once more. */
-function detailLines({ detail, gaps }: Hold): readonly string[] {
-  if (gaps.length > 0 && detail === gaps.map(({ text }) => text).join("\n")) return [];
-  return detail.split("\n").flatMap((line) => wrap(printable(line), "  "));
-}
-
-function answerLines({ answers, gaps, number }: Hold, id: string): readonly string[] {
-  const list = gaps.map((gap) => gap.number).join(",");
-  const named = list === "" ? "" : ` --gaps ${list}`;
-  const commands = {
-    retry: `rekey rotation retry ${id} --hold ${number}`,
-    "roll-back": `rekey rotation roll-back ${id} --hold ${number}`,
-    accept: `rekey rotation accept ${id} --hold ${number}${named} --reason "…"`,
-  } as const;
-  return (["retry", "roll-back", "accept"] as const).flatMap((decision) => {
-    const { allowed, text } = answers[decision];
-    const said = wrap(allowed ? text : `Not possible: ${text}`, "               ");
-    const [first = "", ...rest] = said;
-    return [
-      `    ${decision.padEnd(9)}  ${first.trimStart()}`,
-      ...rest,
-      ...(allowed ? [`               $ ${commands[decision]}`] : []),
-    ];
-  });
 }
 
 export function consumerLines({ consumers, now }: Rotation): readonly string[] {
@@ -101,7 +69,11 @@ export function consumerLines({ consumers, now }: Rotation): readonly string[] {
       const held = one.heldVersion === null ? "nothing delivered yet" : `holds version ${one.heldVersion}`;
       const when = one.deliveredAt === null ? "" : `, delivered ${clock(one.deliveredAt, now)}`;
       return [
-        `  ${one.ref}  ${printable(one.target)}  ${held}${when}; asked for ${one.wanted} evidence`,
+        ...wrapAfter(
+          `  ${one.ref}`,
+          `${printable(one.target)}, ${held}${when}; asked for ${one.wanted} evidence; team ${one.team}${one.contact === "" ? "" : `, ${printable(one.contact)}`}`,
+          " ".repeat(one.ref.length + 4),
+        ),
         ...one.evidence.flatMap((found) => evidenceLines(found, now)),
       ];
     }),
@@ -113,7 +85,7 @@ function evidenceLines(found: Rotation["consumers"][number]["evidence"][number],
   const age = found.isFresh ? "" : ", older than the last delivery";
   return [
     `    ${found.strength}, by ${found.source}: version ${found.version}, ${verdict}, ${found.instances} instances, ${clock(found.at, now)}${age}`,
-    ...found.lacks.flatMap((lack) => wrap(printable(lack), "      - ")),
+    ...found.lacks.flatMap((lack) => wrapAfter("      -", printable(lack), "        ")),
   ];
 }
 

@@ -1,8 +1,9 @@
 import type { Answer } from "../api/client.ts";
 import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
+import { holdLines } from "./hold-lines.ts";
 import type { Io } from "./io.ts";
-import { answeredLines, consumerLines, headLines, holdLines, sessionLines } from "./rotation-lines.ts";
+import { answeredLines, consumerLines, headLines, sessionLines } from "./rotation-lines.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
 import { timelineLines } from "./timeline-lines.ts";

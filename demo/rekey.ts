@@ -68,9 +68,11 @@ export function operate(program: RekeyProgram): Rekey {
       return last;
     },
     async decide(rotationId, { number, gaps }, decision) {
-      // Whoever accepts says which hold and which gaps.
+      // Whoever accepts says which hold, which gaps, and why.
       const named =
-        decision === "accept" ? ["--hold", String(number), ...(gaps.length > 0 ? ["--gaps", "all"] : [])] : [];
+        decision === "accept"
+          ? ["--hold", String(number), ...(gaps.length > 0 ? ["--gaps", "all"] : []), "--reason", "known"]
+          : [];
       const args = ["rotation", decision, rotationId, ...named];
       await program.run(args);
       return ["rekey", ...args].join(" ");

@@ -63,6 +63,11 @@ describe("pause, resume and expedite", () => {
     expect(refusal({ kind: "resume" })).toBe("The rotation is not paused.");
   });
 
+  test("an undo is not paused", () => {
+    expect(refusal({ kind: "pause" }, { direction: "undo" })).toContain("An undo is not paused");
+    expect(refusal({ kind: "resume" }, { direction: "undo", paused: true })).toBeUndefined();
+  });
+
   test("invariant 11: an urgent rotation is not paused, and becomes urgent once", () => {
     expect(refusal({ kind: "pause" }, { urgent: true })).toBe("An urgent rotation cannot be paused.");
     expect(refusal({ kind: "expedite" })).toBeUndefined();

@@ -64,6 +64,7 @@ function refusal(command: Command, rotation: RotationState): string | undefined 
   switch (command.kind) {
     case "pause":
       if (rotation.urgent) return "An urgent rotation cannot be paused.";
+      if (rotation.direction === "undo") return "An undo is not paused: it brings back what works.";
       return rotation.paused ? "The rotation is paused already." : undefined;
     case "resume":
       return rotation.paused ? undefined : "The rotation is not paused.";

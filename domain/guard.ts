@@ -60,6 +60,8 @@ export interface Gap {
   /** The same for the same gap in each verdict, so that a decision can name it. */
   readonly key: string;
   readonly text: string;
+  /** Whose it is, so that a person knows whom to ask; absent when it is no consumer's. */
+  readonly consumerId?: string | undefined;
 }
 
 export interface GuardVerdict {
@@ -107,6 +109,7 @@ function consumerGaps(consumer: GuardConsumer, expectedVersion: number): Gap[] {
       code: "evidence_missing",
       key: `evidence_missing:${consumer.consumerId}`,
       text: `Consumer ${consumer.name}: ${lack}`,
+      consumerId: consumer.consumerId,
     });
   }
   if (!consumer.healthy) {
@@ -114,6 +117,7 @@ function consumerGaps(consumer: GuardConsumer, expectedVersion: number): Gap[] {
       code: "consumer_unhealthy",
       key: `consumer_unhealthy:${consumer.consumerId}`,
       text: `Consumer ${consumer.name} is not healthy. Look at it before the version is ended.`,
+      consumerId: consumer.consumerId,
     });
   }
   return gaps;

@@ -43,10 +43,10 @@ describe("retry and roll-back", () => {
       }),
     );
     expect(decisionsFor("overlap", "issued", "forward", "target_drift").retry.text).toBe(
-      "Tries the step deliver again; do it once this is no longer so: Somebody else changed the target.",
+      "Tries the step deliver again: it brings the new version to each consumer that has not got it yet. Do it once this is no longer so: Somebody else changed the target. What is still open then is asked about anew.",
     );
-    expect(decisionsFor("overlap", "issued", "undo", "candidate_in_use").retry.text).toBe(
-      "Tries the undo from issued again; do it once this is no longer so: The candidate is still in use.",
+    expect(decisionsFor("overlap", "issued", "undo", "candidate_in_use").retry.text).toContain(
+      "Tries the undo from issued again. Do it once this is no longer so: The candidate is still in use.",
     );
   });
 
@@ -62,10 +62,16 @@ describe("retry and roll-back", () => {
   });
 
   test("roll-back says what it does or why it is refused", () => {
-    const text = (phase: Phase, direction: Direction): string =>
-      decisionsFor("overlap", phase, direction, "internal")["roll-back"].text;
-    expect(text("reserved", "forward")).toContain("nothing has been changed outside");
-    expect(text("delivered", "forward")).toContain("gets the previous version back");
+    const text = (phase: Phase, direction: Direction, order: Order = "overlap"): string =>
+      decisionsFor(order, phase, direction, "internal", { formerInCustody: true, compromised: false })["roll-back"]
+        .text;
+    expect(text("reserved", "forward")).toContain("Nobody was given the new version");
+    expect(text("issued", "forward")).toContain("each consumer that got the new version gets the former one back");
+    expect(text("disabled", "forward")).toBe(
+      "Undoes the rotation as far as it has come: the former version may log in again; it is the current one again; each consumer that got the new version gets the former one back; nobody may be seen on the new version any more; the new version is ended and seen refused.",
+    );
+    expect(text("delivered", "forward")).not.toContain("may log in again");
+    expect(text("delivered", "forward", "single-slot")).toContain("the former value is set again at the issuer");
     expect(text("delivered", "undo")).toContain("already being undone");
     expect(text("revoked", "forward")).toContain("past its point of no return");
     expect(text("closed", "forward")).toContain("closed");
@@ -150,6 +156,8 @@ describe("accept", () => {
       const forward = accept("overlap", "drained", "forward", code);
       expect(forward.allowed, code).toBe(true);
       expect(forward.text).toContain("may break the consumers named in the gaps; the decision is recorded");
+      expect(forward.text).not.toContain("point of no return");
+      expect(accept("overlap", "disabled", "forward", code).text).toContain("crosses the point of no return at once");
       expect(forward.outcome).toBeUndefined();
       const undo = accept("overlap", "issued", "undo", code);
       expect(undo.allowed, code).toBe(true);

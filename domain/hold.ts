@@ -1,18 +1,26 @@
 import { codes, type Code } from "./errors.ts";
 import {
   isPastReturn,
+  nextPhase,
+  placeOf,
+  pointOfNoReturn,
   stepFor,
   type Direction,
   type Order,
   type Outcome,
   type Phase,
   type ReturnConditions,
+  type Step,
 } from "./order.ts";
+import { undoActions, type UndoAction } from "./undo.ts";
 
 /** The answers to a hold. */
 export const decisions = ["retry", "roll-back", "accept"] as const;
 
 export type Decision = (typeof decisions)[number];
+
+/** Going on over an open gap is somebody's word for it, so that it is kept with why. The others explain themselves. */
+export const needsReason = (decision: string): boolean => decision === "accept";
 
 export interface DecisionMeaning {
   readonly allowed: boolean;
@@ -41,9 +49,29 @@ export function decisionsFor(
   };
 }
 
+/** What each step does when it is tried again. */
+const tries: Readonly<Record<Step, string>> = {
+  preflight: "looks again whether everything is as a rotation needs it, and changes nothing",
+  issue: "goes on to make the new version and sees it accepted",
+  stage: "goes on to choose the new value; the issuer is not touched",
+  cut: "goes on to set the new value in place of the former one",
+  deliver: "brings the new version to each consumer that has not got it yet",
+  adopt: "asks each consumer once more to show that it runs on the new version",
+  promote: "makes the new version the current one",
+  drain: "waits out the grace, and asks each consumer once more",
+  disable: "has the old version refused, so that it can still be restored",
+  guard: "asks each consumer once more, the last time before the old version ends",
+  revoke: "goes on to end the old version and the sessions on it",
+  end: "ends the sessions from before the cut",
+  prove: "asks the issuer once more whether it refuses the old version",
+  close: "closes the rotation",
+};
+
 function retryMeaning(order: Order, phase: Phase, direction: Direction, code: Code): DecisionMeaning {
-  const what = direction === "undo" ? `the undo from ${phase}` : `the step ${stepFor(order, phase) ?? "close"}`;
-  return yes(`Tries ${what} again; do it once this is no longer so: ${codes[code]}.`);
+  const step = stepFor(order, phase) ?? "close";
+  const what =
+    direction === "undo" ? `Tries the undo from ${phase} again` : `Tries the step ${step} again: it ${tries[step]}`;
+  return yes(`${what}. Do it once this is no longer so: ${codes[code]}. What is still open then is asked about anew.`);
 }
 
 function rollBackMeaning(
@@ -58,10 +86,27 @@ function rollBackMeaning(
       "The rotation is past its point of no return: the old version is ended or about to be, so it only goes forward.",
     );
   }
-  if (phase === "reserved") return yes("Closes the rotation; nothing has been changed outside.");
-  return yes(
-    "Undoes the rotation: every touched consumer gets the previous version back, then the candidate is ended.",
-  );
+  if (phase === "reserved")
+    return yes("Closes the rotation. Nobody was given the new version; if it was begun, it is ended first.");
+  return yes(`Undoes the rotation as far as it has come: ${undone(order, phase, conditions).join("; ")}.`);
+}
+
+/** What the parts of an undo mean to whom they touch; the others follow from these. */
+const undoes: Readonly<Partial<Record<UndoAction["does"], string>>> = {
+  enable: "the former version may log in again",
+  demote: "it is the current one again",
+  restore: "each consumer that got the new version gets the former one back",
+  "cut-back": "the former value is set again at the issuer",
+  "guard-candidate": "nobody may be seen on the new version any more",
+  abandon: "the new version is ended and seen refused",
+};
+
+/** The parts of the undo from here, in their order. The step under way counts as begun where it can be undone. */
+function undone(order: Order, phase: Phase, conditions: ReturnConditions = {}): readonly string[] {
+  const mayBeDelivered = placeOf(order, phase) + 1 >= placeOf(order, "delivered");
+  const input = { order, phase, touched: mayBeDelivered ? ["any"] : [], conditions };
+  const actions = undoActions({ ...input, begunNext: true }) ?? undoActions(input) ?? [];
+  return actions.flatMap(({ does }) => undoes[does] ?? []);
 }
 
 /** Gaps of the guard and of the waits before it: a person may go on and answer for who breaks. */
@@ -109,7 +154,9 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
   if (guardGaps.has(code)) {
     return direction === "undo"
       ? yes("Goes on with the undo although ending the candidate may break the consumers named in the gaps.")
-      : yes("Goes on although it may break the consumers named in the gaps; the decision is recorded with your name.");
+      : yes(
+          `Goes on although it may break the consumers named in the gaps; the decision is recorded with your name. ${afterAccept(order, phase)}`,
+        );
   }
   if (code === "restore_failed" && direction === "undo") {
     return yes(
@@ -120,6 +167,12 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
     return yes("Goes on without telling the consumer to reload; restart it yourself, its evidence is still asked for.");
   }
   return no("This cannot be accepted: correct the cause and retry.");
+}
+
+function afterAccept(order: Order, phase: Phase): string {
+  return nextPhase(order, phase) === pointOfNoReturn(order)
+    ? "It crosses the point of no return at once: the old version is ended and cannot be had back."
+    : "The same gaps are not asked about again on the way to the end of the old version.";
 }
 
 function asksForDeath(order: Order, phase: Phase, direction: Direction): boolean {

@@ -84,6 +84,8 @@ export interface VersionView {
 export interface ConsumerView {
   readonly id: string;
   readonly team: string;
+  /** How its team is reached; empty when it has not said. */
+  readonly contact: string;
   readonly name: string;
   readonly kind: string;
   readonly target: string;
@@ -129,7 +131,7 @@ export async function readCredential(db: Db, id: string): Promise<CredentialDeta
 
 export async function readConsumerViews(db: Db, credentialId: string): Promise<readonly ConsumerView[]> {
   const { rows } = await sql<ConsumerView>`
-    SELECT n.id, t.name AS team, n.name, n.kind, n.target, n.held_version AS "heldVersion", n.evidence
+    SELECT n.id, t.name AS team, t.contact, n.name, n.kind, n.target, n.held_version AS "heldVersion", n.evidence
     FROM consumers n JOIN teams t ON t.id = n.team_id
     WHERE n.credential_id = ${credentialId} AND n.retired_at IS NULL ORDER BY n.name, n.id`.execute(db);
   return rows;

@@ -58,6 +58,8 @@ export async function listRotations(db: Db, query: RotationQuery): Promise<reado
 
 export interface RotationRecord extends RotationSummary {
   readonly kind: string;
+  /** Of the team that owns the credential. */
+  readonly contact: string;
   readonly policy: Policy;
   readonly requestedBy: string;
   readonly reason: string;
@@ -73,7 +75,7 @@ export interface RotationRecord extends RotationSummary {
 
 export async function readRotation(db: Db, id: string): Promise<RotationRecord | undefined> {
   const { rows } = await sql<RotationRecord>`
-    SELECT ${summaryColumns}, c.kind, r.policy, r.requested_by AS "requestedBy", r.reason, r.extended_ms AS "extendedMs",
+    SELECT ${summaryColumns}, c.kind, t.contact, r.policy, r.requested_by AS "requestedBy", r.reason, r.extended_ms AS "extendedMs",
       r.attempts, r.last_code AS "lastCode", r.wait_until AS "waitUntil", clock_timestamp() AS now,
       NOT EXISTS (SELECT FROM starts s WHERE s.rotation_id = r.id) AS "isStarted"
     FROM ${summaryFrom} WHERE r.id = ${id}`.execute(db);
@@ -100,6 +102,23 @@ export async function readHolds(db: Db, rotationId: string): Promise<readonly Ho
       decided_at AS "decidedAt"
     FROM holds WHERE rotation_id = ${rotationId} ORDER BY number`.execute(db);
   return rows;
+}
+
+/** Whom to ask about a consumer or credential. */
+export interface OwnerView {
+  /** `team/name` of a consumer; the credential's own team has none. */
+  readonly consumer: string | null;
+  readonly team: string;
+  /** As the team has registered it; empty when it has not. */
+  readonly contact: string;
+}
+
+/** Who owns these consumers, keyed by consumer; those taken out of the registry have an owner all the same. */
+export async function readOwners(db: Db, consumerIds: readonly string[]): Promise<ReadonlyMap<string, OwnerView>> {
+  const { rows } = await sql<OwnerView & { readonly id: string; readonly consumer: string }>`
+    SELECT n.id, t.name || '/' || n.name AS consumer, t.name AS team, t.contact
+    FROM consumers n JOIN teams t ON t.id = n.team_id WHERE n.id = ANY(${[...consumerIds]})`.execute(db);
+  return new Map(rows.map(({ id, ...owner }) => [id, owner]));
 }
 
 export interface ConsumerProgress {

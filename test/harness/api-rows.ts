@@ -34,13 +34,18 @@ export interface TestHold {
   readonly holdId: string;
 }
 
-/** Puts a rotation where it waits for evidence, held with two gaps. */
+/** Puts a rotation where it waits for evidence, held with two gaps, of which the second is its consumer's. */
 export async function holdRotations({ deps }: TestApi, rotation: string): Promise<TestHold> {
   const holdId = newId("hold");
+  const { rows } = await sql<{ id: string }>`
+    SELECT n.id FROM consumers n JOIN rotations r ON r.credential_id = n.credential_id WHERE r.id = ${rotation}`.execute(
+    deps.ledger.db,
+  );
   const gaps = ["a", "b"].map((who) => ({
     code: "stranger_seen",
     key: `stranger_seen:${who}`,
     text: `psql from ${who}`,
+    ...(who === "b" ? { consumerId: rows[0]?.id } : {}),
   }));
   await sql`UPDATE rotations SET phase = 'delivered' WHERE id = ${rotation}`.execute(deps.ledger.db);
   await sql`
