@@ -1,10 +1,10 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { text as readAll } from "node:stream/consumers";
 import type { Answer } from "../api/client.ts";
 import { usage } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
+import { readManifestText } from "./manifest-text.ts";
 import { confirm, readSecretInput } from "./read-input.ts";
 import { readSecrets, type ReadFile, type ReadInput } from "./secret-from.ts";
 import { printable } from "./table.ts";
@@ -41,13 +41,22 @@ async function isAgreed(io: Io): Promise<boolean> {
   return process.stdin.isTTY && !io.isJson && (await confirm("Apply it?"));
 }
 
+/** The API takes a body of 4 MiB, and JSON writes some characters as several. */
+const mostTogether = 3_000_000;
+
 async function readFiles(names: readonly string[]): Promise<ReadFile[]> {
   const input = onceOnly();
   const files: ReadFile[] = [];
   for (const name of (await Promise.all(names.map(listed))).flat()) {
-    const text = name === "-" ? await input(() => readAll(process.stdin)) : await readManifest(name);
+    const text = name === "-" ? await input(() => readManifestText(name)) : await readManifestText(name);
     files.push(await readSecrets(name, text, async () => input(() => readSecretInput("Secret: "))));
   }
+  const together = files.reduce((sum, { text }) => sum + text.length, 0);
+  if (together > mostTogether)
+    throw usage(
+      `The ${files.length} files have ${(together / 1_000_000).toFixed(1)} MB together, which is too much for one apply`,
+      "Apply them in parts: teams, environments, policies and connections first.",
+    );
   return files;
 }
 
@@ -68,12 +77,6 @@ async function listed(name: string): Promise<readonly string[]> {
   const inside = (await readdir(name)).filter((entry) => /\.ya?ml$/.test(entry)).toSorted();
   if (inside.length === 0) throw usage(`${name} holds no .yaml file`, "Name a file, or a folder with manifests.");
   return inside.map((entry) => join(name, entry));
-}
-
-async function readManifest(name: string): Promise<string> {
-  return readFile(name, "utf8").catch(() => {
-    throw usage(`${name} cannot be read`, "Name a manifest with -f FILE, or - for standard input.");
-  });
 }
 
 function planLines({ items }: Plan): readonly string[] {

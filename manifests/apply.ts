@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import canonicalize from "canonicalize";
 import { transact, type Ledger } from "../ledger/database.ts";
 import { lockRegistry } from "../ledger/registry.ts";
-import type { ManifestFile, ManifestIssue } from "./documents.ts";
+import { inReadingOrder, type ManifestFile, type ManifestIssue } from "./documents.ts";
 import { planConnection } from "./plan-connection.ts";
 import { metadataOf, withMetadata } from "./object-metadata.ts";
 import { planConsumer } from "./plan-consumer.ts";
@@ -85,7 +85,9 @@ async function planAll(
     return found;
   });
   const issues = planned.flatMap((one) => ("issues" in one ? one.issues : []));
-  return issues.length > 0 ? { issues } : { items: planned.flatMap((one) => ("issues" in one ? [] : [one])) };
+  return issues.length > 0
+    ? { issues: inReadingOrder(files, issues) }
+    : { items: planned.flatMap((one) => ("issues" in one ? [] : [one])) };
 }
 
 function planOne(planning: Planning, { manifest, document }: ReadManifest): Planned {

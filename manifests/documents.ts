@@ -5,6 +5,7 @@ import {
   isScalar,
   LineCounter,
   parseAllDocuments,
+  visit,
   type Document,
   type YAMLError,
 } from "yaml";
@@ -24,6 +25,15 @@ export interface ManifestIssue {
   readonly text: string;
 }
 
+/** As a person goes through the files. */
+export function inReadingOrder(
+  files: readonly { readonly name: string }[],
+  issues: readonly ManifestIssue[],
+): readonly ManifestIssue[] {
+  const placeOf = ({ file }: ManifestIssue) => files.findIndex(({ name }) => name === file);
+  return issues.toSorted((a, b) => placeOf(a) - placeOf(b) || a.line - b.line || a.column - b.column);
+}
+
 export type FieldPath = readonly PropertyKey[];
 
 /** One YAML document with the way back to its lines. */
@@ -36,12 +46,10 @@ export interface ManifestDocument {
   issue(path: FieldPath, text: string, shown?: FieldPath): ManifestIssue;
 }
 
-const mostAliases = 0;
-
 /** What is wrong in words, by the parser's own code. Its messages may quote the line, so they are not used. */
 const syntax: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "a tab stands where YAML wants spaces",
-  BAD_INDENT: "the indentation does not fit the lines around it",
+  BAD_INDENT: "the indentation does not fit the lines around it, or a bracket or quote above is not closed",
   DUPLICATE_KEY: "a field is given twice; keep one",
   MULTILINE_IMPLICIT_KEY: "a field's name runs over several lines; check the line above for a missing colon or quote",
   MISSING_CHAR: "a quote, bracket or colon is missing",
@@ -61,31 +69,37 @@ export function readDocuments(file: ManifestFile): {
   const documents: ManifestDocument[] = [];
   const issues: ManifestIssue[] = [];
   for (const [index, document] of [...parsed].entries()) {
-    const positioned = positionedDocument(file.name, index, document, lines);
+    const alias = firstAlias(document);
     if (document.errors.length > 0) issues.push(...document.errors.map((error) => syntaxIssue(file, error, lines)));
-    else if (positioned === undefined)
-      issues.push({ ...at(file, 0, lines), field: "", text: "uses anchors and aliases; write the values out." });
-    else if (positioned.content !== null) documents.push(positioned);
+    else if (alias !== undefined) issues.push({ ...at(file, alias, lines), field: "", text: aliasText });
+    else {
+      const positioned = positionedDocument(file.name, index, document, lines);
+      if (positioned.content !== null) documents.push(positioned);
+    }
   }
   return { documents, issues };
 }
 
-function positionedDocument(
-  file: string,
-  index: number,
-  document: Document,
-  lines: LineCounter,
-): ManifestDocument | undefined {
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: mostAliases });
-  } catch {
-    return undefined;
-  }
+/** Few of them can stand for more than any memory holds, and a value read elsewhere hides what a file means. */
+const aliasText =
+  "is an alias (*name, also in <<: *name), which manifests do not have; write out what its anchor holds.";
+
+function firstAlias(document: Document): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias(_, { range }) {
+      found = range?.[0] ?? 0;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
+function positionedDocument(file: string, index: number, document: Document, lines: LineCounter): ManifestDocument {
   return {
     file,
     index,
-    content,
+    content: document.toJS(),
     issue(path, text, shown = path) {
       const { line, col } = lines.linePos(offsetOf(document, path));
       return { file, line, column: col, field: shown.map(String).join("."), text };

@@ -57,7 +57,15 @@ describe("every mistake is said with file, line, field and what to write instead
     ["a reference with two slashes", consumer.replace("orders", "a/b/c"), "5 spec.credential: must be a name, or team/name."],
     ["a list where fields belong", connection.replace("{ host: db.internal, user: rekey_admin }", "[a]"), "spec.config: must be a mapping"],
     ["a document given twice", `${team}---\n${team}`, "metadata.name: Team shop stands in rekey.yaml line 3 too; keep one."],
-    ["an alias", "a: &x 1\nb: *x\n", "uses anchors and aliases; write the values out."],
+    ["an alias", "a: &x 1\nb: *x\n", "2 : is an alias (*name, also in <<: *name), which manifests do not have; write out what"],
+    ["a merge key", `${team}---\na: &x { b: 1 }\nc: { <<: *x }\n`, "7 : is an alias"],
+    ["a merge key without an alias", team.replace("{ contact:", "{ <<: { a: b }, contact:"), "spec: has a field that does not exist"],
+    ["a name that a leading zero makes a number", team.replace("name: shop", "name: 007"), "YAML reads this as a number: put it in quotes."],
+    ["a name that is true", team.replace("name: shop", "name: true"), "YAML reads this as a boolean: put it in quotes."],
+    ["a name that is nothing", team.replace("name: shop", "name: ~"), "3 metadata.name: must be a text."],
+    ["an empty file", "", "1 : holds no manifest. One begins with apiVersion: rekey/v1 and kind: one of Team, "],
+    ["a file of comments", "# to do\n---\n# later\n", "1 : holds no manifest."],
+    ["a text that is no YAML of ours", "Dear all,\n", "must be a mapping with apiVersion, kind, metadata and spec."],
     ["a tab", "kind: Team\n\tmetadata: {}\n", "is not valid YAML"],
     ["a field given twice", "kind: Team\nkind: Team\n", "2 : is not valid YAML: a field is given twice; keep one."],
     ["a bracket that never closes", "metadata: { name: x\n", "is not valid YAML"],
@@ -79,6 +87,32 @@ describe("every mistake is said with file, line, field and what to write instead
     ]);
     const line = text.split("\n").findIndex((one) => one.includes("conection: x")) + 1;
     expect(issues).toMatchObject([{ file: "bad.yaml", line, column: 3, field: "spec.conection" }]);
+  });
+
+  it("says those of every document, a broken one between good ones too, at their own lines", () => {
+    const broken = environment.replace("{ name: prod }", "{ name: prod");
+    expect(
+      said([team.replace("shop", "Shop"), broken, credential.replace("2s", "x"), "\tx: 1\n"].join("---\n")),
+    ).toEqual([
+      expect.stringMatching(/^3 metadata.name: must be lower-case letters/),
+      expect.stringMatching(/^9 : is not valid YAML: .* a bracket or quote above is not closed/),
+      expect.stringMatching(/^16 spec.policy.grace: must be a number with its unit/),
+      expect.stringMatching(/^18 : is not valid YAML: a tab stands where YAML wants spaces/),
+    ]);
+  });
+
+  it("takes words that older YAML reads as true and false for what they are", () => {
+    const { manifests, issues } = read(
+      ["on", "no", "yes"].map((word) => team.replace("name: shop", `name: ${word}`)).join("---\n"),
+    );
+    expect(issues).toEqual([]);
+    expect(manifests.map(({ manifest }) => refOf(manifest))).toEqual(["Team on", "Team no", "Team yes"]);
+  });
+
+  it("refuses aliases that stand for a million values without making one of them", () => {
+    const level = (at: number) => `a${at}: &a${at} [${Array.from({ length: 10 }, () => `*a${at - 1}`).join(", ")}]\n`;
+    const levels = Array.from({ length: 30 }, (_, at) => level(at + 1)).join("");
+    expect(said(`a0: &a0 x\n${levels}`)).toEqual([expect.stringMatching(/^2 : is an alias/)]);
   });
 
   it("says all of them at once", () => {

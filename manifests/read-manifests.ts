@@ -1,7 +1,13 @@
 import { nearestWord } from "../domain/nearest-word.ts";
 import { findUnstorable } from "../domain/unstorable-text.ts";
 import { checkFields } from "./check-fields.ts";
-import { readDocuments, type ManifestDocument, type ManifestFile, type ManifestIssue } from "./documents.ts";
+import {
+  inReadingOrder,
+  readDocuments,
+  type ManifestDocument,
+  type ManifestFile,
+  type ManifestIssue,
+} from "./documents.ts";
 import { findPlainSecrets, plainSecretText } from "./plain-secrets.ts";
 import { manifestKinds, manifestSchemas, type Manifest, type ManifestKind } from "./schemas.ts";
 
@@ -31,9 +37,15 @@ export function readManifests(files: readonly ManifestFile[]): ReadResult {
     else manifests.push(result);
   }
   issues.push(...findRepeated(manifests));
+  const [first] = files;
+  if (first !== undefined && manifests.length + issues.length === 0)
+    issues.push({ file: first.name, line: 1, column: 1, field: "", text: emptyText });
   const placeOf = ({ manifest }: ReadManifest) => manifestKinds.indexOf(manifest.kind);
-  return { manifests: manifests.toSorted((a, b) => placeOf(a) - placeOf(b)), issues };
+  return { manifests: manifests.toSorted((a, b) => placeOf(a) - placeOf(b)), issues: inReadingOrder(files, issues) };
 }
+
+const emptyText =
+  "holds no manifest. One begins with apiVersion: rekey/v1 and kind: one of " + `${manifestKinds.join(", ")}.`;
 
 const unstorableText = "holds a character that cannot be stored: a NUL, or half of a pair. Write the text without it.";
 
