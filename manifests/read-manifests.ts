@@ -44,8 +44,7 @@ export function readManifests(files: readonly ManifestFile[]): ReadResult {
   return { manifests: manifests.toSorted((a, b) => placeOf(a) - placeOf(b)), issues: inReadingOrder(files, issues) };
 }
 
-const emptyText =
-  "holds no manifest. One begins with apiVersion: rekey/v1 and kind: one of " + `${manifestKinds.join(", ")}.`;
+const emptyText = `holds no manifest. One begins with apiVersion: rekey/v1 and kind: one of ${manifestKinds.join(", ")}.`;
 
 const unstorableText = "holds a character that cannot be stored: a NUL, or half of a pair. Write the text without it.";
 
