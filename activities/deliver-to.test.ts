@@ -7,7 +7,8 @@ import type { RotationCase } from "../ledger/rotation-cases.ts";
 import type { Registered } from "../test/harness/registered.ts";
 import { say } from "../test/harness/say.ts";
 import { openStepBench, type StepBench } from "../test/harness/step-bench.ts";
-import { expectedContent, openConsumer } from "./deliver-to.ts";
+import { expectedContent } from "./deliver-to.ts";
+import { withConsumer } from "./reach-consumer.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { contextFor } from "./step-frame.ts";
 
@@ -44,8 +45,8 @@ describe("what was last put at a target, recorded under an older key", () => {
     if (consumer === undefined) throw new Error("no consumer");
     const context = contextFor(deps, new AbortController().signal);
     const blind = { ...one, from: undefined, to: { ...one.to, handle: undefined } };
-    const session = await openConsumer(deps, consumer, context);
-    return expectedContent({ deps, one: blind, context }, consumer, session);
+    const scene = { deps, one: blind, context };
+    return withConsumer(scene, consumer, async (session) => expectedContent(scene, consumer, session));
   }
 
   it("is known again once a newer key was added, and while there was none", async () => {

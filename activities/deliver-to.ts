@@ -1,40 +1,15 @@
-import { filedDigest, readFiledDigest, type ObservationKey } from "../custody/observation-keys.ts";
-import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
+import { filedDigest, readFiledDigest } from "../custody/observation-keys.ts";
+import { OperatorNeededError, PermanentError, RekeyError } from "../domain/errors.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
 import type { ConsumerSession, Observation } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
-import { consumerKindOf, effect, valueOf } from "./reach.ts";
+import { atTarget, withConsumer } from "./reach-consumer.ts";
+import { effect, valueOf } from "./reach.ts";
 import { seeWorks } from "./see-works.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { GapsFoundError, type StepScene } from "./step-frame.ts";
-
-export async function openConsumer(
-  deps: StepDeps,
-  consumer: ConsumerCase,
-  context: ProviderContext,
-  { key }: ObservationKey = deps.observationKeys.newest,
-): Promise<ConsumerSession> {
-  const definition = consumerKindOf(deps, consumer.kind);
-  const config = definition.configSchema.parse(consumer.config);
-  const { consumerId } = consumer;
-  return definition.open({ config, allowed: deps.allowed, consumer: consumerId, digestKey: key }, context);
-}
-
-/** What fails at a target says at whose: a rotation has many, and the provider knows only its own. */
-export async function atTarget<T>(consumer: ConsumerCase, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!(error instanceof RekeyError)) throw error;
-    const detail = `Consumer ${consumer.name} (${consumer.target}): ${error.detail}`;
-    if (error instanceof TransientError) throw new TransientError(error.code, detail);
-    throw error instanceof OperatorNeededError
-      ? new OperatorNeededError(error.code, detail)
-      : new PermanentError(error.code, detail);
-  }
-}
 
 /**
  * What the target may hold now: nothing, what we last put there, or a version of this very rotation. Anything else was
@@ -62,18 +37,18 @@ export async function expectedContent(
 
 /** Whether it is what we last put there, compared under the key with which that was recorded. */
 async function isAsRecorded(
-  { deps, context }: Pick<StepScene, "deps" | "context">,
+  scene: Pick<StepScene, "deps" | "one" | "context">,
   consumer: ConsumerCase,
   seen: Observation,
 ): Promise<boolean> {
   if (consumer.heldDigest === undefined) return false;
-  const { observationKeys } = deps;
+  const { observationKeys } = scene.deps;
   const { keyId, digest } = readFiledDigest(consumer.heldDigest);
   if (keyId === observationKeys.newest.id) return seen.digest === digest;
   const key = observationKeys.find(keyId);
   if (key === undefined) return false;
-  const session = await openConsumer(deps, consumer, context, key);
-  return (await atTarget(consumer, async () => session.observe())).digest === digest;
+  const again = async (session: ConsumerSession) => atTarget(consumer, async () => session.observe());
+  return (await withConsumer(scene, consumer, again, key)).digest === digest;
 }
 
 /** A target that was written under a later epoch belongs to a ledger that is newer than ours, which was restored. */
@@ -102,29 +77,31 @@ export interface DeliveryWish {
 export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: ProviderContext): Promise<void> {
   const { one, consumer, version, step } = wish;
   const value = await valueOf(deps, one, version);
-  await deps.scrubber.withHeld([value], async () => {
-    const session = await openConsumer(deps, consumer, context);
-    const { digest: expected, number: above } = await expectedContent({ deps, one, context }, consumer, session);
-    const { rotationId } = one;
-    const { consumerId, target, revision } = consumer;
-    const [delivery] = await intendDeliveries(deps.ledger, [
-      { rotationId, consumerId, target, revision, version: version.number, step, above },
-    ]);
-    if (delivery === undefined)
-      throw new PermanentError(
-        "claim_outdated",
-        "The rotation was closed or turned round, or the consumer edited, meanwhile.",
+  const scene = { deps, one, context };
+  await deps.scrubber.withHeld([value], async () =>
+    withConsumer(scene, consumer, async (session) => {
+      const { digest: expected, number: above } = await expectedContent(scene, consumer, session);
+      const { rotationId } = one;
+      const { consumerId, target, revision } = consumer;
+      const [delivery] = await intendDeliveries(deps.ledger, [
+        { rotationId, consumerId, target, revision, version: version.number, step, above },
+      ]);
+      if (delivery === undefined)
+        throw new PermanentError(
+          "claim_outdated",
+          "The rotation was closed or turned round, or the consumer edited, meanwhile.",
+        );
+      failpoint(`${step}-one`, "B1");
+      const { number } = delivery;
+      const { digest } = await effect(step, async () =>
+        atTarget(consumer, async () => session.deliver({ version: version.number, number, value, expected })),
       );
-    failpoint(`${step}-one`, "B1");
-    const { number } = delivery;
-    const { digest } = await effect(step, async () =>
-      atTarget(consumer, async () => session.deliver({ version: version.number, number, value, expected })),
-    );
-    if (!wish.skipsReload) await reload(session, consumer);
-    failpoint(`${step}-one`, "B3");
-    const filed = filedDigest(deps.observationKeys.newest, digest);
-    await recordDeliveries(deps.ledger, [{ delivery, digest: filed }]);
-  });
+      if (!wish.skipsReload) await reload(session, consumer);
+      failpoint(`${step}-one`, "B3");
+      const filed = filedDigest(deps.observationKeys.newest, digest);
+      await recordDeliveries(deps.ledger, [{ delivery, digest: filed }]);
+    }),
+  );
 }
 
 async function reload(session: ConsumerSession, consumer: ConsumerCase): Promise<void> {

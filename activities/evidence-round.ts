@@ -19,8 +19,8 @@ import type { IssuerDefinition, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { revealField, type Value } from "../providers/contract/value.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
-import { atTarget, openConsumer } from "./deliver-to.ts";
 import { strangersAmong, usersAmong, usersInWindow, usersSinceAsked, type RoundVersions } from "./old-users.ts";
+import { atTarget, instancesOf, withConsumer } from "./reach-consumer.ts";
 import { collectorOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
@@ -164,9 +164,11 @@ async function collectOne(
     const definition = collectorOf(deps, kind);
     const config = definition.configSchema.parse(given);
     const { observeForMs } = policy;
-    const question = { config, instance, consumer: consumerId, order, observeForMs, ...collected };
-    const { complete, instances, lacks } = await definition.collect(question, context);
-    records.push({ ...base, source: kind, strength: definition.strength, complete, instances, lacks });
+    const instances = definition.needsInstances && instancesOf({ deps, one, context }, consumer);
+    const asked = { config, instance, consumer: consumerId, order, observeForMs, ...collected };
+    const question = instances === undefined ? asked : { ...asked, instances };
+    const answer = await definition.collect(question, context);
+    records.push({ ...base, source: kind, strength: definition.strength, ...answer });
   }
   if (wantedOf(deps, one, consumer) === "delivered")
     records.push({
@@ -188,8 +190,9 @@ async function readBack(
 ): Promise<Pick<EvidenceRecord, "complete" | "instances" | "lacks">> {
   const version = [one.to, one.from].find((each) => each?.number === expected.version);
   if (version === undefined) throw new PermanentError("internal", "Evidence was asked for a version of another time.");
-  const session = await openConsumer(deps, consumer, context);
-  const seen = await atTarget(consumer, async () => session.observe());
+  const seen = await withConsumer({ deps, one, context }, consumer, async (session) =>
+    atTarget(consumer, async () => session.observe()),
+  );
   const value = await deps.custody.get(refOf(one, version));
   if (value === undefined) {
     const lost = `Whether ${consumer.target} holds version ${expected.version} cannot be said: its value is not in custody.`;

@@ -4,7 +4,8 @@ import { learnIdentity } from "../ledger/learn-identity.ts";
 import type { ConsumerCase, RotationCase } from "../ledger/rotation-cases.ts";
 import type { Finding, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
-import { expectedContent, openConsumer } from "./deliver-to.ts";
+import { expectedContent } from "./deliver-to.ts";
+import { withConsumer } from "./reach-consumer.ts";
 import { formerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
 
@@ -73,14 +74,15 @@ async function troublesAt(
   values: readonly Value[],
   accepted: readonly string[],
 ): Promise<readonly OperatorNeededError[]> {
-  const session = await openConsumer(scene.deps, consumer, scene.context);
-  const findings = (await session.preflight(values)).filter(({ code }) => !accepted.includes(code));
-  const lead = `Consumer ${consumer.name} (${consumer.target})`;
-  if (findings.length > 0)
-    return findings.map(({ code, detail }) => new OperatorNeededError(code, `${lead}: ${detail}`));
   try {
-    await expectedContent(scene, consumer, session);
-    return [];
+    return await withConsumer(scene, consumer, async (session) => {
+      const findings = (await session.preflight(values)).filter(({ code }) => !accepted.includes(code));
+      const lead = `Consumer ${consumer.name} (${consumer.target})`;
+      if (findings.length > 0)
+        return findings.map(({ code, detail }) => new OperatorNeededError(code, `${lead}: ${detail}`));
+      await expectedContent(scene, consumer, session);
+      return [];
+    });
   } catch (error) {
     if (error instanceof OperatorNeededError) return [error];
     throw error;

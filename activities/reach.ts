@@ -1,7 +1,7 @@
 import { connectionSecretRef, versionRef } from "../custody/refs.ts";
 import type { CustodyRef } from "../custody/custody.ts";
 import { OperatorNeededError, PermanentError } from "../domain/errors.ts";
-import type { ConnectionCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
+import type { ConnectionCase, PinnedConnections, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import type { ConsumerDefinition } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceDefinition } from "../providers/contract/evidence.ts";
@@ -16,8 +16,8 @@ export interface IssuerPlace {
   readonly credentialId: string;
   readonly config: unknown;
   readonly connection: ConnectionCase;
-  /** The connection's revision when the rotation was reserved; absent for a check. */
-  readonly pinned?: { readonly connection?: number };
+  /** What the rotation began with; absent for a check. */
+  readonly pinned?: { readonly connections: PinnedConnections };
   /** True: a server that nobody has seen yet is no reason to stop. */
   readonly mayMeet?: boolean;
 }
@@ -35,8 +35,30 @@ export const issuerOf = ({ catalog }: StepDeps, kind: string): IssuerDefinition 
 export const collectorOf = ({ catalog }: StepDeps, kind: string): EvidenceDefinition =>
   known(catalog.collectors, "evidence", kind);
 
-export const consumerKindOf = ({ catalog }: StepDeps, kind: string): ConsumerDefinition =>
+export const consumerKindOf = ({ catalog }: Pick<StepDeps, "catalog">, kind: string): ConsumerDefinition =>
   known(catalog.consumers, "consumer", kind);
+
+/**
+ * The connection's own secret, which its settings of now still open, unless it was edited since the rotation was reserved.
+ * @throws {OperatorNeededError} `connection_changed`, `custody_missing`
+ */
+export async function secretOf(
+  { custody }: StepDeps,
+  connection: ConnectionCase,
+  { instance, pinned }: Pick<IssuerPlace, "instance" | "pinned">,
+): Promise<Value> {
+  if ((pinned?.connections[connection.id] ?? connection.revision) !== connection.revision)
+    throw new OperatorNeededError(
+      "connection_changed",
+      `Connection ${connection.name} was edited after this rotation had begun. If it still leads to the same server, retry; else put the former settings back first.`,
+    );
+  const secret = await custody.get(connectionSecretRef(connection, instance));
+  if (secret !== undefined) return secret;
+  throw new OperatorNeededError(
+    "custody_missing",
+    `The secret of connection ${connection.name} is not in custody. Apply its manifest again with \`secretFrom\`.`,
+  );
+}
 
 /**
  * Opens the issuer for one piece of work and closes it again. The server is compared with the one that the ledger knows
@@ -49,18 +71,8 @@ export async function withIssuer<T>(
   work: (session: IssuerSession, definition: IssuerDefinition) => Promise<T>,
 ): Promise<T> {
   const { connection } = place;
-  if (place.pinned?.connection !== undefined && place.pinned.connection !== connection.revision)
-    throw new OperatorNeededError(
-      "connection_changed",
-      `Connection ${connection.name} was edited after this rotation had begun. If it still leads to the same server, retry; else put the former settings back first.`,
-    );
   const definition = issuerOf(deps, connection.kind);
-  const admin = await deps.custody.get(connectionSecretRef(connection, place.instance));
-  if (admin === undefined)
-    throw new OperatorNeededError(
-      "custody_missing",
-      `The secret of connection ${connection.name} is not in custody. Apply its manifest again with \`secretFrom\`.`,
-    );
+  const admin = await secretOf(deps, connection, place);
   return deps.scrubber.withHeld([admin], async () => {
     const session = await definition.open(
       {

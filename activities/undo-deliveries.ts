@@ -1,4 +1,4 @@
-import { RekeyError, TransientError } from "../domain/errors.ts";
+import { RekeyError, TransientError, type Code } from "../domain/errors.ts";
 import type { UndoAction } from "../domain/undo.ts";
 import type { ConsumerCase } from "../ledger/rotation-cases.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
@@ -57,9 +57,12 @@ async function seeFormer(scene: StepScene, left: readonly ConsumerCase[]): Promi
   }
 }
 
+/** Codes of failures that a decision on the hold answers in its own way, or that no person has to answer. */
+const hasOwnAnswer: ReadonlySet<Code> = new Set(["reload_failed", "claim_outdated", "connection_changed"]);
+
 /** What passes by itself is tried again; what does not is a consumer that a person has to look at. */
 function asRestoreFailure({ one }: StepScene, consumer: ConsumerCase, error: unknown): unknown {
-  if (!(error instanceof RekeyError) || error.code === "reload_failed" || error.code === "claim_outdated") return error;
+  if (!(error instanceof RekeyError) || hasOwnAnswer.has(error.code)) return error;
   if (error instanceof TransientError && one.attempts + 1 < one.policy.attempts) return error;
   const { consumerId, name } = consumer;
   const text = `Consumer ${name} could not be brought back: ${error.detail}`;

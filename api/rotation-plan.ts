@@ -38,6 +38,7 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
   const consumers = found.consumerList.map((consumer) => ({
     consumerId: consumer.id,
     name: `${consumer.team}/${consumer.name}`,
+    connection: consumer.connection?.ref ?? null,
     target: consumer.target,
     ...evidenceOf(catalog, consumer.evidence, found.policy),
   }));
@@ -56,8 +57,9 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
     minutes: plan.minutes,
     pointOfNoReturn: plan.pointOfNoReturn,
     steps: plan.steps.map((step) => ({ ...step, calls: [...step.calls] })),
-    consumers: consumers.map(({ name, target, wanted, canGive }) => ({
+    consumers: consumers.map(({ name, connection, target, wanted, canGive }) => ({
       ref: name,
+      connection,
       target,
       wanted,
       canGive: [...canGive],
@@ -73,9 +75,13 @@ function warningsOf(catalog: Catalog, found: Found, definition: Catalog["issuers
   return [
     ...(found.currentVersion === null ? [`It has no current version: ${adopting}`] : []),
     ...found.consumerList.flatMap(({ kind, target }) => catalog.consumers[kind]?.noteOf?.(target) ?? []),
-    ...(found.connection.hasSecret
-      ? []
-      : [`Connection ${found.connection.ref} has no secret: apply its manifest with secretFrom.`]),
+    ...withoutSecret(found).map((ref) => `Connection ${ref} has no secret: apply its manifest with secretFrom.`),
     ...(found.openRotation === null ? [] : [`Rotation ${found.openRotation.id} is open; it ends first.`]),
   ];
+}
+
+/** The connections that are used and have none, each once. */
+function withoutSecret({ connection, consumerList }: Found): readonly string[] {
+  const used = [connection, ...consumerList.flatMap((consumer) => consumer.connection ?? [])];
+  return [...new Set(used.filter(({ hasSecret }) => !hasSecret).map(({ ref }) => ref))];
 }

@@ -69,6 +69,7 @@ export const credentialDetail = credentialSummary.extend({
       id: z.string(),
       ref: z.string(),
       kind: z.string(),
+      connection: z.object({ ref: z.string(), hasSecret: z.boolean() }).nullable(),
       target: z.string(),
       heldVersion: z.number().nullable(),
       wanted: z.string(),
@@ -258,7 +259,14 @@ export const rotationPlan = z.object({
     }),
   ),
   consumers: z.array(
-    z.object({ ref: z.string(), target: z.string(), wanted: z.string(), canGive: z.array(z.string()) }),
+    z.object({
+      ref: z.string(),
+      /** `team/name` of the connection over which it is reached. */
+      connection: z.string().nullable(),
+      target: z.string(),
+      wanted: z.string(),
+      canGive: z.array(z.string()),
+    }),
   ),
   warnings: z.array(z.string()),
 });

@@ -67,7 +67,7 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
     ...table(
       found.consumerList.map((one) => [
         `  ${one.ref}`,
-        one.target,
+        one.connection === null ? one.target : `${one.target} over ${one.connection.ref}`,
         one.heldVersion === null ? "nothing delivered" : `holds version ${one.heldVersion}`,
         `asked for ${one.wanted}`,
         `can give ${one.canGive.join(", ")}`,

@@ -55,9 +55,9 @@ function planLines(found: Answer<"planRotation">): readonly string[] {
     "",
     found.consumers.length === 0 ? "Consumers: none is registered" : "Consumers",
     ...table(
-      found.consumers.map(({ ref, target, wanted, canGive }) => [
+      found.consumers.map(({ ref, connection, target, wanted, canGive }) => [
         `  ${ref}`,
-        target,
+        connection === null ? target : `${target} over ${connection}`,
         `asked for ${wanted}`,
         `can give ${canGive.join(", ")}`,
       ]),

@@ -88,6 +88,8 @@ export interface ConsumerView {
   readonly contact: string;
   readonly name: string;
   readonly kind: string;
+  /** Over which it is reached; null for kinds that need none. */
+  readonly connection: { readonly ref: string; readonly hasSecret: boolean } | null;
   readonly target: string;
   readonly heldVersion: number | null;
   readonly evidence: StoredEvidence;
@@ -131,7 +133,9 @@ export async function readCredential(db: Db, id: string): Promise<CredentialDeta
 
 export async function readConsumerViews(db: Db, credentialId: string): Promise<readonly ConsumerView[]> {
   const { rows } = await sql<ConsumerView>`
-    SELECT n.id, t.name AS team, t.contact, n.name, n.kind, n.target, n.held_version AS "heldVersion", n.evidence
+    SELECT n.id, t.name AS team, t.contact, n.name, n.kind, n.target, n.held_version AS "heldVersion", n.evidence,
+      (SELECT jsonb_build_object('ref', ut.name || '/' || u.name, 'hasSecret', u.secret_row IS NOT NULL)
+        FROM connections u JOIN teams ut ON ut.id = u.team_id WHERE u.id = n.connection_id) AS connection
     FROM consumers n JOIN teams t ON t.id = n.team_id
     WHERE n.credential_id = ${credentialId} AND n.retired_at IS NULL ORDER BY n.name, n.id`.execute(db);
   return rows;

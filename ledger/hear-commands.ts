@@ -5,6 +5,7 @@ import { recordEvents, type AuditEvent } from "./audit.ts";
 import { asCommand } from "./commands.ts";
 import { answerHold } from "./holds.ts";
 import { takeTurns } from "./operations.ts";
+import { pinConnections } from "./pinned-connections.ts";
 import { rotationState } from "./rotation-state.ts";
 import type { Tables } from "./tables.ts";
 
@@ -71,7 +72,7 @@ async function hearOne(
   }
   await applyChange(trx, { row, change });
   if (command.kind === "decide" && command.decision === "retry" && state.hold?.code === "connection_changed")
-    await pinConnection(trx, row.rotation_id);
+    await pinConnections(trx, row.rotation_id);
   states.set(row.rotation_id, changed(state, change));
   return undefined;
 }
@@ -97,14 +98,6 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
       VALUES (${row.rotation_id}, ${change.acknowledged.consumerId}, ${change.acknowledged.version},
         'person', 'acknowledged', true, 1)`.execute(trx);
   }
-}
-
-/** A person has seen that the connection was edited and goes on: from now on it counts as it is. */
-async function pinConnection(trx: Kysely<Tables>, rotationId: string): Promise<void> {
-  await sql`
-    UPDATE rotations r SET pinned = r.pinned || jsonb_build_object('connection', n.revision)
-    FROM credentials c JOIN connections n ON n.id = c.connection_id
-    WHERE r.id = ${rotationId} AND c.id = r.credential_id`.execute(trx);
 }
 
 /** A change of control: whatever any attempt of these rotations is still doing can no longer be recorded. */

@@ -75,7 +75,7 @@ describe("an edited address", () => {
     const { rotationId } = await reserve(id);
     await edit(id, { settings: { host: "elsewhere" } });
     expect(await caseOf(rotationId)).toMatchObject({ connection: { identity: "old", revision: 2 } });
-    expect((await caseOf(rotationId))?.pinned.connection).toBe(1);
+    expect((await caseOf(rotationId))?.pinned.connections).toEqual({ [(await connectionOf(id)).id]: 1 });
   });
 
   it("lets the next rotation begin without a server, and keeps it to the one that its preflight finds", async () => {

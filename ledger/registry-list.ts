@@ -50,10 +50,7 @@ export function listRegistered(ledger: Ledger): Promise<Registered> {
       policies: await findPolicies(trx, names.policies),
       connections: await findConnections(trx, names.connections),
       credentials,
-      consumers: await findConsumers(
-        trx,
-        credentials.map(({ id }) => id),
-      ),
+      consumers: await findConsumers(trx, { credentials: credentials.map(({ id }) => id) }),
     };
     const ids = Object.values(found).flatMap((rows) => rows.map(({ id }) => id));
     return { ...found, metadata: await findMetadata(trx, ids) };

@@ -81,6 +81,9 @@ export interface ConsumerRow {
   readonly team: string;
   readonly name: string;
   readonly kind: string;
+  readonly connectionId: string | null;
+  /** `team/name` of the connection over which it is reached. */
+  readonly connection: string | null;
   readonly target: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly evidence: StoredEvidence;
@@ -95,6 +98,7 @@ export interface StoredEvidence {
 }
 
 type Db = Kysely<Tables>;
+type Ids = readonly string[];
 
 export async function findTeams(db: Db, names: readonly string[]): Promise<readonly TeamRow[]> {
   const { rows } =
@@ -159,14 +163,21 @@ export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise
   return rows;
 }
 
-/** The registered consumers of these credentials. */
-export async function findConsumers(db: Db, credentialIds: readonly string[]): Promise<readonly ConsumerRow[]> {
+/** The registered consumers of these credentials, or those that are reached over these connections. */
+export async function findConsumers(
+  db: Db,
+  { credentials = [], connections = [] }: { readonly credentials?: Ids; readonly connections?: Ids },
+): Promise<readonly ConsumerRow[]> {
   const { rows } = await sql<ConsumerRow>`
     SELECT n.id, n.credential_id AS "credentialId", t.name AS team, n.name, n.kind, n.target, n.config, n.evidence,
+      n.connection_id AS "connectionId",
+      (SELECT ct.name || '/' || c.name FROM connections c JOIN teams ct ON ct.id = c.team_id
+        WHERE c.id = n.connection_id) AS connection,
       (SELECT r.id FROM rotations r WHERE r.credential_id = n.credential_id AND r.outcome IS NULL AND EXISTS (
         SELECT FROM deliveries d WHERE d.rotation_id = r.id AND d.consumer_id = n.id)) AS "touchedBy"
     FROM consumers n JOIN teams t ON t.id = n.team_id
-    WHERE n.credential_id = ANY(${[...credentialIds]}) AND n.retired_at IS NULL`.execute(db);
+    WHERE (n.credential_id = ANY(${[...credentials]}) OR n.connection_id = ANY(${[...connections]}))
+      AND n.retired_at IS NULL`.execute(db);
   return rows;
 }
 

@@ -2,6 +2,7 @@ import { sql, type Transaction } from "kysely";
 import type { Policy } from "../domain/policy.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { locks } from "./database.ts";
+import { pinLateConnection } from "./pinned-connections.ts";
 import type { Inventory, StoredEvidence } from "./registry-views.ts";
 import type { Tables } from "./tables.ts";
 
@@ -163,6 +164,8 @@ export interface StoredConsumer {
   readonly teamId: string;
   readonly name: string;
   readonly kind: string;
+  /** Of a kind that is reached over one. */
+  readonly connectionId?: string | null;
   readonly target: string;
   readonly config: unknown;
   readonly evidence: StoredEvidence;
@@ -170,15 +173,17 @@ export interface StoredConsumer {
 
 /** What was delivered to another target or in another form says nothing of the new one: it counts as never delivered. */
 export async function storeConsumer(trx: Trx, consumer: StoredConsumer, by: Registering): Promise<void> {
-  const { id, credentialId, teamId, name, kind, target, config, evidence } = consumer;
+  const { id, credentialId, teamId, name, kind, connectionId = null, target, config, evidence } = consumer;
   await sql`INSERT INTO targets (target) VALUES (${target}) ON CONFLICT DO NOTHING`.execute(trx);
   await sql`
-    INSERT INTO consumers AS n (id, credential_id, team_id, name, kind, target, config, evidence)
-    VALUES (${id}, ${credentialId}, ${teamId}, ${name}, ${kind}, ${target}, ${JSON.stringify(config)}::jsonb,
-      ${JSON.stringify(evidence)}::jsonb)
-    ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, target = excluded.target, config = excluded.config,
-      evidence = excluded.evidence, revision = n.revision + 1,
-      held_version = CASE WHEN n.config = excluded.config THEN n.held_version END,
-      held_digest = CASE WHEN n.config = excluded.config THEN n.held_digest END`.execute(trx);
+    INSERT INTO consumers AS n (id, credential_id, team_id, name, kind, connection_id, target, config, evidence)
+    VALUES (${id}, ${credentialId}, ${teamId}, ${name}, ${kind}, ${connectionId}, ${target},
+      ${JSON.stringify(config)}::jsonb, ${JSON.stringify(evidence)}::jsonb)
+    ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, connection_id = excluded.connection_id,
+      target = excluded.target, config = excluded.config, evidence = excluded.evidence, revision = n.revision + 1,
+      held_version = CASE WHEN (n.target, n.config) = (excluded.target, excluded.config) THEN n.held_version END,
+      held_digest = CASE WHEN (n.target, n.config) = (excluded.target, excluded.config) THEN n.held_digest END
+    `.execute(trx);
+  if (connectionId !== null) await pinLateConnection(trx, { credentialId, connectionId });
   await record(trx, "consumer", id, by, credentialId);
 }

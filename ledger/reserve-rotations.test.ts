@@ -86,7 +86,7 @@ describe("who may not rotate", () => {
 });
 
 describe("what a reservation pins", () => {
-  it("policy, and the revisions of credential, connection and every registered consumer, and the server", async () => {
+  it("policy, and the revisions of the credential, every registered consumer and the connections of all, and the server", async () => {
     const [id = ""] = await makeCredentials(test.ledger, 1, { identity: "one server" });
     const consumer = newId("consumer");
     const { db } = test.ledger;
@@ -96,11 +96,24 @@ describe("what a reservation pins", () => {
       INSERT INTO consumers (id, credential_id, team_id, name, kind, target, config, evidence, revision)
       SELECT ${consumer}, id, team_id, 'app', 'file', ${consumer}, '{}', '{}', 7 FROM credentials WHERE id = ${id}
       `.execute(db);
+    const { rows: used } = await sql<{ own: string; other: string }>`
+      WITH other AS (
+        INSERT INTO connections (id, team_id, environment_id, name, kind, settings, admin_principal, revision)
+        SELECT ${newId("connection")}, team_id, environment_id, 'cluster', 'fake-cluster', '{}', '', 3 FROM credentials
+        WHERE id = ${id} RETURNING id)
+      SELECT c.connection_id AS own, other.id AS other FROM credentials c, other WHERE c.id = ${id}`.execute(db);
+    const { own = "", other = "" } = used[0] ?? {};
+    await sql`UPDATE consumers SET connection_id = ${other} WHERE id = ${consumer}`.execute(db);
     await reserve(id);
     const { rows } = await sql`SELECT pinned, policy FROM rotations WHERE credential_id = ${id}`.execute(db);
     expect(rows).toEqual([
       {
-        pinned: { credential: 4, connection: 1, identity: "one server", consumers: { [consumer]: 7 } },
+        pinned: {
+          credential: 4,
+          connections: { [own]: 1, [other]: 3 },
+          identity: "one server",
+          consumers: { [consumer]: 7 },
+        },
         policy: { graceMs: 0 },
       },
     ]);

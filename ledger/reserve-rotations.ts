@@ -5,6 +5,7 @@ import { recordEvents } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { findLoginClashes, type LoginRefusal } from "./login-clashes.ts";
 import { newId } from "./new-id.ts";
+import { connectionsOf } from "./pinned-connections.ts";
 import { serverOf } from "./server-of.ts";
 import type { Tables } from "./tables.ts";
 
@@ -124,7 +125,7 @@ async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted
   const { rows } = await sql<ReservedRow>`
     WITH given AS (
       SELECT g.*, c.connection_id, c.rotation_order, c.current_version, c.next_version, c.policy, c.revision,
-        c.principals, n.identity, ${serverOf} AS server, n.revision AS connection_revision
+        c.principals, n.identity, ${serverOf} AS server
       FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS g (
         "credentialId" text, "rotationId" text, "versionId" text, "operationKey" text, "requestedBy" text, reason text)
       JOIN credentials c ON c.id = g."credentialId" JOIN connections n ON n.id = c.connection_id
@@ -137,9 +138,9 @@ async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted
       INSERT INTO rotations
         (id, credential_id, rotation_order, from_version, to_version, policy, pinned, requested_by, reason)
       SELECT "rotationId", "credentialId", rotation_order, current_version, next_version, policy,
-        jsonb_build_object('credential', revision, 'connection', connection_revision, 'consumers', coalesce((
-          SELECT jsonb_object_agg(n.id, n.revision) FROM consumers n
-          WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb))
+        jsonb_build_object('credential', revision, 'connections', ${connectionsOf(sql`given."credentialId"`)},
+          'consumers', coalesce((SELECT jsonb_object_agg(n.id, n.revision) FROM consumers n
+            WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb))
         || CASE WHEN identity IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('identity', identity) END,
         "requestedBy", reason
       FROM given

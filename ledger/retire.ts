@@ -24,7 +24,8 @@ export async function findUses(
         OR (${noun} = 'connection' AND c.connection_id = ${id}) OR (${noun} = 'policy' AND c.policy_id = ${id}))
     UNION ALL
     SELECT 'Consumer ' || t.name || '/' || n.name FROM consumers n JOIN teams t ON t.id = n.team_id
-    WHERE n.retired_at IS NULL AND ${noun} = 'team' AND n.team_id = ${id}
+    WHERE n.retired_at IS NULL
+      AND ((${noun} = 'team' AND n.team_id = ${id}) OR (${noun} = 'connection' AND n.connection_id = ${id}))
     ORDER BY ref`.execute(trx);
   return rows.map(({ ref }) => ref);
 }

@@ -17,8 +17,11 @@ export interface VersionCase {
 
 export interface ConsumerCase {
   readonly consumerId: string;
+  readonly team: string;
   readonly name: string;
   readonly kind: string;
+  /** Over which it is reached; undefined for kinds that need none. */
+  readonly connection: ConnectionCase | undefined;
   readonly target: string;
   readonly config: unknown;
   readonly wanted: Strength | undefined;
@@ -77,15 +80,18 @@ export interface RotationCase {
   readonly keep: readonly string[];
   readonly consumers: readonly ConsumerCase[];
   /**
-   * Revisions of the consumers and of the connection when the rotation was reserved, and the server that its preflight
+   * Revisions of the consumers and of all connections when the rotation was reserved, and the server that its preflight
    * found: an edited connection does not lead it to another one.
    */
   readonly pinned: {
     readonly consumers: Readonly<Record<string, number>>;
-    readonly connection?: number;
+    readonly connections: PinnedConnections;
     readonly identity?: string;
   };
 }
+
+/** Revisions of connections, keyed by id. */
+export type PinnedConnections = Readonly<Record<string, number>>;
 
 interface CaseRow {
   readonly id: string;
@@ -122,6 +128,11 @@ interface VersionRow {
   readonly effective_at: string | null;
 }
 
+/** A `ConnectionCase` of connection `u` of team `ut`. */
+const connectionCase = sql`jsonb_build_object('id', u.id, 'name', ut.name || '/' || u.name, 'kind', u.kind,
+  'settings', u.settings, 'pool', u.pool, 'secret_row', u.secret_row, 'secret_revision', u.secret_revision,
+  'identity', u.identity, 'revision', u.revision)`;
+
 /** What the steps need to know, for many rotations in three statements, keyed by rotation. */
 export async function readCases(
   db: Kysely<Tables>,
@@ -133,13 +144,12 @@ export async function readCases(
       (extract(epoch FROM clock_timestamp() - r.phase_since) * 1000)::float8 AS in_phase_ms,
       (extract(epoch FROM clock_timestamp() - greatest(r.asked_since, r.back_since)) * 1000)::float8 AS asked_for_ms,
       r.attempts, r.looked_at::text AS looked_at, r.from_version, r.to_version, r.pinned, c.config,
-      jsonb_build_object('id', n.id, 'name', t.name || '/' || n.name, 'kind', n.kind, 'settings', n.settings,
-        'pool', n.pool, 'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
-        'revision', n.revision) AS connection
+      ${connectionCase} AS connection
     FROM rotations r
     JOIN credentials c ON c.id = r.credential_id
     JOIN teams t ON t.id = c.team_id
-    JOIN connections n ON n.id = c.connection_id
+    JOIN connections u ON u.id = c.connection_id
+    JOIN teams ut ON ut.id = u.team_id
     CROSS JOIN instance i
     WHERE r.id = ANY(${[...rotationIds]})`.execute(db);
   const versions = await readVersions(db, [...new Set(rows.map((row) => row.credential_id))]);
@@ -207,8 +217,10 @@ async function readVersions(
 interface ConsumerRow {
   readonly rotation_id: string;
   readonly id: string;
+  readonly team: string;
   readonly name: string;
   readonly kind: string;
+  readonly connection: (ConnectionCase & { readonly identity: string | null }) | null;
   readonly target: string;
   readonly config: unknown;
   readonly evidence: { readonly wanted?: Strength; readonly collectors?: Readonly<Record<string, unknown>> };
@@ -226,13 +238,16 @@ async function readConsumers(
   rotationIds: readonly string[],
 ): Promise<ReadonlyMap<string, readonly ConsumerCase[]>> {
   const { rows } = await sql<ConsumerRow>`
-    SELECT r.id AS rotation_id, n.id, n.name, n.kind, n.target, n.config, n.evidence, n.revision, n.held_version,
-      n.held_digest, d.version AS delivered_version, d.sequence AS delivered_sequence,
+    SELECT r.id AS rotation_id, n.id, t.name AS team, n.name, n.kind, n.target, n.config, n.evidence, n.revision,
+      CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END AS connection, n.held_version, n.held_digest, d.version AS delivered_version, d.sequence AS delivered_sequence,
       EXISTS (
         SELECT FROM deliveries x WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.version = r.to_version
       ) AS is_touched
     FROM rotations r
     JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
+    JOIN teams t ON t.id = n.team_id
+    LEFT JOIN connections u ON u.id = n.connection_id
+    LEFT JOIN teams ut ON ut.id = u.team_id
     LEFT JOIN LATERAL (
       SELECT version, sequence FROM deliveries
       WHERE rotation_id = r.id AND consumer_id = n.id AND target = n.target AND sequence IS NOT NULL
@@ -245,8 +260,11 @@ async function readConsumers(
 
 const asConsumer = (row: ConsumerRow): ConsumerCase => ({
   consumerId: row.id,
+  team: row.team,
   name: row.name,
   kind: row.kind,
+  connection:
+    row.connection === null ? undefined : { ...row.connection, identity: row.connection.identity ?? undefined },
   target: row.target,
   config: row.config,
   wanted: row.evidence.wanted,

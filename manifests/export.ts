@@ -1,7 +1,7 @@
 import type { Ledger } from "../ledger/database.ts";
 import { listRegistered, type Registered } from "../ledger/registry-list.ts";
 import type { ConnectionRow, ConsumerRow, CredentialRow, PolicyRow } from "../ledger/registry-views.ts";
-import type { Catalog } from "../providers/catalog.ts";
+import { connectionKindsOf, type Catalog } from "../providers/catalog.ts";
 import { noMetadata } from "../ledger/object-metadata.ts";
 import { inventoryOf } from "./inventory.ts";
 import { isNamed } from "./kind-named.ts";
@@ -66,12 +66,14 @@ const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Cat
   Environment: ({ environments }) =>
     environments.map(({ id, name }) => ({ id, manifest: { apiVersion, kind: "Environment", metadata: { name } } })),
   Policy: ({ policies }) => policies.map((row) => ({ id: row.id, manifest: policyManifest(row) })),
-  Connection: ({ connections }, { issuers }) =>
-    connections.map((row) => ({
+  Connection: ({ connections }, catalog) => {
+    const kinds = connectionKindsOf(catalog);
+    return connections.map((row) => ({
       id: row.id,
-      manifest: connectionManifest(row, issuers[row.kind]),
-      remarks: secretRemarks(row, issuers[row.kind]),
-    })),
+      manifest: connectionManifest(row, kinds[row.kind]),
+      remarks: secretRemarks(row, kinds[row.kind]),
+    }));
+  },
   Credential: ({ credentials }, { issuers }) =>
     credentials.map((row) => ({ id: row.id, manifest: credentialManifest(row, issuers[row.kind]) })),
   Consumer: ({ consumers, credentials }, { consumers: kinds }) => {
@@ -86,8 +88,9 @@ const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Cat
 };
 
 type Issuer = Catalog["issuers"][string] | undefined;
+type ConnectionKind = ReturnType<typeof connectionKindsOf>[string] | undefined;
 
-function connectionManifest(row: ConnectionRow, definition: Issuer): ManifestOf<"Connection"> {
+function connectionManifest(row: ConnectionRow, definition: ConnectionKind): ManifestOf<"Connection"> {
   const { team, environment, name, kind, pool, settings } = row;
   const config = inOrder(definition?.connectionSchema, settings);
   return { apiVersion, kind: "Connection", metadata: { name, team, environment }, spec: { kind, pool, config } };
@@ -109,13 +112,14 @@ function consumerManifest(
   credential: CredentialRow,
   definition: Catalog["consumers"][string] | undefined,
 ): ManifestOf<"Consumer"> {
-  const { team, name, kind, evidence } = row;
+  const { team, name, kind, connection, evidence } = row;
   const { wanted, collectors } = evidence;
   const given = { ...(wanted === undefined ? {} : { wanted }), ...collectors };
   const config = inOrder(definition?.configSchema, row.config);
   const spec = {
     credential: refKey(credential),
     kind,
+    ...(connection === null ? {} : { connection }),
     config,
     ...(Object.keys(given).length === 0 ? {} : { evidence: given }),
   };
@@ -135,7 +139,7 @@ function inOrder(schema: Parser | undefined, fields: Fields): Record<string, unk
   return { ...(parsed?.success === true ? (parsed.data as Fields) : fields) };
 }
 
-function secretRemarks({ secretRow }: ConnectionRow, definition: Issuer): readonly string[] {
+function secretRemarks({ secretRow }: ConnectionRow, definition: ConnectionKind): readonly string[] {
   const [first = "password", ...others] = Object.keys(definition?.adminFields ?? {});
   const source =
     others.length === 0

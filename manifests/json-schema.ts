@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Catalog } from "../providers/catalog.ts";
+import { connectionKindsOf, type Catalog } from "../providers/catalog.ts";
 import { manifestKinds, manifestSchemas, type ManifestKind } from "./schemas.ts";
 
 /** A JSON Schema of draft 7, the newest that the editors' YAML language servers know whole. */
@@ -34,19 +34,22 @@ const whenIs = (field: string, value: string, then: JsonSchema): JsonSchema => (
   then,
 });
 
-function definitionOf(kind: ManifestKind, { issuers, consumers, collectors }: Catalog): JsonSchema {
+function definitionOf(kind: ManifestKind, catalog: Catalog): JsonSchema {
+  const { issuers, consumers, collectors } = catalog;
   const whole = asJsonSchema(manifestSchemas[kind]);
   switch (kind) {
     case "Team":
     case "Environment":
     case "Policy":
       return whole;
-    case "Connection":
+    case "Connection": {
+      const kinds = connectionKindsOf(catalog);
       return withSpec(
         whole,
-        { kind: { enum: Object.keys(issuers) }, secretFrom },
-        configsBy("kind", issuers, (issuer) => issuer.connectionSchema),
+        { kind: { enum: Object.keys(kinds) }, secretFrom },
+        configsBy("kind", kinds, (one) => one.connectionSchema),
       );
+    }
     case "Credential":
       return withSpec(
         whole,
@@ -76,7 +79,18 @@ function definitionOf(kind: ManifestKind, { issuers, consumers, collectors }: Ca
             },
           },
         },
-        configsBy("kind", consumers, (consumer) => consumer.configSchema),
+        [
+          ...configsBy("kind", consumers, (consumer) => consumer.configSchema),
+          ...Object.values(consumers).map((one) =>
+            whenIs(
+              "kind",
+              one.kind,
+              one.connectionKind === undefined
+                ? { properties: { connection: { not: {} } } }
+                : { required: ["connection"] },
+            ),
+          ),
+        ],
       );
   }
 }

@@ -35,7 +35,7 @@ export async function lookUp(trx: Transaction, kind: ManifestKind): Promise<read
       return (await readCredentials(trx, names.credentials)).map(({ id, ...named }) => ({ kind, id, named }));
     case "Consumer": {
       const credentials = new Map((await readCredentials(trx, names.credentials)).map((row) => [row.id, row]));
-      const consumers = await findConsumers(trx, [...credentials.keys()]);
+      const consumers = await findConsumers(trx, { credentials: [...credentials.keys()] });
       return consumers.flatMap(({ id, credentialId, ...named }) => {
         const of = credentials.get(credentialId);
         return of === undefined ? [] : [{ kind, id, named, of }];

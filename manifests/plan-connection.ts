@@ -1,6 +1,7 @@
 import { newId } from "../ledger/new-id.ts";
 import { storeConnection, storeConnectionSecret } from "../ledger/registry.ts";
 import type { ConnectionRow } from "../ledger/registry-views.ts";
+import { connectionKindsOf } from "../providers/catalog.ts";
 import { changesBetween } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
@@ -13,11 +14,12 @@ import {
   type Planned,
   type Planning,
 } from "./planning.ts";
+import { notesOfReached } from "./reached-consumers.ts";
 import { refKey } from "./registry-snapshot.ts";
 import { refOf } from "./read-manifests.ts";
 import type { ManifestOf } from "./schemas.ts";
 
-type IssuerDefinition = Planning["catalog"]["issuers"][string];
+type ConnectionKind = ReturnType<typeof connectionKindsOf>[string];
 
 export function planConnection(
   planning: Planning,
@@ -27,7 +29,7 @@ export function planConnection(
   const { metadata, spec } = manifest;
   const issues = issuesOf(document);
   const place = placeIds(planning, metadata, issues);
-  const definition = definitionOf(planning.catalog.issuers, spec.kind, ["spec", "kind"], issues);
+  const definition = definitionOf(connectionKindsOf(planning.catalog), spec.kind, ["spec", "kind"], issues);
   if (definition === undefined) return { issues: issues.all };
   const settings = checkFields(document, ["spec", "config"], spec.config, definition.connectionSchema);
   if (!settings.ok) return { issues: [...issues.all, ...settings.issues] };
@@ -36,6 +38,7 @@ export function planConnection(
   const row = asRow(manifest, existing, definition, settings.value);
   refuseMoves(existing, row, issues);
   refuseManaged(planning, row, issues);
+  const notes = notesOfReached(planning, row, issues);
   const changes = changesBetween(existing && specOf(existing), specOf(row));
   const isVoided = hasSecret(existing) && changes.length > 0;
   const secret = secretToGive(planning, manifest, document, { existing, definition, isVoided, issues });
@@ -49,7 +52,7 @@ export function planConnection(
     ref: refOf(manifest),
     action: existing === undefined ? "create" : changes.length > 0 || secret !== undefined ? "change" : "unchanged",
     changes,
-    notes: notesOf(row, existing, secret),
+    notes: [...notesOf(row, existing, secret), ...notes],
     async store(trx, by) {
       const { id, name, kind, pool } = row;
       if (existing === undefined || changes.length > 0)
@@ -74,7 +77,7 @@ export function planConnection(
 function asRow(
   { metadata, spec }: ManifestOf<"Connection">,
   existing: ConnectionRow | undefined,
-  definition: IssuerDefinition,
+  definition: ConnectionKind,
   settings: unknown,
 ): ConnectionRow {
   return {
@@ -144,7 +147,7 @@ function claimOwn({ snapshot }: Planning, row: ConnectionRow): void {
 
 interface SecretQuestion {
   readonly existing: ConnectionRow | undefined;
-  readonly definition: IssuerDefinition;
+  readonly definition: ConnectionKind;
   readonly isVoided: boolean;
   readonly issues: Issues;
 }

@@ -2,12 +2,14 @@ import { bestWithoutChange, meets, type Strength } from "../domain/evidence.ts";
 import { nearestWord } from "../domain/nearest-word.ts";
 import { newId } from "../ledger/new-id.ts";
 import { storeConsumer } from "../ledger/registry.ts";
-import type { ConsumerRow, CredentialRow, StoredEvidence } from "../ledger/registry-views.ts";
+import type { ConsumerRow, CredentialRow } from "../ledger/registry-views.ts";
 import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
+import { connectionOfConsumer } from "./find-connection.ts";
 import { definitionOf, issuesOf, referred, teamId, type Issues, type Planned, type Planning } from "./planning.ts";
 import { consumerKey, refKey, resolveRef } from "./registry-snapshot.ts";
+import { readEvidence, withInstances } from "./consumer-evidence.ts";
 import { refOf } from "./read-manifests.ts";
 import type { ManifestOf } from "./schemas.ts";
 
@@ -32,11 +34,19 @@ export function planConsumer(
       `must be ${credential.environment}, as its credential is; or leave it out.`,
     );
   const definition = definitionOf(planning.catalog.consumers, spec.kind, ["spec", "kind"], issues);
-  const evidence = readEvidence(planning, spec.evidence ?? {}, document, issues);
+  const given = readEvidence(planning, spec.evidence ?? {}, document, issues);
   if (definition === undefined || credential === undefined) return { issues: issues.all };
   const config = checkFields(document, ["spec", "config"], spec.config, definition.configSchema);
   if (!config.ok) return { issues: [...issues.all, ...config.issues] };
   refuseUnknownFields(planning, credential, definition.fieldsOf(config.value), issues);
+  const showsInstances = definition.showsInstances?.(config.value) ?? false;
+  const evidence = withInstances(planning, { kind: spec.kind, showsInstances }, given, issues);
+  const connection = connectionOfConsumer(planning, manifest, { definition, credential }, issues);
+  // One that a later look at the same files may still mend, or whose mistake is said there.
+  if (definition.connectionKind !== undefined && connection === undefined) return { issues: issues.all };
+  const settings = connection && definition.connectionKind?.connectionSchema.parse(connection.settings);
+  const refusal = connection && definition.refuses?.(settings, config.value, metadata.team);
+  if (refusal !== undefined) issues.add(["spec", "config"], `is not what the connection allows. ${refusal}`);
   if (issues.all.length > 0) return { issues: issues.all };
 
   const key = consumerKey(credential.id, metadata.name);
@@ -47,7 +57,9 @@ export function planConsumer(
     team: metadata.team,
     name: metadata.name,
     kind: spec.kind,
-    target: definition.targetOf(config.value),
+    connectionId: connection?.id ?? null,
+    connection: connection === undefined ? null : refKey(connection),
+    target: definition.targetOf(config.value, settings),
     config: config.value as ConsumerRow["config"],
     evidence,
     touchedBy: existing?.touchedBy ?? null,
@@ -72,8 +84,8 @@ export function planConsumer(
   };
 }
 
-const specOf = ({ kind, config, evidence }: ConsumerRow) => ({
-  spec: { kind, config, evidence: { wanted: evidence.wanted, ...evidence.collectors } },
+const specOf = ({ kind, connection, config, evidence }: ConsumerRow) => ({
+  spec: { kind, connection, config, evidence: { wanted: evidence.wanted, ...evidence.collectors } },
 });
 
 /** Elsewhere, or under other keys, the undo would not find what the rotation has delivered. */
@@ -85,32 +97,6 @@ function refuseUntimely(existing: ConsumerRow | undefined, changes: readonly Fie
     ["spec", "config"],
     `cannot change while rotation ${rotation} is open, which has delivered there. Wait until it is closed, or \`rekey rotation abort ${rotation}\` and wait for that.`,
   );
-}
-
-function readEvidence(
-  { catalog }: Planning,
-  { wanted, ...given }: Readonly<Record<string, unknown>> & { readonly wanted?: Strength | undefined },
-  document: ManifestDocument,
-  issues: Issues,
-): StoredEvidence {
-  const kinds = Object.keys(catalog.collectors);
-  const collectors: Record<string, unknown> = {};
-  for (const [kind, content] of Object.entries(given)) {
-    const definition = kinds.includes(kind) ? catalog.collectors[kind] : undefined;
-    if (definition === undefined) {
-      const nearest = nearestWord(kind, ["wanted", ...kinds]);
-      const hint = nearest === undefined ? `Fields here: wanted, ${kinds.join(", ")}.` : `Did you mean ${nearest}?`;
-      issues.add(["spec", "evidence", kind], `has a kind of evidence that does not exist. ${hint}`, [
-        "spec",
-        "evidence",
-      ]);
-      continue;
-    }
-    const config = checkFields(document, ["spec", "evidence", kind], content, definition.configSchema);
-    if (config.ok) collectors[kind] = config.value;
-    else issues.all.push(...config.issues);
-  }
-  return { ...(wanted === undefined ? {} : { wanted }), collectors };
 }
 
 /** A consumer can only be given what the issuer's value has. */

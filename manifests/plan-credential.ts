@@ -5,6 +5,7 @@ import { adoptHint } from "./adopt-command.ts";
 import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
+import { findConnection } from "./find-connection.ts";
 import { inventoryOf } from "./inventory.ts";
 import { issuesOf, placeIds, referred, type Issues, type Planned, type Planning } from "./planning.ts";
 import { asPolicy, showPolicy } from "./policy.ts";
@@ -20,17 +21,19 @@ export function planCredential(
   const { metadata, spec } = manifest;
   const issues = issuesOf(document);
   const place = placeIds(planning, metadata, issues);
-  const connectionKey = refKey(resolveRef(spec.connection, metadata.team));
-  const connection = referred(planning, "Connection", planning.snapshot.connections, connectionKey, () =>
-    issues.add(
-      ["spec", "connection"],
-      "names no connection that exists; add a Connection manifest, or write team/name.",
-    ),
-  );
+  const connection = findConnection(planning, { team: metadata.team, reference: spec.connection }, issues);
   const ruling = rulingPolicy(planning, manifest, issues);
   refuseUnknownOwners(planning, manifest, issues);
-  const definition = connection && planning.catalog.issuers[connection.kind];
-  if (connection === undefined || definition === undefined) return { issues: issues.all };
+  if (connection === undefined) return { issues: issues.all };
+  const definition = planning.catalog.issuers[connection.kind];
+  if (definition === undefined) {
+    const kinds = Object.keys(planning.catalog.issuers).join(", ");
+    issues.add(
+      ["spec", "connection"],
+      `is a connection of kind ${connection.kind}, where no credential can be rotated. Name one of kind ${kinds}.`,
+    );
+    return { issues: issues.all };
+  }
   refuseMisfit(manifest, connection, issues);
   const config = checkFields(document, ["spec", "config"], spec.config, definition.configSchema);
   if (!config.ok) return { issues: [...issues.all, ...config.issues] };

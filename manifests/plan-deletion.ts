@@ -89,7 +89,7 @@ async function planConnection(trx: Transaction, ref: Ref, id: string): Promise<D
     notes:
       held === null
         ? []
-        : [`Its secret is destroyed in custody. The login ${row?.adminPrincipal ?? ""} stays at its server.`],
+        : [`Its secret is destroyed in custody. ${nameLogin(row?.adminPrincipal)} stays at its server.`],
     retire: (actor) => retireConnection(trx, id, actor),
     async tidy(secrets) {
       if (row === undefined || held === null) return;
@@ -99,11 +99,15 @@ async function planConnection(trx: Transaction, ref: Ref, id: string): Promise<D
   };
 }
 
+const nameLogin = (login = "") => (login === "" ? "What it logs in with" : `The login ${login}`);
+
 async function planCredential(trx: Transaction, ref: Ref): Promise<DeletionPlan> {
   const [row] = await lockCredentials(trx, [ref]);
   if (row === undefined) return gone;
   const { currentVersion, pendingCheck, onlyInCustody } = await readCredentialUse(trx, row.id);
-  const consumers = (await findConsumers(trx, [row.id])).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const consumers = (await findConsumers(trx, { credentials: [row.id] })).toSorted((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
   const refusals = [
     ...(row.openRotation === null
       ? []
@@ -135,7 +139,7 @@ const refuseOnly = (row: CredentialRow, version: number): string =>
 
 async function planConsumer(trx: Transaction, { id, of }: Found): Promise<DeletionPlan> {
   const [credential] = of === undefined ? [] : await lockCredentials(trx, [of]);
-  const row = credential && (await findConsumers(trx, [credential.id])).find((one) => one.id === id);
+  const row = credential && (await findConsumers(trx, { credentials: [credential.id] })).find((one) => one.id === id);
   if (credential === undefined || row === undefined) return gone;
   return {
     refusals: [],

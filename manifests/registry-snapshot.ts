@@ -17,6 +17,7 @@ import {
   type TeamRef,
   type TeamRow,
 } from "../ledger/registry-views.ts";
+import { readAllNames } from "../ledger/registry-list.ts";
 import type { Manifest } from "./schemas.ts";
 
 export type Transaction = Parameters<Parameters<ReturnType<Ledger["db"]["transaction"]>["execute"]>[0]>[0];
@@ -29,10 +30,14 @@ export interface RegistrySnapshot {
   readonly policies: Map<string, PolicyRow>;
   /** By `team/name`. */
   readonly connections: Map<string, ConnectionRow>;
+  /** `team/name` of every connection that is registered, for who has mistyped one. */
+  readonly connectionNames: readonly string[];
   /** By `team/name`. */
   readonly credentials: Map<string, CredentialRow>;
   /** By id of the credential and name. */
   readonly consumers: Map<string, ConsumerRow>;
+  /** Those that are reached over one of the connections. */
+  readonly reached: readonly ConsumerRow[];
   readonly claims: PrincipalClaim[];
   /** By the object's id. */
   readonly metadata: ReadonlyMap<string, ObjectMetadata>;
@@ -72,10 +77,9 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     trx,
     refs.flatMap((one) => one.connections),
   );
-  const consumers = await findConsumers(
-    trx,
-    credentials.map(({ id }) => id),
-  );
+  const names = await readAllNames(trx);
+  const consumers = await findConsumers(trx, { credentials: credentials.map(({ id }) => id) });
+  const reached = await findConsumers(trx, { connections: connections.map(({ id }) => id) });
   const named = [teams, environments, policies, connections, credentials, consumers].flat().map(({ id }) => id);
   const ids = [...connections.map(({ id }) => id), ...credentials.map(({ connectionId }) => connectionId)];
   return {
@@ -83,8 +87,10 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     environments: byName(environments),
     policies: byRef(policies),
     connections: byRef(connections),
+    connectionNames: names.connections.map(refKey),
     credentials: byRef(credentials),
     consumers: new Map(consumers.map((row) => [consumerKey(row.credentialId, row.name), row])),
+    reached,
     claims: [...(await findPrincipalClaims(trx, ids))],
     metadata: await findMetadata(trx, named),
   };
@@ -123,7 +129,9 @@ function refsOf(manifest: Manifest): Refs {
     }
     case "Consumer": {
       const credential = resolveRef(manifest.spec.credential, manifest.metadata.team);
-      return { ...none, teams: [manifest.metadata.team], credentials: [credential] };
+      const { connection } = manifest.spec;
+      const connections = connection === undefined ? [] : [resolveRef(connection, manifest.metadata.team)];
+      return { ...none, teams: [manifest.metadata.team], credentials: [credential], connections };
     }
   }
 }

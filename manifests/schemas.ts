@@ -62,6 +62,7 @@ export const manifestSchemas = {
     z.strictObject({
       credential: reference,
       kind: z.string(),
+      connection: reference.optional(),
       config: open,
       evidence: z.looseObject({ wanted: z.enum(strengths).optional() }).optional(),
     }),

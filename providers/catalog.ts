@@ -1,9 +1,11 @@
+import type { ConnectionKind } from "./contract/connection.ts";
 import type { ConsumerDefinition } from "./contract/consumer.ts";
 import type { EvidenceDefinition } from "./contract/evidence.ts";
 import type { IssuerDefinition } from "./contract/issuer.ts";
 import { exec } from "./consumers/exec/definition.ts";
 import { file } from "./consumers/file/definition.ts";
 import { challenge } from "./evidence/challenge/definition.ts";
+import { platform } from "./evidence/platform/definition.ts";
 import { sessions } from "./evidence/sessions/definition.ts";
 import { postgresRole } from "./issuers/postgres-role/definition.ts";
 
@@ -20,5 +22,13 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
 export const catalog: Catalog = {
   issuers: byKind<IssuerDefinition>([postgresRole]),
   consumers: byKind<ConsumerDefinition>([file, exec]),
-  collectors: byKind<EvidenceDefinition>([sessions, challenge]),
+  collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };
+
+/** Every kind of connection by its name: each issuer's own, and those over which consumers are reached. */
+export function connectionKindsOf({ issuers, consumers }: Catalog): Readonly<Record<string, ConnectionKind>> {
+  return byKind<ConnectionKind>([
+    ...Object.values(issuers),
+    ...Object.values(consumers).flatMap(({ connectionKind }) => connectionKind ?? []),
+  ]);
+}

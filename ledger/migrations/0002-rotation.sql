@@ -98,6 +98,8 @@ CREATE TABLE consumers (
   team_id text NOT NULL REFERENCES teams,
   name text NOT NULL,
   kind text NOT NULL,
+  -- over which the target is reached; null for kinds that need none
+  connection_id text REFERENCES connections,
   target text NOT NULL REFERENCES targets,
   config jsonb NOT NULL,
   -- { "wanted"?: strength, "collectors": { "<kind>": config } }
@@ -110,6 +112,7 @@ CREATE TABLE consumers (
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX consumers_by_name ON consumers (credential_id, name) WHERE retired_at IS NULL;
+CREATE INDEX consumers_by_connection ON consumers (connection_id) WHERE retired_at IS NULL;
 
 CREATE TABLE rotations (
   id text PRIMARY KEY,

@@ -1,0 +1,77 @@
+import type { ObservationKey } from "../custody/observation-keys.ts";
+import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
+import type { ConsumerCase } from "../ledger/rotation-cases.ts";
+import type {
+  ConsumerDefinition,
+  ConsumerOpening,
+  ConsumerSession,
+  Instances,
+} from "../providers/contract/consumer.ts";
+import { consumerKindOf, secretOf } from "./reach.ts";
+import type { StepScene } from "./step-frame.ts";
+
+type Scene = Pick<StepScene, "deps" | "one" | "context">;
+
+/** What fails at a target says at whose: a rotation has many, and the provider knows only its own. */
+export async function atTarget<T>(consumer: ConsumerCase, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof RekeyError)) throw error;
+    const detail = `Consumer ${consumer.name} (${consumer.target}): ${error.detail}`;
+    if (error instanceof TransientError) throw new TransientError(error.code, detail);
+    throw error instanceof OperatorNeededError
+      ? new OperatorNeededError(error.code, detail)
+      : new PermanentError(error.code, detail);
+  }
+}
+
+/** Opens a consumer for one piece of work. The secret of its connection, if it has one, is held no longer than that. */
+export async function withConsumer<T>(
+  scene: Scene,
+  consumer: ConsumerCase,
+  work: (session: ConsumerSession) => Promise<T>,
+  { key }: ObservationKey = scene.deps.observationKeys.newest,
+): Promise<T> {
+  const { deps, context } = scene;
+  const definition = consumerKindOf(deps, consumer.kind);
+  const config = definition.configSchema.parse(consumer.config);
+  const connection = await atTarget(consumer, async () => connectionTo(scene, consumer, definition, config));
+  return deps.scrubber.withHeld(connection === undefined ? [] : [connection.secret], async () => {
+    const opening = { config, allowed: deps.allowed, consumer: consumer.consumerId, digestKey: key };
+    const session = await atTarget(consumer, async () =>
+      definition.open(connection === undefined ? opening : { ...opening, connection }, context),
+    );
+    return work(session);
+  });
+}
+
+/** How to ask what the platform of a consumer shows of its instances; undefined where its kind shows none. */
+export function instancesOf(scene: Scene, consumer: ConsumerCase): (() => Promise<Instances>) | undefined {
+  const definition = consumerKindOf(scene.deps, consumer.kind);
+  if (definition.showsInstances?.(definition.configSchema.parse(consumer.config)) !== true) return undefined;
+  const ask = async (session: ConsumerSession) => {
+    if (session.instances !== undefined) return session.instances();
+    throw new PermanentError("internal", `A ${consumer.kind} does not show the instances that its kind promises.`);
+  };
+  return async () => withConsumer(scene, consumer, async (session) => atTarget(consumer, async () => ask(session)));
+}
+
+/** What the connection allows is asked each time: it may have been narrowed since the consumer was registered. */
+async function connectionTo(
+  { deps, one }: Scene,
+  consumer: ConsumerCase,
+  definition: ConsumerDefinition,
+  config: unknown,
+): Promise<ConsumerOpening<unknown>["connection"]> {
+  const { connectionKind } = definition;
+  if (connectionKind === undefined) return undefined;
+  const { connection } = consumer;
+  if (connection === undefined)
+    throw new PermanentError("internal", "It was registered without a connection. Apply its manifest again.");
+  const secret = await secretOf(deps, connection, one);
+  const settings = connectionKind.connectionSchema.parse(connection.settings);
+  const refusal = definition.refuses?.(settings, config, consumer.team);
+  if (refusal !== undefined) throw new OperatorNeededError("target_refused", refusal);
+  return { settings, secret };
+}
