@@ -17,6 +17,7 @@ import { credentialHandlers } from "./credentials.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
 import { healthHandlers } from "./health.ts";
 import { refuseForeignHost } from "./host-guard.ts";
+import { initHandlers } from "./init.ts";
 import { manifestHandlers } from "./manifests.ts";
 import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
 import { rotationHandlers } from "./rotations.ts";
@@ -25,6 +26,7 @@ import { version } from "./version.ts";
 
 const handlers: Handlers<RouteName> = {
   ...healthHandlers,
+  ...initHandlers,
   ...manifestHandlers,
   ...credentialHandlers,
   ...checkHandlers,

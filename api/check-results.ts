@@ -1,7 +1,28 @@
 import { z } from "zod";
 import type { CheckKind } from "../domain/check.ts";
 
+const initResult = z.object({
+  seen: z.array(z.object({ name: z.string(), text: z.string() })),
+  /** For a person to run, in this order. */
+  steps: z.array(
+    z.object({ title: z.string(), why: z.string(), where: z.string(), run: z.string(), undo: z.string() }),
+  ),
+  /** `team/name` */
+  credential: z.string(),
+  /** The login that it has today. */
+  username: z.string(),
+  manifests: z.array(
+    z.object({
+      apiVersion: z.string(),
+      kind: z.string(),
+      metadata: z.record(z.string(), z.string()),
+      spec: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+});
+
 /** What a check of each kind says besides its findings. What a worker writes beyond it, nobody gets. */
 export const checkResults = {
   adopt: z.null(),
+  init: initResult,
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

@@ -5,8 +5,14 @@ import { Secret } from "../providers/contract/secret.ts";
 import { assertFit, type FieldDeclarations, type Value } from "../providers/contract/value.ts";
 import type { ApiDeps } from "./deps.ts";
 
+/** A secret as it was sent: one text, or several by the names of their fields. */
+export const wrapped = (sent: string | Readonly<Record<string, string>>): GivenSecret =>
+  typeof sent === "string"
+    ? new Secret(sent)
+    : Object.fromEntries(Object.entries(sent).map(([name, text]) => [name, new Secret(text)]));
+
 /** The fields of a connection's secret. One text stands for the only field; several come by their names. */
-function asValue(fields: FieldDeclarations, given: GivenSecret): Value | undefined {
+export function asValue(fields: FieldDeclarations, given: GivenSecret): Value | undefined {
   if (!(given instanceof Secret))
     return Object.fromEntries(
       Object.entries(given).map(([name, part]) => [name, fields[name]?.secret === false ? String(part) : part]),

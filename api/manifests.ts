@@ -1,11 +1,10 @@
 import { applyManifests, type ApplyPlan, type SentFile } from "../manifests/apply.ts";
 import type { ManifestKind } from "../manifests/schemas.ts";
-import { Secret } from "../providers/contract/secret.ts";
 import { deleteRegistered } from "../manifests/delete.ts";
 import { exportManifests } from "../manifests/export.ts";
 import { kindHint, kindNamed, nameHint } from "../manifests/kind-named.ts";
 import { manifestJsonSchema } from "../manifests/json-schema.ts";
-import { createConnectionSecrets } from "./connection-secrets.ts";
+import { createConnectionSecrets, wrapped } from "./connection-secrets.ts";
 import type { Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 import type { Received } from "./route-table.ts";
@@ -76,13 +75,8 @@ type BodyFile = Received<"applyManifests">["body"]["files"][number];
 
 /** From here on a secret is a `Secret`. */
 function asFile({ name, text, secrets }: BodyFile): SentFile {
-  const wrapped = Object.entries(secrets).map(([index, sent]) => [
-    index,
-    typeof sent === "string"
-      ? new Secret(sent)
-      : Object.fromEntries(Object.entries(sent).map(([field, part]) => [field, new Secret(part)])),
-  ]);
-  return { name, text, secrets: Object.fromEntries(wrapped) as SentFile["secrets"] };
+  const given = Object.entries(secrets).map(([index, sent]) => [index, wrapped(sent)]);
+  return { name, text, secrets: Object.fromEntries(given) as SentFile["secrets"] };
 }
 
 function asItem({ kind, ref, action, changes, notes }: ApplyPlan["items"][number]) {

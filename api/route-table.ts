@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { objectName } from "../manifests/schemas.ts";
 import {
   applyAnswer,
   auditHead,
@@ -104,6 +105,25 @@ export const routes = {
     path: "/manifests/schema",
     summary: "A JSON Schema of manifests, for editors.",
     response: z.object({ schema: z.record(z.string(), z.unknown()) }),
+  },
+  startInit: {
+    method: "POST",
+    path: "/init/:name",
+    summary: "Looks at a system before anything of it is registered, with a login given for this once. Poll the check.",
+    params: z.object({ name: reference }),
+    body: z.object({
+      /** In the shape of the kind: where the system is, and what of it is meant. */
+      question: z.record(z.string(), z.unknown()),
+      /** Of the login to look with. Destroyed when the check has ended. */
+      secret: sentSecret,
+      team: objectName,
+      environment: objectName,
+      /** Of the credential to be. */
+      credential: objectName,
+      /** The application's file, and what its variables hold. */
+      consumer: z.object({ path: z.string().max(4_096), keys: z.record(z.string().max(256), z.string().max(256)) }),
+    }),
+    response: z.object({ checkId: z.string() }),
   },
   listCredentials: {
     method: "GET",

@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Answer, Client } from "../api/client.ts";
-import { CliError } from "./cli-error.ts";
+import type { Answer } from "../api/client.ts";
 import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { readSecretInput } from "./read-input.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
+import { findingLines, waitForCheck } from "./wait-for-check.ts";
 import { wrap } from "./wrap.ts";
 
 export interface ListOptions {
@@ -152,27 +151,4 @@ export async function adopt(io: Io, credential: string, options: AdoptOptions): 
     "  Next: mend that, then give the value again.",
   );
   return exitCodes.failed;
-}
-
-function findingLines({ title, detail, mend }: Answer<"showCheck">["findings"][number]): readonly string[] {
-  return [
-    `  ${title}`,
-    ...wrap(printable(detail), "    "),
-    ...(mend === undefined ? [] : ["    To mend it:", ...mend.split("\n").map((line) => `      ${printable(line)}`)]),
-  ];
-}
-
-async function waitForCheck(io: Io, client: Client, check: string, limitMs: number): Promise<Answer<"showCheck">> {
-  const end = performance.now() + limitMs;
-  for (;;) {
-    const found = await client.call("showCheck", { params: { check } });
-    if (found.state !== "pending") return found;
-    if (performance.now() > end)
-      throw new CliError(
-        `Check ${check} has no answer yet`,
-        "See that a worker runs (`rekey worker`); then try again.",
-        exitCodes.timeOut,
-      );
-    await sleep(200, undefined, { signal: io.signal });
-  }
 }

@@ -9,6 +9,7 @@ import { deleteOne, type DeleteOptions } from "./delete.ts";
 import { demo } from "./demo.ts";
 import { exitCodeLines, exitCodes } from "./exit-codes.ts";
 import { exportRegistered } from "./export.ts";
+import { initPostgres, type InitOptions } from "./init.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { runMigrate, runServe, runWorker } from "./run-program.ts";
@@ -88,6 +89,29 @@ program
     process.exitCode = await demo({ ...(keep === true ? { keep } : {}), ...(json === true ? { json } : {}) });
   });
 
+program
+  .command("init")
+  .description("look at a system before anything is registered, and print what it takes; nothing is changed there")
+  .command("postgres")
+  .description("one ordinary login of a PostgreSQL server that an application has today")
+  .requiredOption("--host <name>", "the server itself, not a pooler")
+  .option("--port <number>", "5432 without it", wholeNumber)
+  .option("--database <name>", "the one that the application works in; postgres without it")
+  .requiredOption("--role <name>", "the application's login")
+  .option("--username <login>", "the login to look with; a superuser sees most, the application's own is enough")
+  .option("--password-file <file>", "its password; without it the password comes on standard input")
+  .option("--admin <name>", "the login that rekey is to work with; rekey_admin without it")
+  .option("--ca <file>", "the certificate authority of the server's TLS, PEM")
+  .option("--tls-unverified", "a recorded exception: the server's certificate is not checked")
+  .option("--consumers <host:port>", "where the application connects to, such as a pooler's address")
+  .option("--team <name>", "who owns the credential; main without it")
+  .option("--environment <name>", "production without it")
+  .option("--name <name>", "of the credential; after the login without it")
+  .option("--file <path>", "the application's dotenv file that holds its login")
+  .option("--key <variable=field>", "a variable in it, and what it holds: DB_USER=username, DB_URL=url", collect)
+  .option("--out <folder>", "write the manifests there")
+  .addOption(timeout())
+  .action((options: InitOptions) => act((io) => initPostgres(io, options)));
 program
   .command("apply")
   .description("register what manifests say; shows the plan first")

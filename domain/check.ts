@@ -4,6 +4,7 @@ export type CheckSubject = "credential" | "connection" | "consumer" | "none";
 /** Each kind of check, and what it looks at. Its work is `activities/checks/<kind>.ts`. */
 export const checkSubjects = {
   adopt: "credential",
+  init: "none",
 } as const satisfies Readonly<Record<string, CheckSubject>>;
 
 export type CheckKind = keyof typeof checkSubjects;

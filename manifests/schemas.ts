@@ -10,6 +10,7 @@ export type ManifestKind = (typeof manifestKinds)[number];
 
 const nameText = "must be lower-case letters, digits and dashes, 63 at most, beginning with a letter or digit";
 const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, nameText);
+export { name as objectName };
 /** `team/name`, or `name` within the own team. */
 const reference = z
   .string()

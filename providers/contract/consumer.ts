@@ -135,5 +135,7 @@ export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
   showsInstances?(config: Config): boolean;
   /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. */
   noteOf?(target: string): string;
+  /** A registration to start from, for one text file of a person's that holds a login: variable to field. */
+  draft?(path: string, keys: Readonly<Record<string, string>>): unknown;
   open(opening: ConsumerOpening<Config, Connection>, context: ProviderContext): Promise<ConsumerSession>;
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Code } from "../../domain/errors.ts";
+import type { Init } from "./init.ts";
 import type { Claim } from "../../domain/claim.ts";
 import type { FieldDeclarations, Value } from "./value.ts";
 import type { ConnectionKind } from "./connection.ts";
@@ -179,5 +180,7 @@ export interface IssuerDefinition<Connection = unknown, Config = unknown> extend
   readonly adoptedFields: readonly string[];
   /** The whole value of a version that a person made, from `adoptedFields`. */
   complete(connection: Connection, config: Config, given: Value): Value;
+  /** A look before anything is registered, for kinds that can say what it takes. */
+  readonly init?: Init;
   open(opening: IssuerOpening<Connection, Config>, context: ProviderContext): Promise<IssuerSession>;
 }

@@ -72,6 +72,17 @@ export async function askRightly(
     exportManifests: { query: {} },
     deleteRegistered: { body: { kind: "consumer", name: "shop/shop" } },
     showManifestSchema: {},
+    startInit: {
+      params: { name: "postgres" },
+      body: {
+        question: { connection: { host: "127.0.0.1", port: 1, database: "orders", user: "orders" }, role: "orders" },
+        secret: run.login.adminPassword,
+        team: "shop",
+        environment: "canary",
+        credential: "another",
+        consumer: { path: "/nowhere/another.env", keys: { DB_PASSWORD: "password" } },
+      },
+    },
     listCredentials: { query: {} },
     showCredential: { params: credential },
     adoptCredential: { params: credential, body: { secret: run.login.adminPassword, fields: {} } },

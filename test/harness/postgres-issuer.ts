@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -17,6 +17,8 @@ export interface IssuerServer {
   readonly socketFolder: string;
   /** As the superuser, in the database `postgres` or another. */
   ask(text: string, database?: string): Promise<readonly Record<string, unknown>[]>;
+  /** Adds an access rule above those for everybody, and has the server read it. */
+  addRule(line: string): Promise<void>;
   /** Logs in as an outside witness: `accepted`, or the server's SQLSTATE. */
   logsIn(user: string, password: string, database?: string): Promise<string>;
   /** A session that stays until `stop`, or until it is ended. Idle sessions that are ended fail nothing. */
@@ -123,6 +125,13 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
     superuser,
     socketFolder: server.socketDir,
     ask,
+    async addRule(line) {
+      const [file] = await ask("SHOW hba_file");
+      const path = String(file?.["hba_file"]);
+      const text = await readFile(path, "utf8");
+      await writeFile(path, text.replace("host all all", `${line}\nhost all all`));
+      await ask("SELECT pg_reload_conf()");
+    },
     async logsIn(user, password, database = "orders") {
       try {
         const client = await connect(user, password, database, "witness");

@@ -20,7 +20,7 @@ import { readCases, type RotationCase } from "../../ledger/rotation-cases.ts";
 import { readSettings } from "../../settings.ts";
 import { openStepDeps } from "../../worker/step-deps.ts";
 import { withLedger } from "./ledger.ts";
-import { releases, startIssuerServer } from "./postgres-issuer.ts";
+import { releases, startIssuerServer, type Release } from "./postgres-issuer.ts";
 import { register, type Registered, type RegisteredAt, type RegisterOptions } from "./registered.ts";
 import { say } from "./say.ts";
 import { readRotation, type RotationRow } from "./world.ts";
@@ -32,6 +32,8 @@ import { readRotation, type RotationRow } from "./world.ts";
 export interface StepBench extends RegisteredAt {
   readonly deps: StepDeps;
   register(options?: RegisterOptions): Promise<Registered>;
+  /** Answers every check that is asked for meanwhile, as a worker does. */
+  checking<T>(work: () => Promise<T>): Promise<T>;
   /** One call of a step, as the orchestrator makes it. */
   take(rotationId: string, step: Step | "undo", deps?: StepDeps): Promise<StepAnswer>;
   /** Takes step after step until the rotation is in the phase. */
@@ -49,14 +51,17 @@ export interface StepBench extends RegisteredAt {
 const carrier = { workflow: "rotate/bench", run: "run" };
 const { signal } = new AbortController();
 
-/** `environment`: settings of the worker besides those that a bench has by itself. */
-export async function openStepBench(environment: Readonly<Record<string, string>> = {}): Promise<StepBench> {
+/** `environment`: settings of the worker besides those that a bench has by itself. `release`: of the issuer. */
+export async function openStepBench(
+  environment: Readonly<Record<string, string>> = {},
+  release: Release = releases[0] ?? { name: "PostgreSQL" },
+): Promise<StepBench> {
   const folder = await mkdtemp(join(tmpdir(), "rk-bench-"));
   const keys = join(folder, "keys");
   const targets = join(folder, "targets");
   for (const each of [keys, targets]) await mkdir(each, { mode: 0o700 });
   for (const name of ["custody", "fingerprint"]) await openKeyFile(join(keys, `${name}.json`), { create: true });
-  const [test, issuer] = await Promise.all([withLedger(), startIssuerServer(releases[0] ?? { name: "PostgreSQL" })]);
+  const [test, issuer] = await Promise.all([withLedger(), startIssuerServer(release)]);
   const { ledger } = test;
   const scrubber = createScrubber();
   const own = { REKEY_HOME: folder, REKEY_FILE_ROOTS: targets, REKEY_LOG_LEVEL: "silent" };
@@ -67,20 +72,21 @@ export async function openStepBench(environment: Readonly<Record<string, string>
   const bench: StepBench = {
     ...place,
     deps,
-    async register(options) {
+    // Registering waits for a check, which a worker would run.
+    register: async (options) => bench.checking(async () => register(place, options)),
+    async checking(work) {
       let isOver = false;
-      // Registering waits for a check, which a worker would run.
-      const checking = (async () => {
+      const answering = (async () => {
         while (!isOver) {
           for (const { checkId } of await readDueChecks(ledger, 10)) await runCheck(deps, checkId, signal);
           await pause(20);
         }
       })();
       try {
-        return await register(place, options);
+        return await work();
       } finally {
         isOver = true;
-        await checking;
+        await answering;
       }
     },
     async take(rotationId, step, given = deps) {

@@ -60,6 +60,7 @@ export function fileOn(fs: FileSystem): ConsumerDefinition<FileConfig> {
     fieldsOf: (config) => [...new Set(Object.values(config.keys))],
     noteOf: (target) =>
       `${target.replace(/^file:/, "")} must lie below a folder that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names; else a rotation holds before anything is changed.`,
+    draft: (path, keys) => ({ path, format: "dotenv", keys }),
     open: async (opening, context) => sessionOf(opening, context, fs),
   };
 }

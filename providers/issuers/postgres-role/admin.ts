@@ -2,7 +2,7 @@ import type pg from "pg";
 import { OperatorNeededError, RekeyError } from "../../../domain/errors.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { ConnectionConfig } from "./config.ts";
-import { cancelled, loginError, sqlStateOf, statementError } from "./failure.ts";
+import { cancelled, loginError, poolerAt, sqlStateOf, statementError } from "./failure.ts";
 import { logIn, LoginFailure, type LoggedIn } from "./login.ts";
 
 export interface Server {
@@ -86,13 +86,22 @@ export function openAdmin(connection: ConnectionConfig, password: Secret<string>
 }
 
 async function readServer(client: pg.Client, connection: ConnectionConfig): Promise<Server> {
-  const { rows } = await client.query<{ id: string; recovery: boolean; version: number; superuser: boolean }>(`
-    SELECT system_identifier::text AS id, pg_is_in_recovery() AS recovery,
+  const { rows } = await client.query<{
+    id: string;
+    recovery: boolean;
+    version: number;
+    superuser: boolean;
+    pid: number;
+  }>(`
+    SELECT system_identifier::text AS id, pg_backend_pid() AS pid, pg_is_in_recovery() AS recovery,
       current_setting('server_version_num')::int AS version,
       (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser
     FROM pg_control_system()`);
   const [row] = rows;
   if (row === undefined) throw new Error("no row");
+  // The process that we were told of at login is not the one that answers.
+  if (row.pid !== (client as pg.Client & { readonly processID?: number }).processID)
+    throw new OperatorNeededError("issuer_unreachable", poolerAt(connection));
   if (row.recovery)
     throw new OperatorNeededError(
       "issuer_in_recovery",

@@ -6,7 +6,7 @@ import { handleFor } from "./handle.ts";
 
 /** PostgreSQL cuts longer names without an error, so that two names could become one. */
 const longestName = 63;
-const name = z
+export const roleName = z
   .string()
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= longestName, `at most ${longestName} bytes`)
@@ -36,9 +36,9 @@ export const connectionSchema = z
     host,
     port: port.default(5432),
     /** Where the admin login is made. Every role of the server is reached from any database. */
-    database: name,
+    database: roleName,
     /** The admin login. */
-    user: name,
+    user: roleName,
     /** Absent: verified, and off where nothing leaves the machine. */
     tls: tls.optional(),
     /** Tells apart two servers with one system identifier, which are copies of each other. A person names one. */
@@ -58,18 +58,18 @@ export const connectionSchema = z
 export type ConnectionConfig = z.infer<typeof connectionSchema>;
 
 const consumersConnect = {
-  database: name,
+  database: roleName,
   /** Where consumers connect to, when it is not the connection's own address. */
   host: host.optional(),
   port: port.optional(),
 };
 const overlapSchema = z
-  .strictObject({ owner: name, logins: z.tuple([name, name]), ...consumersConnect })
+  .strictObject({ owner: roleName, logins: z.tuple([roleName, roleName]), ...consumersConnect })
   .refine(({ owner, logins: [a, b] }) => a !== b && owner !== a && owner !== b, {
     path: ["logins"],
     message: "the two logins and the owner must be three different roles",
   });
-const singleSchema = z.strictObject({ login: name, ...consumersConnect });
+const singleSchema = z.strictObject({ login: roleName, ...consumersConnect });
 export const configSchema = z.union([overlapSchema, singleSchema]);
 export type OverlapConfig = z.infer<typeof overlapSchema>;
 export type SingleConfig = z.infer<typeof singleSchema>;

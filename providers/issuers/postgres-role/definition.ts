@@ -10,6 +10,7 @@ import {
   type ConnectionConfig,
   type CredentialConfig,
 } from "./config.ts";
+import { init } from "./init/inspect.ts";
 import { completeValue } from "./new-value.ts";
 import { refusedBySecret } from "./probe.ts";
 import { openSession } from "./session.ts";
@@ -43,5 +44,6 @@ export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> 
   handleOf,
   adoptedFields: ["username", "password"],
   complete: completeValue,
+  init,
   open: openSession,
 };

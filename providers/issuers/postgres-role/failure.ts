@@ -22,6 +22,9 @@ export function loginError({ code }: LoginFailure, connection: ConnectionConfig)
         "issuer_auth_failed",
         `The server lets ${user} in by no rule (pg_hba.conf), or the role may not log in. Correct that at the server.`,
       );
+    // Our start parameters are refused: https://www.pgbouncer.org/config.html#ignore_startup_parameters
+    case "08P01":
+      return new OperatorNeededError("issuer_unreachable", poolerAt(connection));
     case "3D000":
       return new OperatorNeededError(
         "issuer_auth_failed",
@@ -67,6 +70,9 @@ export function loginError({ code }: LoginFailure, connection: ConnectionConfig)
       );
   }
 }
+
+export const poolerAt = ({ host, port }: ConnectionConfig): string =>
+  `${printable(host, 100)}:${port} is answered by a pooler such as PgBouncer, not by PostgreSQL itself. Give the server's own address. Where consumers come through the pooler, say so in the credential's host and port; the pooler is a consumer itself where it keeps passwords of its own.`;
 
 export const cancelled = (): TransientError =>
   new TransientError("issuer_unreachable", "The call was cancelled before the server answered. It is tried again.");

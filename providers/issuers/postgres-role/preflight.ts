@@ -102,7 +102,7 @@ function liveFindings(handle: string, roles: ReadonlyMap<string, Role>, scope: S
  * An ended login has no password, and then this setting decides how the server asks for one: by MD5 nothing can be proven.
  * https://www.postgresql.org/docs/18/runtime-config-connection.html#GUC-PASSWORD-ENCRYPTION
  */
-async function otherEncryption(work: Work): Promise<readonly Finding[]> {
+export async function otherEncryption(work: Work): Promise<readonly Finding[]> {
   const [row] = await work.ask<{ by: string }>("SELECT current_setting('password_encryption') AS by");
   if (row?.by === "scram-sha-256") return [];
   return [

@@ -9,7 +9,6 @@ import { ident } from "./quoting.ts";
 import type { Scope } from "./scope.ts";
 
 interface Has extends Readonly<Record<string, unknown>> {
-  readonly me: string;
   readonly creates: boolean;
   readonly signals: boolean;
   readonly monitors: boolean;
@@ -18,39 +17,65 @@ interface Has extends Readonly<Record<string, unknown>> {
 /** What the connection's login may not do and has to, each with its grant. A superuser may everything. */
 export async function missingRights(work: Work, scope: Scope): Promise<readonly Finding[]> {
   if (work.server.isSuperuser) return [];
-  const [has] = await work.ask<Has>(
-    `SELECT current_user::text AS me, rolcreaterole AS creates, pg_has_role('pg_signal_backend', 'USAGE') AS signals,
-       pg_has_role('pg_read_all_stats', 'USAGE') AS monitors
-     FROM pg_roles WHERE rolname = current_user`,
-  );
-  if (has === undefined) return [];
-  const me = ident(has.me);
+  const [me] = await work.ask<{ name: string }>("SELECT current_user::text AS name");
+  if (me === undefined) return [];
   const roles = await readRoles(work, principalsOf(scope.config));
   return [
-    ...lacking(has.creates, "change the logins (CREATEROLE)", `ALTER ROLE ${me} CREATEROLE;`),
-    ...lacking(has.signals, "end the sessions of others (pg_signal_backend)", `GRANT pg_signal_backend TO ${me};`),
-    ...lacking(has.monitors, "see the sessions of others (pg_monitor)", `GRANT pg_monitor TO ${me};`),
-    ...(work.server.version >= grantsSayMore
-      ? await missingAdminOptions(work, [...roles.keys()], me)
-      : [...roles.values()].filter(({ replicates }) => replicates).map(replicationNeedsSuperuser)),
-    ...[...roles.values()].filter(({ isSuperuser }) => isSuperuser).map(superuserNeedsSuperuser),
+    ...(await rightsLackedBy(work, { name: me.name, exists: true }, [...roles.keys()])),
+    ...[...roles.values()].flatMap((role) => roleBeyondUs(work, role)),
   ];
 }
 
-function lacking(has: boolean, what: string, mend: string): readonly Finding[] {
-  return has ? [] : [{ code: "right_missing", detail: `The connection's login may not ${what}.`, mend }];
+/** What a login may not do to these roles and has to. One that does not exist yet lacks all of it. */
+export async function rightsLackedBy(
+  work: Work,
+  who: { readonly name: string; readonly exists: boolean },
+  principals: readonly string[],
+): Promise<readonly Finding[]> {
+  const me = ident(who.name);
+  const [has] = who.exists
+    ? await work.ask<Has>(
+        `SELECT rolcreaterole AS creates, pg_has_role($1::name, 'pg_signal_backend', 'USAGE') AS signals,
+           pg_has_role($1::name, 'pg_read_all_stats', 'USAGE') AS monitors
+         FROM pg_roles WHERE rolname = $1::name`,
+        [who.name],
+      )
+    : [];
+  return [
+    ...lacking(has?.creates, "change the logins (CREATEROLE)", `ALTER ROLE ${me} CREATEROLE;`),
+    ...lacking(has?.signals, "end the sessions of others (pg_signal_backend)", `GRANT pg_signal_backend TO ${me};`),
+    ...lacking(has?.monitors, "see the sessions of others (pg_monitor)", `GRANT pg_monitor TO ${me};`),
+    ...(work.server.version >= grantsSayMore ? await missingAdminOptions(work, who, principals) : []),
+  ];
+}
+
+/** What no grant to our login mends: the role itself is beyond it. */
+export const roleBeyondUs = (work: Work, role: Role): readonly Finding[] => [
+  ...(work.server.version < grantsSayMore && role.replicates ? [replicationNeedsSuperuser(role)] : []),
+  ...(role.isSuperuser ? [superuserNeedsSuperuser(role)] : []),
+];
+
+function lacking(has: boolean | undefined, what: string, mend: string): readonly Finding[] {
+  return has === true ? [] : [{ code: "right_missing", detail: `The connection's login may not ${what}.`, mend }];
 }
 
 /** 16+: CREATEROLE alone changes no role that somebody else made. */
-async function missingAdminOptions(work: Work, names: readonly string[], me: string): Promise<readonly Finding[]> {
-  const rows = await work.ask<{ name: string }>(
-    `SELECT name FROM unnest($1::text[]) AS name WHERE NOT pg_has_role(name::name, 'MEMBER WITH ADMIN OPTION')`,
-    [[...names]],
-  );
-  return rows.map(({ name }) => ({
+async function missingAdminOptions(
+  work: Work,
+  who: { readonly name: string; readonly exists: boolean },
+  principals: readonly string[],
+): Promise<readonly Finding[]> {
+  const has = who.exists
+    ? await work.ask<{ name: string }>(
+        "SELECT rolname::text AS name FROM pg_roles WHERE rolname = ANY($1::text[]) AND pg_has_role($2::name, oid, 'MEMBER WITH ADMIN OPTION')",
+        [[...principals], who.name],
+      )
+    : [];
+  const lacked = principals.filter((principal) => !has.some(({ name }) => name === principal));
+  return lacked.map((name) => ({
     code: "right_missing",
     detail: `The connection's login lacks the ADMIN option on ${ident(name)}.`,
-    mend: `GRANT ${ident(name)} TO ${me} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;`,
+    mend: `GRANT ${ident(name)} TO ${ident(who.name)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;`,
   }));
 }
 

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer, Client } from "../api/client.ts";
+import { CliError } from "./cli-error.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { Io } from "./io.ts";
+import { printable } from "./table.ts";
+import { wrap } from "./wrap.ts";
+
+/** Polls a check until a worker has answered it. */
+export async function waitForCheck(
+  io: Io,
+  client: Client,
+  check: string,
+  limitMs: number,
+): Promise<Answer<"showCheck">> {
+  const end = performance.now() + limitMs;
+  for (;;) {
+    const found = await client.call("showCheck", { params: { check } });
+    if (found.state !== "pending") return found;
+    if (performance.now() > end)
+      throw new CliError(
+        `Check ${check} has no answer yet`,
+        "See that a worker runs (`rekey worker`); then try again.",
+        exitCodes.timeOut,
+      );
+    await sleep(200, undefined, { signal: io.signal });
+  }
+}
+
+export function findingLines({ title, detail, mend }: Answer<"showCheck">["findings"][number]): readonly string[] {
+  return [
+    `  ${title}`,
+    ...wrap(printable(detail), "    "),
+    ...(mend === undefined ? [] : ["    To mend it:", ...mend.split("\n").map((line) => `      ${printable(line)}`)]),
+  ];
+}
