@@ -14,6 +14,7 @@ export const advice: Readonly<Record<Code, string>> = {
   transport_unverified:
     "Turn on TLS or SCRAM at the issuer. rekey answers neither a clear-text nor an MD5 request, since the answer would give the password away.",
   target_unreachable: "Make the target's folder or host reachable for the worker, then `retry`.",
+  target_auth_failed: "Set the connection's secret again with `rekey apply`, then `retry`.",
   target_read_only: "Let the worker's user write the target and its folder, then `retry`.",
   target_full: "Make room where the target lies, then `retry`; the former content is untouched.",
   target_refused:

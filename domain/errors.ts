@@ -10,6 +10,7 @@ export const codes = {
   issuer_in_recovery: "The issuer is a replica in recovery",
   transport_unverified: "The issuer asked for a password over a way that exposes it",
   target_unreachable: "The target cannot be reached",
+  target_auth_failed: "The connection's own login is refused by the target",
   target_read_only: "The target cannot be written",
   target_full: "The target has no room left",
   target_refused: "The target is outside what the settings allow",

@@ -21,6 +21,8 @@ export interface Observation {
   readonly digest: string;
   /** True when none of our keys holds anything yet, so that a first delivery overwrites nobody. */
   readonly isEmpty: boolean;
+  /** Who else wrote our keys since, where the target tells: a sentence, without any of what was written. */
+  readonly foreignHands?: string;
   /** True when our keys hold exactly the given value. */
   readonly holds: (value: Value) => boolean;
 }

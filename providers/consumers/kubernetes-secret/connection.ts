@@ -1,0 +1,55 @@
+import { createSecureContext } from "node:tls";
+import { z } from "zod";
+import type { ConnectionKind } from "../../contract/connection.ts";
+
+/** How a cluster's API server is reached. */
+export interface KubernetesConnection {
+  /** `https://HOST:PORT`, without a path. */
+  readonly server: string;
+  /** PEM of the cluster's authority, the only one that is trusted there. */
+  readonly ca: string;
+  /** The namespaces in which each team may register Secrets, by the team's name. */
+  readonly namespaces: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What Kubernetes lets a namespace, a Secret's key owner or a workload be called; nothing else can get into a path. */
+export const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+export const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+const isServer = (text: string): boolean => {
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== "https:" || url.username !== "" || url.password !== "") return false;
+  return url.pathname === "/" && url.search === "" && url.hash === "";
+};
+
+const isAuthority = (text: string): boolean => {
+  try {
+    createSecureContext({ ca: text });
+    return text.includes("-----BEGIN CERTIFICATE-----");
+  } catch {
+    return false;
+  }
+};
+
+const connectionSchema: z.ZodType<KubernetesConnection> = z.strictObject({
+  server: z.string().max(512).refine(isServer, "must be https://HOST:PORT, without a path, a user or a question mark"),
+  ca: z
+    .string()
+    .max(65_536)
+    .refine(
+      isAuthority,
+      "must be the cluster's certificate authority as PEM, beginning with -----BEGIN CERTIFICATE-----",
+    ),
+  namespaces: z.record(
+    z.string().min(1),
+    z.array(z.string().regex(dnsLabel, "must be the name of a namespace")).min(1),
+  ),
+});
+
+/** One service account of one cluster. */
+export const kubernetes: ConnectionKind<KubernetesConnection> = {
+  kind: "kubernetes",
+  connectionSchema,
+  adminFields: { token: { secret: true, title: "Bearer token of the service account" } },
+  adminPrincipalOf: () => "",
+};

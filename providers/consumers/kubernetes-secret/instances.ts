@@ -1,0 +1,110 @@
+import type { Instance, Instances } from "../../contract/consumer.ts";
+import { fullQuotas, lookAt, rootOf, type Cluster, type Workload } from "./cluster.ts";
+import { workloadsOf } from "./config.ts";
+import { controllerOf, templateOf, type PodObject } from "./objects.ts";
+import { annotationOf, foreignHands, isUntouched, writtenNumber } from "./owners.ts";
+import { byHand } from "./restart.ts";
+import { stuckIn } from "./rollout.ts";
+import { keysOf, numberIn, readSecret, type Target } from "./target.ts";
+import { uses } from "./users.ts";
+
+const hopeless = [
+  "CrashLoopBackOff",
+  "ImagePullBackOff",
+  "ErrImagePull",
+  "InvalidImageName",
+  "CreateContainerConfigError",
+  "CreateContainerError",
+  "RunContainerError",
+];
+
+const isOver = ({ status }: PodObject): boolean => status.phase === "Succeeded" || status.phase === "Failed";
+
+/** A pod of ours; undefined when it counts for nothing any more. */
+function asInstance(pod: PodObject, annotation: string, number: string): Instance | undefined {
+  const { name, annotations, deletionTimestamp } = pod.metadata;
+  const isEnding = deletionTimestamp !== undefined;
+  if (annotations?.[annotation] !== number)
+    return { name, state: "old", detail: isEnding ? "It is being ended." : "It was made before the newest delivery." };
+  if (isEnding) return undefined;
+  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = pod.status;
+  if (conditions.some(({ type, status }) => type === "Ready" && status === "True")) return { name, state: "new" };
+  const reasons = [...containerStatuses, ...initContainerStatuses].map(({ state }) => state?.waiting?.reason);
+  const reason = hopeless.find((each) => reasons.includes(each));
+  if (reason !== undefined)
+    return { name, state: "failed", detail: `It waits with ${reason}: look at kubectl describe pod ${name}.` };
+  return { name, state: "starting", detail: "It is not ready yet." };
+}
+
+/** Who reads our keys and is not named in the registration. */
+function strangersIn(target: Target, cluster: Cluster): readonly string[] {
+  const asked = { secret: target.config.secret, keys: keysOf(target) };
+  const ours = new Set(cluster.workloads.flatMap(({ isOurs, object }) => (isOurs ? [object.metadata.uid] : [])));
+  const running = cluster.pods
+    .filter((pod) => !isOver(pod) && uses(pod.spec, asked))
+    .map((pod) => rootOf(pod, cluster))
+    .filter(({ uid }) => !ours.has(uid))
+    .map(({ kind, name }) => `${kind}/${name}`);
+  // What has no pod now may have one in a moment. ReplicaSets and Jobs of others are seen by their owners and their pods.
+  const waiting = cluster.workloads
+    .filter(({ kind, isOurs, object }) => !isOurs && kind !== "Job" && controllerOf(object) === undefined)
+    .filter(({ object }) => uses(templateOf(object)?.spec ?? {}, asked))
+    .map(({ kind, name }) => `${kind}/${name}`);
+  return [...new Set([...running, ...waiting])].toSorted();
+}
+
+const wantedPods = ({ kind, object: { spec, status } }: Workload): number => {
+  if (kind === "CronJob") return 0;
+  return kind === "DaemonSet" ? (status?.desiredNumberScheduled ?? 0) : (spec.replicas ?? 1);
+};
+
+interface Newest {
+  readonly annotation: string;
+  readonly number: string;
+}
+
+/** What one registered workload shows: its pods by uid, and what keeps others from coming. */
+function shownBy(target: Target, cluster: Cluster, workload: Workload, { annotation, number }: Newest): Instances {
+  const { uid } = workload.object.metadata;
+  const pods = cluster.pods.filter((pod) => !isOver(pod) && rootOf(pod, cluster).uid === uid);
+  const instances = pods.flatMap((pod) => asInstance(pod, annotation, number) ?? []);
+  const called = `${workload.kind}/${workload.name}`;
+  if (templateOf(workload.object)?.metadata?.annotations?.[annotation] !== number) {
+    const ref = workloadsOf(target.config).find(({ kind, name }) => `${kind}/${name}` === called);
+    const command = ref === undefined ? "" : ` By hand: ${byHand(target, ref, number)}`;
+    const text = `${called} has not been restarted for the newest delivery, or somebody has put its former pod template back.`;
+    return { instances, lacks: [`${text}${command}`] };
+  }
+  const lacks = stuckIn(workload, fullQuotas(cluster));
+  const wanted = wantedPods(workload);
+  const ready = instances.filter(({ state }) => state === "new").length;
+  if (ready < wanted) lacks.push(`${called}: ${ready} of ${wanted} pods are ready with the newest delivery.`);
+  return { instances, lacks };
+}
+
+/** Every pod of every registered workload, and who else reads our keys. */
+export async function showInstances(target: Target): Promise<Instances> {
+  const { config, consumer } = target;
+  const secret = await readSecret(target);
+  const claim = numberIn(secret, target);
+  const hands = foreignHands(secret, keysOf(target), consumer);
+  if (claim === undefined || !isUntouched(secret, keysOf(target), consumer)) {
+    const text = `The Secret ${config.secret} does not hold what was delivered any more. ${hands.join(" ")}`;
+    return { instances: [], lacks: [text.trim()] };
+  }
+  const newest = { annotation: annotationOf(consumer), number: writtenNumber(claim) };
+  const cluster = await lookAt(target);
+  const shown = workloadsOf(config).map(({ kind, name }): Instances => {
+    const workload = cluster.workloads.find((each) => each.kind === kind && each.name === name);
+    if (workload !== undefined) return shownBy(target, cluster, workload, newest);
+    return { instances: [], lacks: [`There is no ${kind}/${name} in namespace ${config.namespace}.`] };
+  });
+  const strangers = strangersIn(target, cluster).map(
+    (name) =>
+      `${name} reads the Secret ${config.secret} too and is not registered. Add it to workloads of the consumer, or take the Secret from it.`,
+  );
+  return {
+    instances: shown.flatMap((each) => each.instances),
+    lacks: [...shown.flatMap((each) => each.lacks), ...strangers],
+  };
+}

@@ -1,0 +1,120 @@
+import { createHash, randomBytes } from "node:crypto";
+import { Secret } from "../../../providers/contract/secret.ts";
+import { kubernetesSecret } from "../../../providers/consumers/kubernetes-secret/definition.ts";
+import { rulesFor } from "../../../providers/consumers/kubernetes-secret/rights.ts";
+import type { Kubernetes } from "../../harness/kubernetes.ts";
+import { proxyTo, type Interference } from "../../harness/kubernetes-proxy.ts";
+import { deployment, openSecret, serviceAccount } from "../../harness/kubernetes-secret.ts";
+import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { gate } from "../gate.ts";
+
+const keys = { DB_USER: "username", DB_PASSWORD: "password" };
+const ours = Object.keys(keys);
+const largest = 1_048_576;
+
+const asData = (texts: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
+
+/** A Secret with something of others in it and a Deployment that reads it, on a real API server. */
+export async function makeKubernetesWorld(kube: Kubernetes): Promise<ConsumerWorld> {
+  const namespace = await kube.namespace();
+  const path = `/api/v1/namespaces/${namespace}/secrets/orders`;
+  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
+  const settings = { namespace, secret: "orders", keys, workloads: ["Deployment/orders"] };
+  const config = kubernetesSecret.configSchema.parse(settings) as typeof settings;
+  await kube.must("POST", `/api/v1/namespaces/${namespace}/secrets`, {
+    metadata: { name: "orders", labels: { team: "shop" } },
+    data: asData({ MODE: "live" }),
+  });
+  await kube.must("POST", deployments, deployment("orders", "orders"));
+  const token = await serviceAccount(kube, namespace, rulesFor(config));
+  const proxy = await proxyTo(kube);
+  const ownKey = randomBytes(32);
+  let grown = 24;
+
+  const open = ({ digestKey = ownKey, ...how }: OpenConsumerHow = {}) =>
+    openSecret(kube, { config, token, server: proxy.server, digestKey, ...how });
+  const read = async () => {
+    const { status, body } = await kube.call("GET", path);
+    return status === 404 ? undefined : (body as { readonly metadata: object; readonly data?: Record<string, string> });
+  };
+  const change = (patch: unknown) => kube.must("PATCH", `${path}?fieldManager=kubectl-edit`, patch, "merge-patch+json");
+  /** Meets the next write alone. */
+  const meetNextWrite = (what: Interference, arrived: () => void = () => undefined) => {
+    proxy.interfere = (method) => {
+      if (method !== "PATCH") return undefined;
+      proxy.interfere = () => undefined;
+      arrived();
+      return what;
+    };
+  };
+
+  return {
+    definition: kubernetesSecret as ConsumerWorld["definition"],
+    config,
+    open,
+    async readBehindBack() {
+      const data = (await read())?.data ?? {};
+      return Object.fromEntries(
+        Object.entries(keys).map(([key, field]) => {
+          const text = data[key];
+          return [field, text === undefined ? undefined : Buffer.from(text, "base64").toString()];
+        }),
+      );
+    },
+    async foreignBehindBack() {
+      const found = await read();
+      if (found === undefined) return undefined;
+      const { labels } = found.metadata as { readonly labels?: unknown };
+      return [labels, Object.entries(found.data ?? {}).filter(([key]) => !ours.includes(key))];
+    },
+    async fingerprint() {
+      const { metadata } = await kube.must("GET", `${deployments}/orders`);
+      const { generation } = metadata as unknown as { readonly generation: number };
+      return createHash("sha256")
+        .update(JSON.stringify([await read(), generation]))
+        .digest("hex");
+    },
+    freshValue: () => ({
+      username: `orders_${randomBytes(3).toString("hex")}`,
+      // Longer each time, so that a full Secret has no room for the next.
+      password: new Secret(randomBytes(grown++).toString("base64url")),
+      unused: "not for this consumer",
+    }),
+    secretField: "password",
+    abilities: {
+      changeOurs: async (text) => void (await change({ data: asData({ DB_PASSWORD: text }) })),
+      changeForeign: async () => void (await change({ data: asData({ MODE: randomBytes(3).toString("hex") }) })),
+      removeTarget: async () => void (await kube.must("DELETE", path)),
+      malform: { lacks: "a key of a Secret may hold any bytes" },
+      makeReadOnly: async () => void (await change({ immutable: true })),
+      async fillUp() {
+        const held = Object.values((await read())?.data ?? {});
+        const size = held.reduce((sum, text) => sum + Buffer.byteLength(text, "base64"), 0);
+        await change({ data: asData({ filler: "x".repeat(largest - size) }) });
+      },
+      swallowWrites: async () => {
+        const body = await read();
+        proxy.interfere = (method) => (method === "PATCH" ? { answer: 200, body } : undefined);
+      },
+      async holdNextWrite() {
+        const [onItsWay, arrived] = gate();
+        const [hold, release] = gate();
+        meetNextWrite({ hold }, arrived);
+        return { session: await open(), onItsWay, release };
+      },
+      async loseNextAnswer() {
+        meetNextWrite({ loseAnswer: true });
+        return open();
+      },
+      async reloads() {
+        const { metadata } = await kube.must("GET", `${deployments}/orders`);
+        return (metadata as unknown as { readonly generation: number }).generation;
+      },
+    },
+    async close() {
+      proxy.close();
+      await kube.must("DELETE", `/api/v1/namespaces/${namespace}`);
+    },
+  };
+}
