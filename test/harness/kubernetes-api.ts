@@ -92,6 +92,8 @@ export async function watch(
   sent.on("response", (response) => {
     response.on("error", () => undefined);
     const lines = createInterface({ input: response });
+    // It passes the stream's error on: the end of the watch is no failure.
+    lines.on("error", () => undefined);
     lines.on("line", (line) => {
       const { type, object } = JSON.parse(line) as { readonly type: string; readonly object: KubeObject };
       if (type !== "BOOKMARK" && type !== "ERROR" && !signal.aborted) heard(object, type === "DELETED");
@@ -110,12 +112,13 @@ export async function until(
   const end = new AbortController();
   const seen = new Map<string, KubeObject>();
   const { promise, resolve, reject } = Promise.withResolvers<readonly KubeObject[]>();
+  let isListed = false;
   const limit = setTimeout(() => {
     reject(new Error(`${why}: did not come; last seen ${JSON.stringify([...seen.values()])}`));
   }, 60_000);
   const look = () => {
     const all = [...seen.values()];
-    if (fits(all)) resolve(all);
+    if (isListed && fits(all)) resolve(all);
   };
   try {
     await watch(client, path, end.signal, (object, isGone) => {
@@ -123,6 +126,7 @@ export async function until(
       else seen.set(object.metadata.uid, object);
       look();
     });
+    isListed = true;
     look();
     return await promise;
   } finally {

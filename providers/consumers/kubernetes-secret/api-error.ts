@@ -1,11 +1,11 @@
 import { OperatorNeededError, PermanentError, TransientError, type RekeyError } from "../../../domain/errors.ts";
 import type { EgressAnswer } from "../../contract/egress.ts";
-import { ruleFor, wordsFor, yamlOf, type Right } from "./rights.ts";
+import { rulesOf, wordsFor, yamlOf, type Right } from "./rights.ts";
 
 /** The right is missing: the sentence names it, and the rule to add. */
 export function forbidden(rights: readonly Right[], namespace: string): OperatorNeededError {
   const what = rights.map(wordsFor).join(", ");
-  const rules = rights.map((right) => yamlOf(ruleFor(right))).join("\n");
+  const rules = rulesOf(rights).map(yamlOf).join("\n");
   return new OperatorNeededError(
     "right_missing",
     `The connection's service account may not ${what} in namespace ${namespace}. Add this to the rules of its Role there, then retry:\n${rules}`,

@@ -39,13 +39,24 @@ export function rightsOf({ group, resources, names, verbs }: Rule): readonly Rig
   );
 }
 
-/** The rule that allows one thing and no more. */
-export const ruleFor = ({ group, resource, verb, name }: Right): Rule => ({
-  group,
-  resources: [resource],
-  verbs: [verb],
-  ...(name === undefined ? {} : { names: [name] }),
-});
+const joined = (words: readonly string[]): readonly string[] => [...new Set(words)];
+
+/** The rules that allow these things and no more, as few as can be. */
+export function rulesOf(rights: readonly Right[]): readonly Rule[] {
+  const byObject = Map.groupBy(rights, ({ group, resource, name }) => JSON.stringify([group, resource, name]));
+  const rules = [...byObject.values()].flatMap((same): Rule[] => {
+    const [first] = same;
+    if (first === undefined) return [];
+    const { group, resource, name } = first;
+    const names = name === undefined ? {} : { names: [name] };
+    return [{ group, resources: [resource], verbs: joined(same.map(({ verb }) => verb)), ...names }];
+  });
+  const byVerbs = Map.groupBy(rules, ({ group, verbs, names }) => JSON.stringify([group, verbs, names]));
+  return [...byVerbs.values()].flatMap((same) => {
+    const [first] = same;
+    return first === undefined ? [] : [{ ...first, resources: same.flatMap(({ resources }) => resources) }];
+  });
+}
 
 const list = (words: readonly string[]): string => `[${words.join(", ")}]`;
 

@@ -129,19 +129,23 @@ describe("an API server in trouble", () => {
 describe("rights", () => {
   test("RBAC that forbids the restart is found before anything is done, with the rule to add", async () => {
     const { config, namespace } = await place();
-    const rules = rulesFor(config).map((rule) =>
-      rule.resources[0] === "deployments" ? { ...rule, verbs: ["get"] } : rule,
-    );
+    const rules = rulesFor(config).flatMap((rule) => {
+      if (rule.resources.includes("pods")) return [];
+      return rule.names?.includes("orders") === true && rule.group === "apps" ? [{ ...rule, verbs: ["get"] }] : [rule];
+    });
     const session = await openSecret(kube(), { config, token: await serviceAccount(kube(), namespace, rules) });
     const [finding, ...others] = await session.preflight();
     expect(others).toEqual([]);
     expect(finding?.code).toBe("right_missing");
     expect(finding?.detail).toBe(
-      `The connection's service account may not patch deployments.apps orders, list deployments.apps in namespace ${namespace}. Add this to the rules of its Role there, then retry:
+      `The connection's service account may not patch deployments.apps orders, list pods, list resourcequotas in namespace ${namespace}. Add this to the rules of its Role there, then retry:
   - apiGroups: ["apps"]
     resources: [deployments]
+    resourceNames: [orders]
     verbs: [patch]
-    resourceNames: [orders]`,
+  - apiGroups: [""]
+    resources: [pods, resourcequotas]
+    verbs: [list]`,
     );
   });
 

@@ -50,7 +50,7 @@ export async function makeKubernetesWorld(kube: Kubernetes): Promise<ConsumerWor
   };
 
   return {
-    definition: kubernetesSecret as ConsumerWorld["definition"],
+    definition: kubernetesSecret,
     config,
     open,
     async readBehindBack() {
