@@ -57,7 +57,7 @@ function numberOn({ epoch }: RotationCase, consumer: ConsumerCase, { number }: O
   if (number.epoch === epoch) return number.number;
   throw new OperatorNeededError(
     "target_drift",
-    `Consumer ${consumer.name}: ${consumer.target} was written by an installation with a later epoch. Find out which of the two installations is in charge of it; then remove the other's side file.`,
+    `Consumer ${consumer.name}: ${consumer.target} was written by an installation with a later epoch. Find out which of the two installations is in charge of it; then remove the other's mark beside the value (its side file or annotation).`,
   );
 }
 
