@@ -28,7 +28,8 @@ export async function expectedContent(
     if (version === undefined || (version === one.to && version.handle === undefined)) continue;
     if (seen.holds(await valueOf(deps, one, version))) return found;
   }
-  const lead = `Consumer ${consumer.name}: ${consumer.target} holds a value that rekey did not put there. ${seen.foreignHands ?? ""}`.trimEnd();
+  const lead =
+    `Consumer ${consumer.name}: ${consumer.target} holds a value that rekey did not put there. ${seen.foreignHands ?? ""}`.trimEnd();
   throw new OperatorNeededError(
     "target_drift",
     `${lead} Put version ${one.from?.number ?? one.to.number} back there by hand, or register the consumer anew; then retry.`,

@@ -25,7 +25,7 @@ const longestWaitMs = 5_000;
 
 const root = (group: string): string => (group === "" ? "/api/v1" : `/apis/${group}/v1`);
 
-export function pathOf({ namespace }: Api, { group, resource, name }: Right): string {
+function pathOf({ namespace }: Api, { group, resource, name }: Right): string {
   const collection = `${root(group)}/namespaces/${namespace}/${resource}`;
   return name === undefined ? collection : `${collection}/${name}`;
 }

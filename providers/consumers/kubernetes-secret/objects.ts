@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const texts = z.record(z.string(), z.string());
 
-export const ownerReference = z.object({
+const ownerReference = z.object({
   kind: z.string(),
   name: z.string(),
   uid: z.string(),

@@ -22,7 +22,7 @@ export interface Owner {
 }
 
 /** Who wrote a key of the Secret last; several that agree on its value own it together. */
-export function ownersOf({ metadata }: SecretObject, key: string): readonly Owner[] {
+function ownersOf({ metadata }: SecretObject, key: string): readonly Owner[] {
   return (metadata.managedFields ?? []).flatMap(({ manager = "somebody", time, fieldsV1 }) => {
     const data = fieldsV1?.["f:data"];
     return typeof data === "object" && data !== null && `f:${key}` in data ? [{ manager, time }] : [];
