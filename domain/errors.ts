@@ -13,7 +13,7 @@ export const codes = {
   target_auth_failed: "The connection's own login is refused by the target",
   target_read_only: "The target cannot be written",
   target_full: "The target has no room left",
-  target_refused: "The target is outside what the settings allow",
+  target_refused: "The target is outside what the settings or the connection allow",
   target_drift: "Somebody else changed the target",
   target_malformed: "The target's content cannot be parsed",
   reload_failed: "The consumer could not be told to reload",

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { OperatorNeededError, PermanentError, TransientError } from "../../domain/errors.ts";
@@ -23,7 +23,7 @@ const configSchema = z.strictObject({
 type Config = z.infer<typeof configSchema>;
 
 /** A pod of the fake cluster. Each restart gives it what the secret holds then, unless it is stuck. */
-interface Pod {
+export interface Pod {
   readonly startedAt: number;
   readonly isStuck?: true;
   /** It says so instead of what its start shows. */
@@ -44,14 +44,19 @@ interface ClusterState {
 
 const fileOf = (folder: string) => join(folder, "cluster.json");
 
-async function readCluster(folder: string): Promise<ClusterState> {
+export async function readCluster(folder: string): Promise<ClusterState> {
   return JSON.parse(await readFile(fileOf(folder), "utf8")) as ClusterState;
 }
 
-async function changeCluster(folder: string, change: (state: ClusterState) => ClusterState): Promise<void> {
+export async function changeCluster(folder: string, change: (state: ClusterState) => ClusterState): Promise<void> {
   const text = JSON.stringify(change(await readCluster(folder)));
   await writeFile(`${fileOf(folder)}.new`, text);
   await rename(`${fileOf(folder)}.new`, fileOf(folder));
+}
+
+export async function makeCluster(folder: string, state: Omit<ClusterState, "clock">): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  await writeFile(fileOf(folder), JSON.stringify({ ...state, clock: 0 }));
 }
 
 const fakeCluster: ConnectionKind<Connection> = {
