@@ -133,6 +133,12 @@ const variables = {
     whenAbsent: "none",
     meaning: "Ports on the loopback address that a challenge may reach, also over plain http.",
   },
+  REKEY_DOCTOR_LOOK_MS: {
+    schema: z.coerce.number("must be milliseconds").int().min(100).max(15_000).default(10_000),
+    whenAbsent: "10000",
+    meaning:
+      "How long one look of `rekey doctor` may take, in milliseconds. All of them take seven times that at most.",
+  },
   REKEY_TEMPORAL_BIN: {
     schema: path.optional(),
     whenAbsent: "the one on PATH, a downloaded or a built one",
@@ -193,6 +199,7 @@ export interface Settings {
   readonly reloads: Readonly<Record<string, Reload>>;
   readonly programs: Readonly<Record<string, Program>>;
   readonly egressLocalPorts: readonly number[];
+  readonly doctorLookMs: number;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly keyFiles: { readonly custody: string; readonly fingerprint: string; readonly audit: string };
   readonly failpoint: string | undefined;
@@ -264,6 +271,7 @@ function asSettings(parsed: Parsed): Settings {
     reloads: readEntries("REKEY_RELOADS_FILE", parsed.REKEY_RELOADS_FILE, reloads),
     programs: readEntries("REKEY_EXEC_CONSUMERS_FILE", parsed.REKEY_EXEC_CONSUMERS_FILE, programs),
     egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
+    doctorLookMs: parsed.REKEY_DOCTOR_LOOK_MS,
     logLevel: parsed.REKEY_LOG_LEVEL,
     keyFiles: {
       custody: parsed.REKEY_CUSTODY_KEY_FILE ?? join(home, "keys", "custody.json"),

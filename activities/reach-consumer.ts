@@ -7,13 +7,16 @@ import type {
   ConsumerSession,
   Instances,
 } from "../providers/contract/consumer.ts";
-import { consumerKindOf, secretOf } from "./reach.ts";
+import { consumerKindOf, secretOf, type IssuerPlace } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
-type Scene = Pick<StepScene, "deps" | "one" | "context">;
+type Scene = Pick<StepScene, "deps" | "context"> & { readonly one: Pick<IssuerPlace, "instance" | "pinned"> };
+
+/** What it takes to open a consumer, in a rotation or out of one. */
+type ConsumerPlace = Pick<ConsumerCase, "consumerId" | "team" | "name" | "kind" | "connection" | "target" | "config">;
 
 /** What fails at a target says at whose: a rotation has many, and the provider knows only its own. */
-export async function atTarget<T>(consumer: ConsumerCase, call: () => Promise<T>): Promise<T> {
+export async function atTarget<T>(consumer: ConsumerPlace, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -29,7 +32,7 @@ export async function atTarget<T>(consumer: ConsumerCase, call: () => Promise<T>
 /** Opens a consumer for one piece of work. The secret of its connection, if it has one, is held no longer than that. */
 export async function withConsumer<T>(
   scene: Scene,
-  consumer: ConsumerCase,
+  consumer: ConsumerPlace,
   work: (session: ConsumerSession) => Promise<T>,
   { key }: ObservationKey = scene.deps.observationKeys.newest,
 ): Promise<T> {
@@ -47,7 +50,7 @@ export async function withConsumer<T>(
 }
 
 /** How to ask what the platform of a consumer shows of its instances; undefined where its kind shows none. */
-export function instancesOf(scene: Scene, consumer: ConsumerCase): (() => Promise<Instances>) | undefined {
+export function instancesOf(scene: Scene, consumer: ConsumerPlace): (() => Promise<Instances>) | undefined {
   const definition = consumerKindOf(scene.deps, consumer.kind);
   if (definition.showsInstances?.(definition.configSchema.parse(consumer.config)) !== true) return undefined;
   const ask = async (session: ConsumerSession) => {
@@ -60,7 +63,7 @@ export function instancesOf(scene: Scene, consumer: ConsumerCase): (() => Promis
 /** What the connection allows is asked each time: it may have been narrowed since the consumer was registered. */
 async function connectionTo(
   { deps, one }: Scene,
-  consumer: ConsumerCase,
+  consumer: ConsumerPlace,
   definition: ConsumerDefinition,
   config: unknown,
 ): Promise<ConsumerOpening<unknown>["connection"]> {

@@ -8,6 +8,13 @@ import type { ConsumerOpening } from "../providers/contract/consumer.ts";
 import type { ProviderLog } from "../providers/contract/context.ts";
 import type { Egress } from "../providers/contract/egress.ts";
 
+/** What `rekey doctor` is told of the worker itself. */
+export interface AboutWorker {
+  readonly release: string;
+  /** The release of the Temporal server. */
+  temporal(): Promise<string>;
+}
+
 /** All that the steps need of the world. Made once per worker. */
 export interface StepDeps {
   readonly ledger: Ledger;
@@ -20,4 +27,5 @@ export interface StepDeps {
   readonly allowed: ConsumerOpening<unknown>["allowed"];
   readonly observationKeys: ObservationKeys;
   readonly log: ProviderLog;
+  readonly about: AboutWorker;
 }

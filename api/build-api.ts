@@ -15,6 +15,7 @@ import { authenticate, callerOf, rateKey } from "./authenticate.ts";
 import { checkHandlers } from "./checks.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
+import { doctorHandlers } from "./doctor.ts";
 import { healthHandlers } from "./health.ts";
 import { refuseForeignHost } from "./host-guard.ts";
 import { initHandlers } from "./init.ts";
@@ -22,7 +23,7 @@ import { manifestHandlers } from "./manifests.ts";
 import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
 import { rotationHandlers } from "./rotations.ts";
 import { apiPrefix, routes, type Route, type RouteName } from "./route-table.ts";
-import { version } from "./version.ts";
+import { version } from "../release.ts";
 
 const handlers: Handlers<RouteName> = {
   ...healthHandlers,
@@ -32,6 +33,7 @@ const handlers: Handlers<RouteName> = {
   ...checkHandlers,
   ...rotationHandlers,
   ...auditHandlers,
+  ...doctorHandlers,
 };
 
 /** Manifests are the largest bodies. */

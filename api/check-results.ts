@@ -1,5 +1,14 @@
 import { z } from "zod";
 import type { CheckKind } from "../domain/check.ts";
+import { lookStates } from "../domain/look.ts";
+
+export const look = z.object({
+  about: z.string(),
+  state: z.enum(lookStates),
+  text: z.string(),
+  /** What to do about it, to copy. */
+  mend: z.string().optional(),
+});
 
 const initResult = z.object({
   seen: z.array(z.object({ name: z.string(), text: z.string() })),
@@ -24,5 +33,6 @@ const initResult = z.object({
 /** What a check of each kind says besides its findings. What a worker writes beyond it, nobody gets. */
 export const checkResults = {
   adopt: z.null(),
+  doctor: z.object({ looks: z.array(look), release: z.string(), temporal: z.string().nullable() }),
   init: initResult,
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

@@ -5,7 +5,7 @@ import { problem } from "./shapes.ts";
 
 export type { Answer, Request, RouteName } from "./route-table.ts";
 export { auditHead } from "./shapes.ts";
-export { version } from "./version.ts";
+export { version } from "../release.ts";
 
 /** What the API answered instead of what was asked for, or that it did not answer. */
 export class ApiError extends Error {

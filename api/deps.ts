@@ -4,6 +4,7 @@ import type { Log } from "../custody/scrubbed-log.ts";
 import type { PublicKeys } from "../ledger/audit-chain.ts";
 import type { Ledger } from "../ledger/database.ts";
 import type { Catalog } from "../providers/catalog.ts";
+import type { CustodyKeyPlace } from "./doctor-looks.ts";
 import type { Answer, Received, RouteName } from "./route-table.ts";
 
 /** All that the API needs of the world. */
@@ -18,6 +19,9 @@ export interface ApiDeps {
   /** Of the keys that sign the audit trail. */
   readonly auditKeys: PublicKeys;
   readonly log: Log;
+  readonly custodyKey: CustodyKeyPlace;
+  /** How long one look of `rekey doctor` may take. */
+  readonly doctorLookMs: number;
 }
 
 /** Who asks: the id of a token. */

@@ -1,6 +1,6 @@
 import { assertLedgerThere } from "../ledger/health.ts";
 import type { Handlers } from "./deps.ts";
-import { version } from "./version.ts";
+import { version } from "../release.ts";
 
 export const healthHandlers: Handlers<"health"> = {
   async health(_, { ledger }) {

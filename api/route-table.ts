@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
+import { look } from "./check-results.ts";
 import {
   applyAnswer,
   auditHead,
@@ -174,6 +175,26 @@ export const routes = {
     params: credential,
     body: z.object({ reason }),
     response: rotationSummary.extend({ isNew: z.boolean() }),
+  },
+  startDoctor: {
+    method: "POST",
+    path: "/doctor",
+    summary: "Has a worker look at every place outside, changing nothing. Poll what it answers with, so long at most.",
+    response: z.object({ checkId: z.string(), limitMs: z.number() }),
+  },
+  showDoctor: {
+    method: "GET",
+    path: "/doctor/:check",
+    summary: "All that is not as it should be and all that is, worst first, each with what to do.",
+    params: z.object({ check: reference }),
+    response: z.object({ isComplete: z.boolean(), looks: z.array(look) }),
+  },
+  recordKeyCopy: {
+    method: "POST",
+    path: "/custody/key-copies",
+    summary: "Notes that a copy of the custody key's file is kept elsewhere, in the caller's words.",
+    body: z.object({ where: z.string().min(1).max(200) }),
+    response: z.object({ keyId: z.string() }),
   },
   showCheck: {
     method: "GET",

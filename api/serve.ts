@@ -71,7 +71,7 @@ export async function serve(settings: Settings): Promise<Served> {
   }
 }
 
-async function openDeps({ keyFiles, tokenFile, logLevel }: Settings, ledger: Ledger, values: Ledger) {
+async function openDeps({ keyFiles, tokenFile, logLevel, doctorLookMs }: Settings, ledger: Ledger, values: Ledger) {
   for (const file of [...Object.values(keyFiles), tokenFile])
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const rows = createCustodyRows(values.db);
@@ -87,6 +87,8 @@ async function openDeps({ keyFiles, tokenFile, logLevel }: Settings, ledger: Led
     catalog,
     instance: await readInstance(ledger),
     auditKeys: publicKeys,
+    custodyKey: { file: keyFiles.custody, id: custodyKeys.newest.id },
+    doctorLookMs,
     log: createLog({ level: logLevel, scrubber: createScrubber() }),
   };
 }

@@ -3,6 +3,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { version } from "../api/client.ts";
 import { apply, type ApplyOptions } from "./apply.ts";
 import { listAudit, verifyAudit } from "./audit.ts";
+import { recordKeyCopy } from "./custody.ts";
+import { doctor } from "./doctor.ts";
 import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
 import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
 import { deleteOne, type DeleteOptions } from "./delete.ts";
@@ -230,6 +232,22 @@ for (const [decision, text] of [
     .option("--gaps <numbers>", "the gaps that you accept: 1,2 or all")
     .addOption(reason())
     .action((name: string, options: DecideOptions) => act((io) => decide(io, name, decision, options)));
+
+program
+  .command("doctor")
+  .description("look at everything that rotations need, changing nothing; worst first, each with what to do")
+  .addHelpText(
+    "after",
+    "\nEnds with 1 when something is bad, with 3 when only a person's answer is missing. REKEY_DOCTOR_LOOK_MS bounds each look.",
+  )
+  .action(() => act(doctor));
+program
+  .command("custody")
+  .description("where values rest while they are needed")
+  .command("copied")
+  .description("note that the custody key's file is kept elsewhere too; rekey doctor says how")
+  .argument("<where>", "in your words, stored as typed: no secret")
+  .action((where: string) => act((io) => recordKeyCopy(io, where)));
 
 const audit = program.command("audit").description("what happened, by whom");
 audit

@@ -5,6 +5,7 @@ export type CheckSubject = "credential" | "connection" | "consumer" | "none";
 export const checkSubjects = {
   adopt: "credential",
   init: "none",
+  doctor: "none",
 } as const satisfies Readonly<Record<string, CheckSubject>>;
 
 export type CheckKind = keyof typeof checkSubjects;

@@ -24,6 +24,8 @@ export const advice: Readonly<Record<Code, string>> = {
   target_malformed: "Correct the target so that it parses, then `retry`.",
   reload_failed:
     "Look at the named entry of `REKEY_RELOADS_FILE` or at the named program, then `retry`. You may also restart the consumer yourself; the hold says how it goes on then.",
+  right_unneeded:
+    "Nothing stops, but whoever gets the connection's secret could do all of it. Take away what `rekey doctor` names, with the statement that it prints.",
   right_missing: "Run the statement that the finding prints as an administrator of the issuer, then `retry`.",
   principal_missing: "Create the role at the issuer, or correct its name in the credential, then `retry`.",
   principal_mismatch: "Run the statements that the finding prints, so that both logins may do the same, then `retry`.",

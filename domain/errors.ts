@@ -18,6 +18,7 @@ export const codes = {
   target_malformed: "The target's content cannot be parsed",
   reload_failed: "The consumer could not be told to reload",
   // rights and room
+  right_unneeded: "The connection's login may do more than it needs",
   right_missing: "The connection lacks a right it needs",
   principal_missing: "The principal does not exist at the issuer",
   principal_mismatch: "The principals do not have the same rights and settings",

@@ -129,7 +129,7 @@ interface VersionRow {
 }
 
 /** A `ConnectionCase` of connection `u` of team `ut`. */
-const connectionCase = sql`jsonb_build_object('id', u.id, 'name', ut.name || '/' || u.name, 'kind', u.kind,
+export const connectionCase = sql`jsonb_build_object('id', u.id, 'name', ut.name || '/' || u.name, 'kind', u.kind,
   'settings', u.settings, 'pool', u.pool, 'secret_row', u.secret_row, 'secret_revision', u.secret_revision,
   'identity', u.identity, 'revision', u.revision)`;
 

@@ -61,8 +61,9 @@ export async function startWorker(
   const log = createLog({ level: settings.logLevel, scrubber });
   await assertSchemaCurrent(databaseUrl);
   const ledger = openLedger(databaseUrl, { applicationName: "rekey worker", connections: 20 });
-  const activities = createActivities(await openStepDeps(settings, ledger, scrubber, log));
   const connection = await connectTemporal(settings.temporal, address);
+  const temporal = async () => (await connection.workflowService.getSystemInfo({})).serverVersion;
+  const activities = createActivities(await openStepDeps(settings, ledger, scrubber, log, temporal));
   const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath } });
   const common = { connection, namespace, dataConverter: { payloadConverterPath }, shutdownGraceTime: "10 seconds" };
   const workers = await Promise.all([

@@ -10,6 +10,7 @@ import { createCustodyRows } from "../ledger/custody-rows.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { catalog } from "../providers/catalog.ts";
 import { createEgress } from "../providers/contract/egress-client.ts";
+import { version } from "../release.ts";
 import type { Settings } from "../settings.ts";
 
 /** Everything that the steps of this worker need, from its settings. */
@@ -18,6 +19,7 @@ export async function openStepDeps(
   ledger: Ledger,
   scrubber: Scrubber,
   log: Log,
+  temporal: () => Promise<string>,
 ): Promise<StepDeps> {
   // Only the process that takes values in may make a key file: a worker without it must not invent one.
   const custodyKeys = await openKeyFile(settings.keyFiles.custody, { create: false });
@@ -37,5 +39,6 @@ export async function openStepDeps(
     allowed: { roots: settings.fileRoots, reloads: settings.reloads, programs: settings.programs },
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
+    about: { release: version, temporal },
   };
 }

@@ -21,6 +21,7 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_tx ON audit (tx);
 CREATE INDEX audit_credential ON audit (credential_id, id) WHERE credential_id IS NOT NULL;
+CREATE INDEX audit_key_copied ON audit (id) WHERE action = 'custody.key_copied';
 CREATE INDEX audit_rotation ON audit (rotation_id, id) WHERE rotation_id IS NOT NULL;
 
 -- No foreign keys from here on: whoever deletes an audit row must leave its seal behind as the witness.

@@ -73,6 +73,7 @@ export const importTable: readonly FolderRule[] = [
     packages: ["zod", "yaml"],
   },
   { place: "settings.ts", holds: "the only reader of the environment", imports: ["domain/"], packages: ["zod"] },
+  { place: "release.ts", holds: "which release this program is", imports: [], packages: ["node:"], isClosed: true },
   {
     place: "worker/",
     holds: "`main.ts`: the only `Worker.create`; dispatcher, sealer",
@@ -85,6 +86,7 @@ export const importTable: readonly FolderRule[] = [
       "ledger/",
       "manifests/",
       "settings.ts",
+      "release.ts",
       "embedded/",
     ],
     packages: [temporal, "zod"],
@@ -100,6 +102,7 @@ export const importTable: readonly FolderRule[] = [
       "providers/catalog.ts",
       "providers/contract/",
       "settings.ts",
+      "release.ts",
     ],
     packages: ["zod", "fastify", "@fastify/"],
   },

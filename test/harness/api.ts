@@ -46,6 +46,8 @@ export async function withApi({ ledger }: TestLedger, catalog: Catalog = fakeCat
     catalog,
     instance: await readInstance(ledger),
     auditKeys: new Map(),
+    custodyKey: { file: "/keys/custody.json", id: "key_test" },
+    doctorLookMs: 10_000,
     log: createLog({
       level: "debug",
       scrubber: createScrubber(),

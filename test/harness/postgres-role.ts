@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Claim } from "../../domain/claim.ts";
+import type { ConnectionLook } from "../../providers/contract/connection.ts";
+import type { ProviderContext } from "../../providers/contract/context.ts";
 import type { EffectRequest, Issued, IssuerSession } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
 import { revealField, type Value } from "../../providers/contract/value.ts";
@@ -35,12 +37,26 @@ export function openRole(
       instance: how.instance ?? "ins_1",
       credential: how.credential ?? "crd_1",
     },
-    {
-      signal: how.signal ?? new AbortController().signal,
-      fetch: Object.assign(() => Promise.reject(new Error("no HTTP")), { resolve: () => Promise.resolve([]) }),
-      log: () => undefined,
-    },
+    contextOf(how.signal),
   );
+}
+
+const contextOf = (signal = new AbortController().signal): ProviderContext => ({
+  signal,
+  fetch: Object.assign(() => Promise.reject(new Error("no HTTP")), { resolve: () => Promise.resolve([]) }),
+  log: () => undefined,
+});
+
+/** What a connection with this login shows of the server, as a worker would ask. */
+export async function lookAt(
+  { host, port }: Pick<IssuerServer, "host" | "port">,
+  { user, password }: Admin,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<ConnectionLook> {
+  const connection = postgresRole.connectionSchema.parse({ host, port, database: "postgres", user, ...settings });
+  const looked = await postgresRole.look?.({ connection, admin: { password: new Secret(password) } }, contextOf());
+  if (looked === undefined) throw new Error("it shows nothing");
+  return looked;
 }
 
 let turn = 0;

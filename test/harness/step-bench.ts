@@ -66,7 +66,9 @@ export async function openStepBench(
   const scrubber = createScrubber();
   const own = { REKEY_HOME: folder, REKEY_FILE_ROOTS: targets, REKEY_LOG_LEVEL: "silent" };
   const settings = readSettings({ ...own, ...environment });
-  const deps = await openStepDeps(settings, ledger, scrubber, createLog({ level: "silent", scrubber }));
+  const deps = await openStepDeps(settings, ledger, scrubber, createLog({ level: "silent", scrubber }), () =>
+    Promise.resolve("none"),
+  );
   const place: RegisteredAt = { ledger, custody: deps.custody, issuer, folder };
 
   const bench: StepBench = {

@@ -11,6 +11,7 @@ import {
   type CredentialConfig,
 } from "./config.ts";
 import { init } from "./init/inspect.ts";
+import { lookAround } from "./look.ts";
 import { completeValue } from "./new-value.ts";
 import { refusedBySecret } from "./probe.ts";
 import { openSession } from "./session.ts";
@@ -46,4 +47,5 @@ export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> 
   complete: completeValue,
   init,
   open: openSession,
+  look: lookAround,
 };
