@@ -12,6 +12,14 @@ export function forbidden(rights: readonly Right[], namespace: string): Operator
   );
 }
 
+/** RBAC allows it, and something behind it does not. */
+export function notAdmitted(right: Right, namespace: string): OperatorNeededError {
+  return new OperatorNeededError(
+    "target_refused",
+    `The service account may ${wordsFor(right)} in namespace ${namespace}, but an admission policy or webhook of the cluster refuses the change. Let it through for this service account, then retry.`,
+  );
+}
+
 /** Why a call did not do what was asked, in our words: the server's own could hold anything. */
 export function failureOf({ outcome, status = 0 }: EgressAnswer, right: Right, namespace: string): RekeyError {
   const doing = `${wordsFor(right)} in namespace ${namespace}`;

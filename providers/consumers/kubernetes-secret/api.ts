@@ -4,7 +4,7 @@ import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { ProviderContext } from "../../contract/context.ts";
 import type { EgressAnswer, EgressRequest } from "../../contract/egress.ts";
 import type { Secret } from "../../contract/secret.ts";
-import { failureOf } from "./api-error.ts";
+import { failureOf, notAdmitted } from "./api-error.ts";
 import type { KubernetesConnection } from "./connection.ts";
 import { page, review } from "./objects.ts";
 import { wordsFor, type Right } from "./rights.ts";
@@ -105,6 +105,8 @@ export async function patchObject(api: Api, patch: Patch): Promise<"done" | "con
   if (isGood(answer)) return "done";
   if (answer.status === 404) return "absent";
   if (answer.status === 409) return "conflict";
+  // Admission answers with 403 too; a Role would not help then.
+  if (answer.status === 403 && (await isAllowed(api, right))) throw notAdmitted(right, api.namespace);
   throw failureOf(answer, right, api.namespace);
 }
 

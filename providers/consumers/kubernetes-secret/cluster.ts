@@ -57,15 +57,17 @@ export interface Root {
 }
 
 /** Who is at the end of a pod's owners: Deployment, CronJob, an operator's kind, or the pod itself. By uid, not by label. */
-export function rootOf(pod: PodObject, { workloads }: Pick<Cluster, "workloads">): Root {
+export function rootsIn({ workloads }: Pick<Cluster, "workloads">): (pod: PodObject) => Root {
   const byUid = new Map(workloads.map((each) => [each.object.metadata.uid, each]));
-  let root: Root = { kind: "Pod", name: pod.metadata.name, uid: pod.metadata.uid };
-  for (let owner = controllerOf(pod); owner !== undefined;) {
-    root = owner;
-    const found = byUid.get(owner.uid);
-    owner = found === undefined ? undefined : controllerOf(found.object);
-  }
-  return root;
+  return (pod) => {
+    let root: Root = { kind: "Pod", name: pod.metadata.name, uid: pod.metadata.uid };
+    for (let owner = controllerOf(pod); owner !== undefined;) {
+      root = owner;
+      const found = byUid.get(owner.uid);
+      owner = found === undefined ? undefined : controllerOf(found.object);
+    }
+    return root;
+  };
 }
 
 /** Quotas of the namespace that let no further pod in. */

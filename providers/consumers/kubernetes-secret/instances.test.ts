@@ -147,7 +147,7 @@ describe("a rollout", () => {
   test("that is paused is named, before and after", async () => {
     const { apps, session, deliver, shown } = await application();
     await kube().must("PATCH", `${apps}/deployments/orders`, { spec: { paused: true } }, "merge-patch+json");
-    expect((await session.preflight())[0]?.detail).toContain("kubectl rollout resume deployment/orders");
+    expect((await session.preflight())[0]?.detail).toContain(" rollout resume deployment/orders");
     await deliver(1);
     await session.reload?.();
     const { states, lacks } = await shown();

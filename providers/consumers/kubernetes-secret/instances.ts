@@ -1,5 +1,5 @@
 import type { Instance, Instances } from "../../contract/consumer.ts";
-import { fullQuotas, lookAt, rootOf, type Cluster, type Workload } from "./cluster.ts";
+import { fullQuotas, lookAt, rootsIn, type Cluster, type Workload } from "./cluster.ts";
 import { workloadsOf } from "./config.ts";
 import { controllerOf, templateOf, type PodObject } from "./objects.ts";
 import { annotationOf, foreignHands, isUntouched, writtenNumber } from "./owners.ts";
@@ -32,7 +32,11 @@ function asInstance(pod: PodObject, annotation: string, number: string): Instanc
   const reasons = [...containerStatuses, ...initContainerStatuses].map(({ state }) => state?.waiting?.reason);
   const reason = hopeless.find((each) => reasons.includes(each));
   if (reason !== undefined)
-    return { name, state: "failed", detail: `It waits with ${reason}: look at kubectl describe pod ${name}.` };
+    return {
+      name,
+      state: "failed",
+      detail: `It waits with ${reason}: look at kubectl describe pod ${name} and at its log.`,
+    };
   return { name, state: "starting", detail: "It is not ready yet." };
 }
 
@@ -42,7 +46,7 @@ function strangersIn(target: Target, cluster: Cluster): readonly string[] {
   const ours = new Set(cluster.workloads.flatMap(({ isOurs, object }) => (isOurs ? [object.metadata.uid] : [])));
   const running = cluster.pods
     .filter((pod) => !isOver(pod) && uses(pod.spec, asked))
-    .map((pod) => rootOf(pod, cluster))
+    .map(rootsIn(cluster))
     .filter(({ uid }) => !ours.has(uid))
     .map(({ kind, name }) => `${kind}/${name}`);
   // What has no pod now may have one in a moment. ReplicaSets and Jobs of others are seen by their owners and their pods.
@@ -63,10 +67,14 @@ interface Newest {
   readonly number: string;
 }
 
-/** What one registered workload shows: its pods by uid, and what keeps others from coming. */
-function shownBy(target: Target, cluster: Cluster, workload: Workload, { annotation, number }: Newest): Instances {
-  const { uid } = workload.object.metadata;
-  const pods = cluster.pods.filter((pod) => !isOver(pod) && rootOf(pod, cluster).uid === uid);
+/** What one registered workload shows: its pods, and what keeps others from coming. */
+function shownBy(
+  target: Target,
+  cluster: Cluster,
+  workload: Workload,
+  pods: readonly PodObject[],
+  { annotation, number }: Newest,
+): Instances {
   const instances = pods.flatMap((pod) => asInstance(pod, annotation, number) ?? []);
   const called = `${workload.kind}/${workload.name}`;
   if (templateOf(workload.object)?.metadata?.annotations?.[annotation] !== number) {
@@ -75,7 +83,7 @@ function shownBy(target: Target, cluster: Cluster, workload: Workload, { annotat
     const text = `${called} has not been restarted for the newest delivery, or somebody has put its former pod template back.`;
     return { instances, lacks: [`${text}${command}`] };
   }
-  const lacks = stuckIn(workload, fullQuotas(cluster));
+  const lacks = stuckIn(workload, target.config.namespace, fullQuotas(cluster));
   const wanted = wantedPods(workload);
   const ready = instances.filter(({ state }) => state === "new").length;
   if (ready < wanted) lacks.push(`${called}: ${ready} of ${wanted} pods are ready with the newest delivery.`);
@@ -94,9 +102,15 @@ export async function showInstances(target: Target): Promise<Instances> {
   }
   const newest = { annotation: annotationOf(consumer), number: writtenNumber(claim) };
   const cluster = await lookAt(target);
+  const rootOf = rootsIn(cluster);
+  const living = Map.groupBy(
+    cluster.pods.filter((pod) => !isOver(pod)),
+    (pod) => rootOf(pod).uid,
+  );
   const shown = workloadsOf(config).map(({ kind, name }): Instances => {
     const workload = cluster.workloads.find((each) => each.kind === kind && each.name === name);
-    if (workload !== undefined) return shownBy(target, cluster, workload, newest);
+    if (workload !== undefined)
+      return shownBy(target, cluster, workload, living.get(workload.object.metadata.uid) ?? [], newest);
     return { instances: [], lacks: [`There is no ${kind}/${name} in namespace ${config.namespace}.`] };
   });
   const strangers = strangersIn(target, cluster).map(

@@ -54,7 +54,7 @@ async function aboutWorkloads(target: Target): Promise<readonly ConsumerFinding[
       say(`There is no ${kind}/${name} in namespace ${config.namespace}. Correct workloads of the registration.`);
       continue;
     }
-    for (const text of withheldBy({ kind, name, object })) say(text);
+    for (const text of withheldBy({ kind, name, object }, config.namespace)) say(text);
     if (kind === "Deployment" && full.length > 0 && needsRoom(object))
       say(
         `The quota ${full.join(", ")} leaves no room for the one pod more that a rollout of ${kind}/${name} needs. Raise it, or let the rollout end a pod first (maxUnavailable: 1).`,

@@ -2,12 +2,17 @@ import type { Workload } from "./cluster.ts";
 import type { WorkloadObject } from "./objects.ts";
 
 /** Settings of a workload under which a restart does not reach every pod, in a sentence each. */
-export function withheldBy({ kind, name, object }: Pick<Workload, "kind" | "name" | "object">): string[] {
+export function withheldBy(
+  { kind, name, object }: Pick<Workload, "kind" | "name" | "object">,
+  namespace: string,
+): string[] {
   const { paused, updateStrategy } = object.spec;
   const called = `${kind}/${name}`;
   const found: string[] = [];
   if (paused === true)
-    found.push(`${called} is paused, so that no pod is made anew. Run kubectl rollout resume ${called.toLowerCase()}.`);
+    found.push(
+      `${called} is paused, so that no pod is made anew. Run kubectl -n ${namespace} rollout resume ${called.toLowerCase()}.`,
+    );
   if (updateStrategy?.type === "OnDelete")
     found.push(`${called} has the update strategy OnDelete: delete each of its pods by hand, or set RollingUpdate.`);
   const partition = updateStrategy?.rollingUpdate?.partition ?? 0;
@@ -27,14 +32,14 @@ export function needsRoom({ spec: { strategy, replicas = 1 } }: WorkloadObject):
 }
 
 /** What keeps a rollout that has begun from its end. The platform's own messages are not repeated: they could hold anything. */
-export function stuckIn(workload: Workload, fullQuotas: readonly string[]): string[] {
+export function stuckIn(workload: Workload, namespace: string, fullQuotas: readonly string[]): string[] {
   const { kind, name, object } = workload;
   const called = `${kind}/${name}`;
-  const found = withheldBy(workload);
+  const found = withheldBy(workload, namespace);
   const { conditions = [], observedGeneration } = object.status ?? {};
   if (kind !== "CronJob" && (observedGeneration ?? 0) < (object.metadata.generation ?? 0))
     found.push(`The controller has not looked at the restart of ${called} yet.`);
-  const look = `look at kubectl rollout status ${called.toLowerCase()} and kubectl describe ${called.toLowerCase()}`;
+  const look = `look at kubectl -n ${namespace} describe ${called.toLowerCase()}`;
   if (
     conditions.some(
       ({ type, status, reason }) =>

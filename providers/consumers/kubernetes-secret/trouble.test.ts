@@ -91,7 +91,7 @@ describe("an API server in trouble", () => {
     [500, "target_unreachable", "TransientError"],
     [503, "target_unreachable", "TransientError"],
     [401, "target_auth_failed", "OperatorNeededError"],
-    [403, "right_missing", "OperatorNeededError"],
+    [403, "target_refused", "OperatorNeededError"],
     [422, "target_refused", "PermanentError"],
     [302, "target_refused", "OperatorNeededError"],
   ])("%d is %s (%s), and the server's own words are not in it", async (answer, code, name) => {
@@ -158,6 +158,40 @@ describe("rights", () => {
     expect(error).toMatchObject({ code: "reload_failed", name: "OperatorNeededError" });
     expect(error.detail).toContain("may not patch deployments.apps orders");
     expect(error.detail).toContain(`kubectl -n ${namespace} patch deployment orders --type merge -p '{"spec"`);
+  });
+
+  test("a change that an admission policy refuses is not taken for a missing right", async () => {
+    const { config, namespace, text } = await place();
+    const policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic";
+    const metadata = { name: `frozen-${namespace}` };
+    await kube().must("POST", `${policies}ies`, {
+      metadata,
+      spec: {
+        matchConstraints: {
+          resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"], operations: ["UPDATE"] }],
+          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+        },
+        validations: [
+          { expression: "object.metadata.name == 'none'", reason: "Forbidden", message: "made by the test" },
+        ],
+      },
+    });
+    await kube().must("POST", `${policies}ybindings`, {
+      metadata,
+      spec: { policyName: metadata.name, validationActions: ["Deny"] },
+    });
+    const session = await openSecret(kube(), { config });
+    // A policy comes into force a moment after it was made: until then the Secret can be written.
+    const tried = { metadata: { labels: { tried: "1" } } };
+    const path = `/api/v1/namespaces/${namespace}/secrets/orders`;
+    await expect
+      .poll(async () => (await kube().call("PATCH", path, tried, "merge-patch+json")).status, { timeout: 30_000 })
+      .toBe(403);
+    const error = await failing(session.deliver(delivery(1)));
+    expect(error).toMatchObject({ code: "target_refused", name: "OperatorNeededError" });
+    expect(error.detail).toContain("an admission policy or webhook of the cluster refuses the change");
+    expect(error.detail).not.toContain("made by the test");
+    expect(await text()).toBeUndefined();
   });
 
   test("the least rights are enough for everything, and let nothing else be read", async () => {
