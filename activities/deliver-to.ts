@@ -5,7 +5,7 @@ import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
 import type { ConsumerSession, Observation } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
-import { atTarget, withConsumer } from "./reach-consumer.ts";
+import { atTarget, withConsumer, type ConsumerScene } from "./reach-consumer.ts";
 import { effect, valueOf } from "./reach.ts";
 import { seeWorks } from "./see-works.ts";
 import type { StepDeps } from "./step-deps.ts";
@@ -37,11 +37,7 @@ export async function expectedContent(
 }
 
 /** Whether it is what we last put there, compared under the key with which that was recorded. */
-async function isAsRecorded(
-  scene: Pick<StepScene, "deps" | "one" | "context">,
-  consumer: ConsumerCase,
-  seen: Observation,
-): Promise<boolean> {
+export async function isAsRecorded(scene: ConsumerScene, consumer: ConsumerCase, seen: Observation): Promise<boolean> {
   if (consumer.heldDigest === undefined) return false;
   const { observationKeys } = scene.deps;
   const { keyId, digest } = readFiledDigest(consumer.heldDigest);

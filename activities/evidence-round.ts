@@ -129,19 +129,27 @@ async function evidenceVersions(
   question: RoundQuestion,
   definition: IssuerDefinition,
 ): Promise<RoundVersions> {
-  const asEvidence = (version: VersionCase, value: Value | undefined): EvidenceVersion => ({
-    version: version.number,
-    handle: version.handle ?? "",
-    // Where a value is lost the candidate must still be given up: nobody answers with it, sessions are seen all the same.
-    authenticator: value === undefined ? answersNobody() : new Secret(revealField(value, definition.authenticator)),
-    effectiveAt: version.effectiveAt ?? "",
-  });
   const { expected, unwanted, purpose } = question;
   const read = async (version: VersionCase) =>
     purpose === "abandon" ? deps.custody.get(refOf(one, version)) : valueOf(deps, one, version);
   return {
-    expected: asEvidence(expected, await read(expected)),
-    unwanted: unwanted?.handle === undefined ? undefined : asEvidence(unwanted, await read(unwanted)),
+    expected: asEvidence(definition, expected, await read(expected)),
+    unwanted: unwanted?.handle === undefined ? undefined : asEvidence(definition, unwanted, await read(unwanted)),
+  };
+}
+
+/** A version as a collector is asked about it. */
+export function asEvidence(
+  { authenticator }: IssuerDefinition,
+  version: VersionCase,
+  value: Value | undefined,
+): EvidenceVersion {
+  return {
+    version: version.number,
+    handle: version.handle ?? "",
+    // Where a value is lost the candidate must still be given up: nobody answers with it, sessions are seen all the same.
+    authenticator: value === undefined ? answersNobody() : new Secret(revealField(value, authenticator)),
+    effectiveAt: version.effectiveAt ?? "",
   };
 }
 

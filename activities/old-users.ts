@@ -70,7 +70,7 @@ function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSes
 
 export function strangersAmong(
   deps: StepDeps,
-  one: RotationCase,
+  one: Pick<RotationCase, "consumers">,
   sessions: readonly SeenSession[],
 ): readonly Stranger[] {
   return sessions.filter((session) => !one.consumers.some((consumer) => explains(deps, consumer, session)));

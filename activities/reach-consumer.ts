@@ -10,7 +10,10 @@ import type {
 import { consumerKindOf, secretOf, type IssuerPlace } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
-type Scene = Pick<StepScene, "deps" | "context"> & { readonly one: Pick<IssuerPlace, "instance" | "pinned"> };
+/** What it takes to reach a consumer, in a step as in a check. */
+export type ConsumerScene = Pick<StepScene, "deps" | "context"> & {
+  readonly one: Pick<IssuerPlace, "instance" | "pinned">;
+};
 
 /** What it takes to open a consumer, in a rotation or out of one. */
 type ConsumerPlace = Pick<ConsumerCase, "consumerId" | "team" | "name" | "kind" | "connection" | "target" | "config">;
@@ -31,7 +34,7 @@ export async function atTarget<T>(consumer: ConsumerPlace, call: () => Promise<T
 
 /** Opens a consumer for one piece of work. The secret of its connection, if it has one, is held no longer than that. */
 export async function withConsumer<T>(
-  scene: Scene,
+  scene: ConsumerScene,
   consumer: ConsumerPlace,
   work: (session: ConsumerSession) => Promise<T>,
   { key }: ObservationKey = scene.deps.observationKeys.newest,
@@ -50,7 +53,7 @@ export async function withConsumer<T>(
 }
 
 /** How to ask what the platform of a consumer shows of its instances; undefined where its kind shows none. */
-export function instancesOf(scene: Scene, consumer: ConsumerPlace): (() => Promise<Instances>) | undefined {
+export function instancesOf(scene: ConsumerScene, consumer: ConsumerPlace): (() => Promise<Instances>) | undefined {
   const definition = consumerKindOf(scene.deps, consumer.kind);
   if (definition.showsInstances?.(definition.configSchema.parse(consumer.config)) !== true) return undefined;
   const ask = async (session: ConsumerSession) => {
@@ -62,7 +65,7 @@ export function instancesOf(scene: Scene, consumer: ConsumerPlace): (() => Promi
 
 /** What the connection allows is asked each time: it may have been narrowed since the consumer was registered. */
 async function connectionTo(
-  { deps, one }: Scene,
+  { deps, one }: ConsumerScene,
   consumer: ConsumerPlace,
   definition: ConsumerDefinition,
   config: unknown,

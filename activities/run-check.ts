@@ -7,6 +7,7 @@ import { asUnreachable, transact } from "../ledger/database.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { adopt } from "./checks/adopt.ts";
+import { consumerTest } from "./checks/consumer-test.ts";
 import { init } from "./checks/init.ts";
 import { doctor } from "./checks/doctor.ts";
 import type { StepDeps } from "./step-deps.ts";
@@ -23,7 +24,7 @@ export interface CheckScene {
 /** What a check does outside. `recorded`: its answer lies in the ledger already, with what followed from it. */
 export type CheckWork = (scene: CheckScene) => Promise<CheckOutcome | "recorded">;
 
-const works: Readonly<Record<CheckKind, CheckWork>> = { adopt, doctor, init };
+const works: Readonly<Record<CheckKind, CheckWork>> = { adopt, doctor, init, "consumer-test": consumerTest };
 
 /**
  * Looks outside once on somebody's request. What was found, trouble included, is the check's answer. A secret that was

@@ -13,6 +13,7 @@ import { findUnstorable } from "../domain/unstorable-text.ts";
 import { auditHandlers } from "./audit.ts";
 import { authenticate, callerOf, rateKey } from "./authenticate.ts";
 import { checkHandlers } from "./checks.ts";
+import { consumerHandlers } from "./consumers.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
 import { doctorHandlers } from "./doctor.ts";
@@ -29,6 +30,7 @@ const handlers: Handlers<RouteName> = {
   ...healthHandlers,
   ...initHandlers,
   ...manifestHandlers,
+  ...consumerHandlers,
   ...credentialHandlers,
   ...checkHandlers,
   ...rotationHandlers,

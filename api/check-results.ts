@@ -35,4 +35,7 @@ export const checkResults = {
   adopt: z.null(),
   doctor: z.object({ looks: z.array(look), release: z.string(), temporal: z.string().nullable() }),
   init: initResult,
+  "consumer-test": z.object({
+    parts: z.array(z.object({ part: z.string(), state: z.enum(["ok", "not", "left-out"]), text: z.string() })),
+  }),
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

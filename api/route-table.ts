@@ -6,6 +6,8 @@ import {
   auditHead,
   auditRow,
   check,
+  consumerDetail,
+  consumerSummary,
   credentialDetail,
   credentialSummary,
   rotationDetail,
@@ -31,6 +33,8 @@ const limit = z.coerce.number().int().min(1).max(500).default(100);
 const reference = z.string().min(1).max(200);
 /** An id, `team/name`, or a name that only one team has. */
 const credential = z.object({ credential: reference });
+/** An id, `team/name`, or a name that only one consumer has. */
+const consumer = z.object({ consumer: reference });
 /** An id, or a credential: its open rotation, or its last. */
 const rotation = z.object({ rotation: reference });
 const reason = z.string().max(500).default("");
@@ -159,6 +163,34 @@ export const routes = {
       /** Others that a person knows, such as the login's name. */
       fields: z.record(z.string().max(64), secretText).default({}),
     }),
+    response: z.object({ checkId: z.string() }),
+  },
+  listConsumers: {
+    method: "GET",
+    path: "/consumers",
+    summary: "Registered consumers in the order in which they were made, with the evidence that each has given.",
+    query: z.object({
+      team: z.string().max(63).optional(),
+      credential: reference.optional(),
+      after: z.string().max(64).optional(),
+      limit,
+    }),
+    response: z.object({ consumers: z.array(consumerSummary) }),
+  },
+  showConsumer: {
+    method: "GET",
+    path: "/consumers/:consumer",
+    summary: "One consumer: which evidence it gives, which it could give, and what to write for that.",
+    params: consumer,
+    query: z.object({ credential: reference.optional() }),
+    response: consumerDetail,
+  },
+  testConsumer: {
+    method: "POST",
+    path: "/consumers/:consumer/test",
+    summary: "Tries delivery and evidence against today's version, without touching it. Poll the check.",
+    params: consumer,
+    body: z.object({ credential: reference.optional() }),
     response: z.object({ checkId: z.string() }),
   },
   planRotation: {

@@ -219,6 +219,47 @@ export const rotationDetail = rotationSummary.extend({
   ),
 });
 
+const seenEvidence = evidence.omit({ isFresh: true });
+
+export const consumerSummary = z.object({
+  id: z.string(),
+  /** `team/name` */
+  ref: z.string(),
+  team: z.string(),
+  contact: z.string(),
+  /** `team/name` */
+  credential: z.string(),
+  environment: z.string(),
+  kind: z.string(),
+  target: z.string(),
+  heldVersion: z.number().nullable(),
+  currentVersion: z.number().nullable(),
+  wanted: z.string(),
+  wantedBy: z.string(),
+  canGive: z.array(z.string()),
+  /** The latest of each source, whichever rotation collected it; newest first. */
+  seen: z.array(seenEvidence),
+});
+
+export const consumerDetail = consumerSummary.extend({
+  kindTitle: z.string(),
+  /** What to mind of such a target. */
+  note: z.string().nullable(),
+  /** All evidence that such a consumer can give, strongest first. */
+  offered: z.array(
+    z.object({
+      kind: z.string(),
+      title: z.string(),
+      strength: z.string(),
+      needsChange: z.boolean(),
+      isCollected: z.boolean(),
+      last: seenEvidence.nullable(),
+    }),
+  ),
+  /** The next stronger one, with the lines to write for it. */
+  next: z.object({ kind: z.string(), strength: z.string(), needsChange: z.boolean(), snippet: z.string() }).nullable(),
+});
+
 /** A signed head, as it is exported and kept elsewhere. */
 export const auditHead = z.object({
   instance: z.string(),

@@ -6,6 +6,7 @@ import { listAudit, verifyAudit } from "./audit.ts";
 import { recordKeyCopy } from "./custody.ts";
 import { doctor } from "./doctor.ts";
 import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
+import { listConsumers, showConsumer, testConsumer, type ConsumerOptions, type TestOptions } from "./consumer.ts";
 import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
 import { deleteOne, type DeleteOptions } from "./delete.ts";
 import { demo } from "./demo.ts";
@@ -172,6 +173,30 @@ credential
   .option("--field <name=value>", "another field that is no secret", collect)
   .addOption(timeout())
   .action((name: string, options: AdoptOptions) => act((io) => adopt(io, name, options)));
+
+const consumer = program.command("consumer").description("one place that runs on a credential's current version");
+const whichConsumer = ["<consumer>", "team/name"] as const;
+const ofCredential = () => new Option("--credential <credential>", "where several consumers have one name");
+consumer
+  .command("list")
+  .description("all of them, with the evidence that each gives")
+  .option("--team <name>", "of this team only")
+  .option("--credential <credential>", "of this one only")
+  .addOption(limit())
+  .action((options: Parameters<typeof listConsumers>[1]) => act((io) => listConsumers(io, options)));
+consumer
+  .command("show")
+  .description("where its value goes, which evidence it gives and could give, and what to write for that")
+  .argument(...whichConsumer)
+  .addOption(ofCredential())
+  .action((name: string, options: ConsumerOptions) => act((io) => showConsumer(io, name, options)));
+consumer
+  .command("test")
+  .description("try delivery and evidence against today's version, without touching it")
+  .argument(...whichConsumer)
+  .addOption(ofCredential())
+  .addOption(timeout())
+  .action((name: string, options: TestOptions) => act((io) => testConsumer(io, name, options)));
 
 const rotation = program.command("rotation").description("one replacement of a version");
 const which = "<rotation>";

@@ -6,6 +6,7 @@ export const checkSubjects = {
   adopt: "credential",
   init: "none",
   doctor: "none",
+  "consumer-test": "consumer",
 } as const satisfies Readonly<Record<string, CheckSubject>>;
 
 export type CheckKind = keyof typeof checkSubjects;

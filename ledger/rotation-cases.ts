@@ -118,7 +118,7 @@ interface CaseRow {
   readonly connection: ConnectionCase & { readonly identity: string | null };
 }
 
-interface VersionRow {
+export interface VersionRow {
   readonly credential_id: string;
   readonly id: string;
   readonly number: number;
@@ -195,7 +195,7 @@ function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readon
   };
 }
 
-const asVersion = (row: VersionRow): VersionCase => ({
+export const asVersion = (row: VersionRow): VersionCase => ({
   versionId: row.id,
   number: row.number,
   state: row.state,
@@ -214,7 +214,7 @@ async function readVersions(
   return Map.groupBy(rows, (row) => row.credential_id);
 }
 
-interface ConsumerRow {
+export interface ConsumerRow {
   readonly rotation_id: string;
   readonly id: string;
   readonly team: string;
@@ -232,22 +232,26 @@ interface ConsumerRow {
   readonly is_touched: boolean;
 }
 
+/** Of consumer `n`, with what `consumerJoins` brings: all of a `ConsumerRow` that is so outside of a rotation too. */
+export const consumerColumns = sql`n.id, t.name AS team, n.name, n.kind, n.target, n.config, n.evidence, n.revision,
+  CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END AS connection, n.held_version, n.held_digest`;
+export const consumerJoins = sql`JOIN teams t ON t.id = n.team_id
+  LEFT JOIN connections u ON u.id = n.connection_id
+  LEFT JOIN teams ut ON ut.id = u.team_id`;
+
 /** Those pinned and those registered since, but not those retired: the guard asks about them. */
 async function readConsumers(
   db: Kysely<Tables>,
   rotationIds: readonly string[],
 ): Promise<ReadonlyMap<string, readonly ConsumerCase[]>> {
   const { rows } = await sql<ConsumerRow>`
-    SELECT r.id AS rotation_id, n.id, t.name AS team, n.name, n.kind, n.target, n.config, n.evidence, n.revision,
-      CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END AS connection, n.held_version, n.held_digest, d.version AS delivered_version, d.sequence AS delivered_sequence,
+    SELECT r.id AS rotation_id, ${consumerColumns}, d.version AS delivered_version, d.sequence AS delivered_sequence,
       EXISTS (
         SELECT FROM deliveries x WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.version = r.to_version
       ) AS is_touched
     FROM rotations r
     JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
-    JOIN teams t ON t.id = n.team_id
-    LEFT JOIN connections u ON u.id = n.connection_id
-    LEFT JOIN teams ut ON ut.id = u.team_id
+    ${consumerJoins}
     LEFT JOIN LATERAL (
       SELECT version, sequence FROM deliveries
       WHERE rotation_id = r.id AND consumer_id = n.id AND target = n.target AND sequence IS NOT NULL
@@ -258,7 +262,7 @@ async function readConsumers(
   return new Map([...grouped].map(([rotationId, found]) => [rotationId, found.map(asConsumer)]));
 }
 
-const asConsumer = (row: ConsumerRow): ConsumerCase => ({
+export const asConsumer = (row: ConsumerRow): ConsumerCase => ({
   consumerId: row.id,
   team: row.team,
   name: row.name,

@@ -61,6 +61,11 @@ export interface ConsumerSession {
   observe(): Promise<Observation>;
   /** Compare-and-set, read back, only its own keys changed. Succeeds when it holds already. */
   deliver(delivery: Delivery): Promise<{ readonly digest: string }>;
+  /**
+   * The way of a delivery with a made-up value, beside the target: the target, what it holds and who reads it notice
+   * nothing, and nothing is left behind. One sentence of what was done. Throws as `deliver` does.
+   */
+  rehearse?(value: Value): Promise<string>;
   reload?(): Promise<void>;
   /**
    * No effect. Every instance that uses the target and runs now, or still ends. There exactly where `showsInstances` of

@@ -58,6 +58,8 @@ export interface EvidenceDefinition<Config = unknown> {
   /** It asks `instances` of the question: collected of every consumer whose kind shows them, and of no other. */
   readonly needsInstances?: true;
   readonly configSchema: z.ZodType<Config>;
+  /** What somebody writes who asks for it, to be pasted and corrected; absent: it needs no configuration. */
+  readonly example?: Config;
   collect(question: EvidenceQuestion<Config>, context: ProviderContext): Promise<EvidenceAnswer>;
   /** Whether a session at the issuer can be this consumer's. Without it no session is, and each is a stranger's. */
   explains?(config: Config, session: SeenSession): boolean;

@@ -5,6 +5,7 @@ import { digestOf, heldIn, holdsAll, wantedOf } from "./content.ts";
 import { deliver, placeOf, type Target } from "./deliver.ts";
 import { nodeFileSystem, type FileSystem } from "./file-system.ts";
 import { preflight } from "./preflight.ts";
+import { rehearse } from "./rehearse.ts";
 import { reload } from "./reload.ts";
 import { readSideFile } from "./side-file.ts";
 import { asTargetError } from "./target-error.ts";
@@ -46,6 +47,7 @@ function sessionOf(opening: ConsumerOpening<FileConfig>, context: ProviderContex
     preflight: async (values) => guarded(signal, async () => preflight(target, allowed.reloads, values)),
     observe: async () => guarded(signal, async () => observe(target)),
     deliver: async (delivery) => guarded(signal, async () => deliver(target, delivery)),
+    rehearse: async (value) => guarded(signal, async () => rehearse(target, value)),
     ...(entry === undefined ? {} : { reload: async () => reload(entry, allowed.reloads, signal) }),
   };
 }

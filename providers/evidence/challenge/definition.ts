@@ -17,6 +17,7 @@ export const challenge: EvidenceDefinition<ChallengeConfig> = {
   strength: "attested",
   needsChange: true,
   configSchema: challengeConfigSchema,
+  example: { url: "https://orders.internal:8443/rekey/challenge", instances: { count: 1 } },
   collect,
 };
 

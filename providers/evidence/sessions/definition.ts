@@ -15,6 +15,7 @@ export const sessions: EvidenceDefinition<SessionsConfig> = {
   strength: "observed",
   needsChange: false,
   configSchema: sessionsConfigSchema,
+  example: { database: "orders", networks: ["10.1.0.0/16"], instances: 1 },
   collect: async (question) => judgeSamples(question),
   explains: matchesSession,
 };
