@@ -12,21 +12,26 @@ export interface Judged {
 
 /**
  * Brings the candidate to consumers that registered late, then asks everybody and judges. Undefined when somebody was
- * late: what has just been delivered cannot have been adopted yet.
+ * late: what has just been delivered cannot have been adopted yet. `gaps`: what the step itself found besides.
  */
-export async function askAndJudge(scene: StepScene, sinceAsked: boolean): Promise<Judged | undefined> {
+export async function askAndJudge(
+  scene: StepScene,
+  sinceAsked: boolean,
+  gaps: readonly Gap[] = [],
+): Promise<Judged | undefined> {
   const { deps, one, context } = scene;
   const { consumers, to, from } = one;
   const acceptedGaps = await readAcceptedGaps(deps.ledger.db, one.rotationId);
   const wasLate = await deliverMissing(deps, { one, version: to, step: "deliver", consumers, acceptedGaps }, context);
   if (wasLate) return undefined;
   const question = { purpose: "revoke", expected: to, unwanted: from, consumers, sinceAsked } as const;
-  const { input, watchedMs } = await askEvidence(deps, one, question, context);
+  const { input: asked, watchedMs } = await askEvidence(deps, one, question, context);
+  const input = { ...asked, alsoFound: [...(asked.alsoFound ?? []), ...gaps] };
   return { input, verdict: guardVerdict(input), watchedMs };
 }
 
 /** Asks again soon, or asks a person once the time for it is over, of which a worker's long absence is no part. */
-export function waitOrHold({ one }: StepScene, gaps: readonly Gap[], overdueMs: number): StepResult {
+export function waitOrHold({ one }: Pick<StepScene, "one">, gaps: readonly Gap[], overdueMs: number): StepResult {
   const [first] = gaps;
   const isOverdue =
     overdueMs === Number.POSITIVE_INFINITY || Math.min(overdueMs, one.askedForMs) > one.policy.holdAfterMs;

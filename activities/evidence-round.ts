@@ -131,7 +131,7 @@ async function evidenceVersions(
 ): Promise<RoundVersions> {
   const { expected, unwanted, purpose } = question;
   const read = async (version: VersionCase) =>
-    purpose === "abandon" ? deps.custody.get(refOf(one, version)) : valueOf(deps, one, version);
+    purpose === "abandon" || version.isUnknown ? deps.custody.get(refOf(one, version)) : valueOf(deps, one, version);
   return {
     expected: asEvidence(definition, expected, await read(expected)),
     unwanted: unwanted?.handle === undefined ? undefined : asEvidence(definition, unwanted, await read(unwanted)),

@@ -4,6 +4,7 @@ import { readAdopted, recordVerdict, type LatestEvidence } from "../ledger/evide
 import { stepBackToDrained, takeEnableTurn } from "../ledger/step-back.ts";
 import { askAndJudge, waitOrHold, type Judged } from "./ask-and-judge.ts";
 import { effect, formerOf, refOf, withIssuer } from "./reach.ts";
+import { unknownFormerGaps } from "./unknown-former.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
 
 /**
@@ -13,7 +14,7 @@ import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
 export const guard: StepWork = async (scene) => {
   const { deps, one } = scene;
   const { rotationId, credentialId, order, policy, urgent, inPhaseMs } = one;
-  const judged = await askAndJudge(scene, true);
+  const judged = await askAndJudge(scene, true, unknownFormerGaps(one, "end"));
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   const { input, verdict } = judged;
   const failed = await findVanished(scene, judged);
@@ -34,7 +35,9 @@ export const guard: StepWork = async (scene) => {
     return isEntered ? { does: "answer", answer: { now: "done" } } : { does: "wait", waitMs: 0 };
   }
   await recordVerdict(deps.ledger.db, { rotationId, purpose: "revoke", verdict });
-  return waitOrHold(scene, verdict.gaps, Math.min(-restMs, judged.watchedMs));
+  // What only a person can answer is asked once it is all that is left.
+  const isAsked = verdict.gaps.every(({ code }) => code === "former_unknown");
+  return waitOrHold(scene, verdict.gaps, isAsked ? Number.POSITIVE_INFINITY : Math.min(-restMs, judged.watchedMs));
 };
 
 /** Who had adopted and was not seen over the whole time that is watched, since the old version is refused. */

@@ -120,6 +120,11 @@ export function refOf(one: RotationCase, version: VersionCase): CustodyRef {
 /** The value of a version; a step that needs it cannot go on without. */
 export async function valueOf(deps: StepDeps, one: RotationCase, version: VersionCase): Promise<Value> {
   const value = await deps.custody.get(refOf(one, version));
+  if (value === undefined && version.isUnknown)
+    throw new OperatorNeededError(
+      "custody_missing",
+      `Nobody has given rekey the value of version ${version.number} of ${one.credentialName}, so that it can neither be delivered nor tried at the issuer. Where consumers need it, put it back there yourself.`,
+    );
   if (value === undefined)
     throw new OperatorNeededError(
       "custody_missing",

@@ -36,7 +36,11 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
     const { ledger, custody } = deps;
     const found = await readExisting(ledger, params.credential);
     const definition = issuerOf(deps, found.kind);
-    const value = valueOf(definition, found, body);
+    if (body.secret === undefined) {
+      const unknown = loginOf(definition, found, body.fields);
+      return { checkId: await adoptCredential(ledger, { credentialId: found.id, actor, put: { unknown } }) };
+    }
+    const value = valueOf(definition, found, { ...body, secret: body.secret });
     const checkId = await adoptCredential(ledger, {
       credentialId: found.id,
       actor,
@@ -112,6 +116,28 @@ function valueOf(definition: Issuer, found: Detail, { secret, fields }: Given): 
   );
   const names = Object.keys(value);
   assertFit(value, Object.fromEntries(Object.entries(definition.fields).filter(([name]) => names.includes(name))));
+  refuseForeign(definition, found, value);
+  return value;
+}
+
+/** The login of a value that nobody knows, which it must then be known by. */
+function loginOf(definition: Issuer, found: Detail, fields: Given["fields"]): string {
+  const { username, ...others } = fields;
+  if (username === undefined || Object.keys(others).length > 0)
+    throw new ProblemError(
+      "request_invalid",
+      `Of a value that nobody knows name the login, and nothing else: rekey credential adopt ${refOf(found)} --unknown --username LOGIN`,
+    );
+  if (found.order === "single-slot")
+    throw new ProblemError(
+      "request_invalid",
+      "A new value takes the place of the one login's at once, and everybody is out until they have it: an undo needs the former one. Give it.",
+    );
+  refuseForeign(definition, found, { username });
+  return username;
+}
+
+function refuseForeign(definition: Issuer, found: Detail, value: Value): void {
   try {
     definition.handleOf(found.config, value, 1);
   } catch (error) {
@@ -121,5 +147,4 @@ function valueOf(definition: Issuer, found: Detail, { secret, fields }: Given): 
       `${detail} Its logins: ${found.principals.join(", ")}. Name the one in use: ${adoptCommand(definition, refOf(found), found.principals)}`,
     );
   }
-  return value;
 }

@@ -158,8 +158,8 @@ export const routes = {
       "Takes the value that the credential has today as version 1, unchanged. Poll the check that it answers with.",
     params: credential,
     body: z.object({
-      /** The field that the issuer authenticates by, such as the password. */
-      secret: secretText,
+      /** The field that the issuer authenticates by, such as the password. Absent: nobody knows it. */
+      secret: secretText.optional(),
       /** Others that a person knows, such as the login's name. */
       fields: z.record(z.string().max(64), secretText).default({}),
     }),

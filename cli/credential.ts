@@ -121,6 +121,7 @@ function versionRow({ number, state, createdAt, endedAt }: Shown["versions"][num
 
 export interface AdoptOptions {
   readonly username?: string;
+  readonly unknown?: boolean;
   readonly field?: readonly string[];
   readonly timeout?: number;
 }
@@ -128,7 +129,8 @@ export interface AdoptOptions {
 /** `rekey credential adopt`: the secret comes on standard input, never as an argument. */
 export async function adopt(io: Io, credential: string, options: AdoptOptions): Promise<ExitCode> {
   const client = await io.client();
-  const secret = await readSecretInput("Its password today: ");
+  const isUnknown = options.unknown === true;
+  const secret = isUnknown ? {} : { secret: await readSecretInput("Its password today: ") };
   const given = (options.field ?? []).map((pair): [string, string] => {
     const [name = "", ...rest] = pair.split("=");
     return [name, rest.join("=")];
@@ -137,12 +139,19 @@ export async function adopt(io: Io, credential: string, options: AdoptOptions): 
     ...(options.username === undefined ? {} : { username: options.username }),
     ...Object.fromEntries(given),
   };
-  const { checkId } = await client.call("adoptCredential", { params: { credential }, body: { secret, fields } });
-  io.say(`Check ${checkId}: asking the issuer whether it accepts the value.`);
+  const { checkId } = await client.call("adoptCredential", { params: { credential }, body: { ...secret, fields } });
+  io.say(`Check ${checkId}: asking the issuer ${isUnknown ? "for the login" : "whether it accepts the value"}.`);
   const check = await waitForCheck(io, client, checkId, options.timeout ?? 60_000);
   io.give(check);
   if (check.state === "done") {
-    io.say(`Adopted as version 1. See what a rotation would do: rekey rotation plan ${credential}`);
+    if (isUnknown)
+      io.say(
+        "Adopted as version 1 without its value. The first rotation asks you twice: before it writes over what the consumers",
+        "have, since no undo could put that back, and before the old version ends, since no login could prove it dead.",
+      );
+    io.say(
+      `${isUnknown ? "" : "Adopted as version 1. "}See what a rotation would do: rekey rotation plan ${credential}`,
+    );
     return exitCodes.done;
   }
   io.say(

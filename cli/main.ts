@@ -170,6 +170,7 @@ credential
   .description("take the value it has today as version 1, unchanged; the secret comes on standard input")
   .argument("<credential>", "team/name")
   .option("--username <name>", "the login that the value belongs to")
+  .option("--unknown", "nobody knows the value: record the login alone; the first rotation then asks before it goes on")
   .option("--field <name=value>", "another field that is no secret", collect)
   .addOption(timeout())
   .action((name: string, options: AdoptOptions) => act((io) => adopt(io, name, options)));

@@ -40,6 +40,8 @@ export const advice: Readonly<Record<Code, string>> = {
   value_unfit: "Give a value that is whole: not empty, not masked, without control characters.",
   custody_missing:
     "Restore the custody's data from a backup if there is one, then `retry`. A destroyed value cannot be had back: the hold says which ways are left without it. A connection's secret is given again with `rekey apply`.",
+  former_unknown:
+    "Keep the value that the consumers have now where you find it again: an undo cannot put it back for you. The hold says what each answer does.",
   custody_unreadable:
     "Restore the key file that belongs to this ledger. If a row was changed by hand, restore the ledger from its backup.",
   custody_key_missing:

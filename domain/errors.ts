@@ -31,6 +31,7 @@ export const codes = {
   // values
   value_unfit: "The value is empty, redacted or has characters its place cannot hold",
   custody_missing: "The value is not in custody",
+  former_unknown: "Nobody has given rekey the value that the consumers have today",
   custody_unreadable: "The value in custody cannot be opened",
   custody_key_missing: "The custody key is missing",
   // proof

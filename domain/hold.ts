@@ -158,6 +158,10 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
           `Goes on although it may break the consumers named in the gaps; the decision is recorded with your name. ${afterAccept(order, phase)}`,
         );
   }
+  if (code === "former_unknown" && direction === "forward")
+    return yes(
+      `Goes on without the value that the consumers had: ${phase === "issued" ? "it is overwritten where they read it, so keep a copy" : "whoever still needs it is cut off"}. ${afterAccept(order, phase)}`,
+    );
   if (code === "restore_failed" && direction === "undo") {
     return yes(
       "Leaves the named consumer on the candidate for now; the guard still asks before the candidate is ended.",

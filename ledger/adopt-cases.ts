@@ -18,7 +18,9 @@ export interface AdoptCase {
   readonly credentialName: string;
   readonly config: unknown;
   readonly connection: ConnectionCase;
-  /** The version whose value waits in custody to be adopted. */
+  /** The login of a value that nobody knows; null: the value waits in custody. */
+  readonly username: string | null;
+  /** The version that is to be adopted. */
   readonly version: { readonly versionId: string; readonly number: number };
 }
 
@@ -30,6 +32,7 @@ export async function readAdoptCase(db: Kysely<Tables>, checkId: string): Promis
       jsonb_build_object('id', n.id, 'name', n.name, 'kind', n.kind, 'settings', n.settings, 'pool', n.pool,
         'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
         'revision', n.revision) AS connection,
+      k.arguments ->> 'username' AS username,
       jsonb_build_object('versionId', v.id, 'number', v.number) AS version
     FROM checks k
     JOIN credentials c ON c.id = k.subject_id

@@ -20,8 +20,11 @@ export interface AdoptedPlace {
 export interface AdoptRequest {
   readonly credentialId: string;
   readonly actor: string;
-  /** Puts the value into custody, in place of one that an earlier attempt may have left there. */
-  readonly put: (place: AdoptedPlace) => Promise<void>;
+  /**
+   * Puts the value into custody, in place of one that an earlier attempt may have left there. `unknown`: nobody has it;
+   * only the login is known that it belongs to.
+   */
+  readonly put: ((place: AdoptedPlace) => Promise<void>) | { readonly unknown: string };
 }
 
 interface AdoptRow {
@@ -51,17 +54,17 @@ export function adoptCredential(ledger: Ledger, request: AdoptRequest): Promise<
     await sql`DELETE FROM versions WHERE credential_id = ${credentialId} AND number = ${first} AND state = 'intended'
       `.execute(trx);
     await sql`
-      INSERT INTO versions (id, credential_id, connection_id, number, state, operation_key)
+      INSERT INTO versions (id, credential_id, connection_id, number, state, operation_key, is_unknown)
       VALUES (${versionId}, ${credentialId}, ${row.connection_id}, ${first}, 'intended',
-        ${randomBytes(16).toString("hex")})`.execute(trx);
+        ${randomBytes(16).toString("hex")}, ${"unknown" in put})`.execute(trx);
     await sql`UPDATE credentials SET next_version = greatest(next_version, ${first + 1}) WHERE id = ${credentialId}
       `.execute(trx);
     const { instance, pool, settings } = row;
-    await put({ instance, credentialId, number: first, versionId, pool, settings });
+    if (!("unknown" in put)) await put({ instance, credentialId, number: first, versionId, pool, settings });
     return requestCheck(trx, {
       kind: "adopt",
       subjectId: credentialId,
-      arguments: { versionId, number: first },
+      arguments: { versionId, number: first, ...("unknown" in put ? { username: put.unknown } : {}) },
       requestedBy: actor,
     });
   });

@@ -74,7 +74,7 @@ async function insertCheck(trx: Kysely<Tables>, request: CheckRequest, secret: C
         SELECT n.pool FROM connections n
         LEFT JOIN credentials c ON c.connection_id = n.id LEFT JOIN consumers s ON s.credential_id = c.id
         WHERE ${subjectId} IN (n.id, c.id, s.id) LIMIT 1), 'default'),
-      ${JSON.stringify(request.arguments ?? {})}::jsonb, ${requestedBy}, ${secret})`.execute(trx);
+      ${JSON.stringify(request.arguments ?? {})}::json, ${requestedBy}, ${secret})`.execute(trx);
   await recordCheck(trx, { checkId: id, kind, subjectId }, requestedBy, "check.requested");
   return id;
 }
@@ -149,7 +149,7 @@ export async function finishCheck(
 ): Promise<boolean> {
   const { rows } = await sql<{ subjectId: string | null; kind: CheckKind }>`
     UPDATE checks SET state = ${ok ? "done" : "failed"}, findings = ${JSON.stringify(findings)}::jsonb,
-      result = ${result === undefined ? null : JSON.stringify(result)}::jsonb, finished_at = clock_timestamp()
+      result = ${result === undefined ? null : JSON.stringify(result)}::json, finished_at = clock_timestamp()
     WHERE id = ${checkId} AND state = 'pending' RETURNING subject_id AS "subjectId", kind`.execute(trx);
   const [row] = rows;
   if (row === undefined) return false;

@@ -79,6 +79,8 @@ export interface VersionView {
   readonly handle: string | null;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
+  /** Nobody has given its value. */
+  readonly isUnknown: boolean;
 }
 
 export interface ConsumerView {
@@ -126,7 +128,7 @@ export async function readCredential(db: Db, id: string): Promise<CredentialDeta
   const [row] = rows;
   if (row === undefined) return undefined;
   const versions = await sql<VersionView>`
-    SELECT number, state, handle, created_at AS "createdAt", ended_at AS "endedAt"
+    SELECT number, state, handle, created_at AS "createdAt", ended_at AS "endedAt", is_unknown AS "isUnknown"
     FROM versions WHERE credential_id = ${id} ORDER BY number DESC LIMIT 50`.execute(db);
   return { ...row, versions: versions.rows, consumerList: await readConsumerViews(db, id) };
 }

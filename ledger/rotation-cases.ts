@@ -13,6 +13,8 @@ export interface VersionCase {
   readonly handle: string | undefined;
   /** The issuer's own words: ISO 8601. */
   readonly effectiveAt: string | undefined;
+  /** Nobody has given its value: consumers have it and rekey does not. */
+  readonly isUnknown: boolean;
 }
 
 export interface ConsumerCase {
@@ -126,6 +128,7 @@ export interface VersionRow {
   readonly operation_key: string;
   readonly handle: string | null;
   readonly effective_at: string | null;
+  readonly is_unknown: boolean;
 }
 
 /** A `ConnectionCase` of connection `u` of team `ut`. */
@@ -200,6 +203,7 @@ export const asVersion = (row: VersionRow): VersionCase => ({
   number: row.number,
   state: row.state,
   operationKey: row.operation_key,
+  isUnknown: row.is_unknown,
   handle: row.handle ?? undefined,
   effectiveAt: row.effective_at ?? undefined,
 });
@@ -209,7 +213,7 @@ async function readVersions(
   credentialIds: readonly string[],
 ): Promise<ReadonlyMap<string, readonly VersionRow[]>> {
   const { rows } = await sql<VersionRow>`
-    SELECT credential_id, id, number, state, operation_key, handle, effective_at FROM versions
+    SELECT credential_id, id, number, state, operation_key, handle, effective_at, is_unknown FROM versions
     WHERE credential_id = ANY(${[...credentialIds]}) ORDER BY number`.execute(db);
   return Map.groupBy(rows, (row) => row.credential_id);
 }

@@ -1,11 +1,13 @@
 import { versionRef } from "../../custody/refs.ts";
-import { OperatorNeededError } from "../../domain/errors.ts";
+import { OperatorNeededError, type Code } from "../../domain/errors.ts";
 import { adoptVersion, readAdoptCase, type AdoptCase } from "../../ledger/adopt-cases.ts";
-import type { IssuerSession, PreflightRequest } from "../../providers/contract/issuer.ts";
+import type { ProviderContext } from "../../providers/contract/context.ts";
+import type { Finding, IssuerSession, PreflightRequest } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
 import { probeInRow, reason } from "../probe-rounds.ts";
 import { withIssuer } from "../reach.ts";
 import type { CheckWork } from "../run-check.ts";
+import type { StepDeps } from "../step-deps.ts";
 
 /** Logs in with today's value, under controls, and takes it as version 1. */
 export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) => {
@@ -14,6 +16,7 @@ export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) =>
     throw new OperatorNeededError("not_found", "The value that was given is gone. Give it again.");
   const { instance, credentialId, credentialName, config, connection, version } = check;
   const { versionId, number } = version;
+  if (check.username !== null) return adoptUnknown(deps, check, check.username, context);
   const value = await deps.custody.get(
     versionRef({ instance, credentialId, number, versionId, pool: connection.pool }),
   );
@@ -44,6 +47,31 @@ export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) =>
   return "recorded";
 };
 
+/** Takes a login as version 1 whose value nobody knows: it has to be there, and such that later questions can be put. */
+async function adoptUnknown(
+  deps: StepDeps,
+  check: AdoptCase,
+  username: string,
+  context: ProviderContext,
+): Promise<"recorded"> {
+  const { instance, credentialId: credential, config, version } = check;
+  await withIssuer(deps, check, context, async (session, definition) => {
+    const handle = definition.handleOf(definition.configSchema.parse(config), { username }, version.number);
+    const found = await session.preflight({ live: [handle], instance, credential });
+    refuse(found.find(({ code }) => notWithoutValue.has(code)));
+    const identity = await session.identify();
+    await adoptVersion(deps.ledger, check, { identity, version: { versionId: version.versionId, handle } });
+  });
+  return "recorded";
+}
+
+const notWithoutValue: ReadonlySet<Code> = new Set([
+  "transport_unverified",
+  "principal_missing",
+  "principal_is_connection",
+  "handle_taken",
+]);
+
 /** What is asked of the issuer later, it must be able to answer at all. The rest is the business of a preflight. */
 async function findUnprovable(
   session: IssuerSession,
@@ -51,8 +79,11 @@ async function findUnprovable(
   former: NonNullable<PreflightRequest["former"]>,
 ): Promise<void> {
   const found = await session.preflight({ live: [former.handle], instance, credential, former });
-  const unfit = found.find(({ code }) => code === "transport_unverified" || code === "value_unfit");
-  if (unfit === undefined) return;
-  const { code, detail, mend } = unfit;
+  refuse(found.find(({ code }) => code === "transport_unverified" || code === "value_unfit"));
+}
+
+function refuse(found: Finding | undefined): void {
+  if (found === undefined) return;
+  const { code, detail, mend } = found;
   throw new OperatorNeededError(code, mend === undefined ? detail : `${detail}\n${mend}`);
 }

@@ -53,7 +53,7 @@ function manifestsFor({ issuer, team, environment, name, consumer }: InitArgumen
       config: found.credential,
       policy: firstPolicy,
     }),
-    of("Consumer", `${name}-app`, {
+    of("Consumer", "application", {
       credential: `${team}/${name}`,
       kind: consumer.kind,
       config: consumer.config,

@@ -80,6 +80,8 @@ CREATE TABLE versions (
   -- the issuer's own words, so that no digit of its clock is lost
   effective_at text,
   fingerprint text,
+  -- nobody has given its value: it was adopted as one that consumers have and rekey does not
+  is_unknown boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at timestamptz,
   UNIQUE (credential_id, number),
@@ -268,14 +270,15 @@ CREATE TABLE checks (
   subject_id text,
   -- of the workers that can reach it
   pool text NOT NULL DEFAULT 'default',
-  arguments jsonb NOT NULL DEFAULT '{}',
+  -- json, not jsonb: what is printed for people keeps its order
+  arguments json NOT NULL DEFAULT '{}',
   requested_by text NOT NULL,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'failed')),
   -- of one given for this check alone; null: none was
   secret text CHECK (secret IN ('awaited', 'held', 'destroyed')),
   findings jsonb NOT NULL DEFAULT '[]',
   -- by kind
-  result jsonb,
+  result json,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   finished_at timestamptz
 );

@@ -6,7 +6,7 @@ import pg from "pg";
 import { stringify } from "yaml";
 import { createConnectionSecrets } from "../../api/connection-secrets.ts";
 import { checkSecretRef, versionRef } from "../../custody/refs.ts";
-import { adoptCredential } from "../../ledger/adoption.ts";
+import { adoptCredential, type AdoptedPlace } from "../../ledger/adoption.ts";
 import { readCheck, requestCheckWithSecret, type Check } from "../../ledger/checks.ts";
 import { reserveRotations } from "../../ledger/reserve-rotations.ts";
 import { applyManifests } from "../../manifests/apply.ts";
@@ -142,26 +142,28 @@ export async function adoptFor(
   bench: StepBench,
   credentialId: string,
   { name, password }: OrdinaryLogin,
+  { isUnknown = false } = {},
 ): Promise<Check> {
   const { rows } = await sql<{ config: unknown; kind: string }>`
     SELECT config, kind FROM credentials WHERE id = ${credentialId}`.execute(bench.ledger.db);
   const definition = catalog.issuers[rows[0]?.kind ?? ""];
   if (definition === undefined) throw new Error("no such kind");
+  const put = async (place: AdoptedPlace): Promise<void> => {
+    const given = { username: name, password: new Secret(password) };
+    const value = definition.complete(
+      definition.connectionSchema.parse(place.settings),
+      definition.configSchema.parse(rows[0]?.config),
+      given,
+    );
+    await bench.custody.putIfAbsent(versionRef(place), value);
+  };
   return bench.checking(async () =>
     answered(
       bench,
       await adoptCredential(bench.ledger, {
         credentialId,
         actor,
-        async put(place) {
-          const given = { username: name, password: new Secret(password) };
-          const value = definition.complete(
-            definition.connectionSchema.parse(place.settings),
-            definition.configSchema.parse(rows[0]?.config),
-            given,
-          );
-          await bench.custody.putIfAbsent(versionRef(place), value);
-        },
+        put: isUnknown ? { unknown: name } : put,
       }),
     ),
   );
