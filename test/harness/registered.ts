@@ -194,7 +194,7 @@ export async function register(world: RegisteredAt, options: RegisterOptions = {
   };
 }
 
-export async function instanceOf({ ledger }: RegisteredAt): Promise<string> {
+async function instanceOf({ ledger }: RegisteredAt): Promise<string> {
   const { rows } = await sql<{ id: string }>`SELECT id FROM instance`.execute(ledger.db);
   return rows[0]?.id ?? "";
 }
