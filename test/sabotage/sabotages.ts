@@ -198,4 +198,48 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: [tests("manifests/delete.test.ts")],
   },
+  {
+    name: "a Secret written without the resourceVersion that was read",
+    edits: [
+      {
+        file: "providers/consumers/kubernetes-secret/deliver.ts",
+        find: "      resourceVersion,\n      annotations",
+        put: "      annotations",
+      },
+    ],
+    caughtBy: [named("test/conformance/kubernetes-secret-consumer.test.ts", "does not land after a later one")],
+  },
+  {
+    name: "a key of a Secret taken from others without a look at what it holds",
+    edits: [
+      {
+        file: "providers/consumers/kubernetes-secret/deliver.ts",
+        find: "delivery.expected !== undefined && delivery.expected !== digest",
+        put: "digest === undefined",
+      },
+    ],
+    caughtBy: [named("providers/consumers/kubernetes-secret/trouble.test.ts", "puts its own value back")],
+  },
+  {
+    name: "a pod that is being ended counts for nothing",
+    edits: [
+      {
+        file: "providers/consumers/kubernetes-secret/instances.ts",
+        find: "(pod) => !isOver(pod)),\n    (pod)",
+        put: "(pod) => !isOver(pod) && pod.metadata.deletionTimestamp === undefined),\n    (pod)",
+      },
+    ],
+    caughtBy: [named("providers/consumers/kubernetes-secret/instances.test.ts", "still being ended")],
+  },
+  {
+    name: "a Secret that was changed after its delivery is believed",
+    edits: [
+      {
+        file: "providers/consumers/kubernetes-secret/instances.ts",
+        find: "claim === undefined || !isUntouched(secret, keysOf(target), consumer)",
+        put: "claim === undefined",
+      },
+    ],
+    caughtBy: [named("providers/consumers/kubernetes-secret/trouble.test.ts", "puts its own value back")],
+  },
 ];

@@ -92,14 +92,16 @@ export interface Patch {
   /** Who the changed fields belong to from then on. */
   readonly fieldManager: string;
   readonly json: unknown;
+  /** The API server does all but keep it. */
+  readonly isDryRun?: true;
 }
 
 /** `conflict`: somebody else was faster. `absent`: there is no such object. */
 export async function patchObject(api: Api, patch: Patch): Promise<"done" | "conflict" | "absent"> {
-  const { of, how, fieldManager, json } = patch;
+  const { of, how, fieldManager, json, isDryRun } = patch;
   const right = { ...of, verb: "patch" };
   // What an apply takes from others has been looked at before, under the very resourceVersion that it names.
-  const query = `?fieldManager=${fieldManager}${how === "apply" ? "&force=true" : ""}`;
+  const query = `?fieldManager=${fieldManager}${how === "apply" ? "&force=true" : ""}${isDryRun === true ? "&dryRun=All" : ""}`;
   const contentType = how === "apply" ? "application/apply-patch+yaml" : "application/merge-patch+json";
   const answer = await answerTo(api, `${pathOf(api, right)}${query}`, { method: "PATCH", json, contentType });
   if (isGood(answer)) return "done";

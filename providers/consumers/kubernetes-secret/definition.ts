@@ -9,6 +9,7 @@ import { digestOf, heldIn, holdsAll, isEmpty, wantedOf } from "./content.ts";
 import { deliver } from "./deliver.ts";
 import { showInstances } from "./instances.ts";
 import { preflight } from "./preflight.ts";
+import { rehearse } from "./rehearse.ts";
 import { restart } from "./restart.ts";
 import { foreignHands } from "./owners.ts";
 import { keysOf, numberIn, readSecret, type Target } from "./target.ts";
@@ -62,6 +63,7 @@ function sessionOf(
     preflight: async (values = []) => preflight(target, values),
     observe: async () => observe(target),
     deliver: async (delivery) => deliver(target, delivery),
+    rehearse: async (value) => rehearse(target, value),
     ...(restarts(config) ? { reload: async () => restart(target), instances: async () => showInstances(target) } : {}),
   };
 }

@@ -1,7 +1,7 @@
-import { compareClaims } from "../../../domain/claim.ts";
+import { compareClaims, type Claim } from "../../../domain/claim.ts";
 import { OperatorNeededError, PermanentError, TransientError } from "../../../domain/errors.ts";
 import type { Delivery } from "../../contract/consumer.ts";
-import { patchObject } from "./api.ts";
+import { patchObject, type Patch } from "./api.ts";
 import {
   asBase64,
   digestOf,
@@ -63,7 +63,7 @@ function refuseLate(target: Target, secret: SecretObject, { number }: Delivery):
 }
 
 /** Only our keys and our mark, and only if the Secret is still the very one that we read. */
-function applied({ config, consumer }: Target, { metadata }: SecretObject, ours: Texts, { number }: Delivery): unknown {
+function applied({ config, consumer }: Target, { metadata }: SecretObject, ours: Texts, number: Claim): unknown {
   const { uid, resourceVersion } = metadata;
   return {
     apiVersion: "v1",
@@ -78,6 +78,13 @@ function applied({ config, consumer }: Target, { metadata }: SecretObject, ours:
     data: Object.fromEntries(Object.entries(ours).map(([key, text]) => [key, asBase64(text)])),
   };
 }
+
+export const patchFor = (target: Target, secret: SecretObject, ours: Texts, number: Claim): Patch => ({
+  of: secretRight(target),
+  how: "apply",
+  fieldManager: managerOf(target.consumer),
+  json: applied(target, secret, ours, number),
+});
 
 /** One round: the digest when it is done, undefined when somebody came between and it has to start over. */
 async function round(target: Target, delivery: Delivery, wanted: Texts): Promise<string | undefined> {
@@ -98,12 +105,7 @@ async function round(target: Target, delivery: Delivery, wanted: Texts): Promise
   const ours = writtenOver(held, wanted, config);
   if (sizeWith(secret, ours) > largestSecret) throw tooLarge(target);
   api.context.signal.throwIfAborted();
-  const done = await patchObject(api, {
-    of: secretRight(target),
-    how: "apply",
-    fieldManager: managerOf(consumer),
-    json: applied(target, secret, ours, delivery),
-  });
+  const done = await patchObject(api, patchFor(target, secret, ours, delivery.number));
   if (done !== "done") return undefined;
   const after = await readSecret(target);
   const later = refuseLate(target, after, delivery);

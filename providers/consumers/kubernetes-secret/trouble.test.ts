@@ -305,6 +305,17 @@ describe("a Secret with other hands on it", () => {
     expect((await session.instances?.())?.lacks[0]).toContain('written by "argocd-controller"');
   });
 
+  test("a rehearsal goes the way of a delivery and leaves no trace", async () => {
+    const { config, path, write } = await place({}, { DB_PASSWORD: encoded(freshText()) });
+    const session = await openSecret(kube(), { config });
+    const before = await kube().must("GET", path);
+    const value = { password: new Secret(freshText()) };
+    expect(await session.rehearse?.(value)).toContain("took a made-up value for DB_PASSWORD as a dry run");
+    expect(await kube().must("GET", path)).toEqual(before);
+    await write("kubectl", { immutable: true });
+    expect((await failing(session.rehearse?.(value) ?? Promise.resolve())).code).toBe("target_read_only");
+  });
+
   test("the previous value goes back under a higher number, as in an undo", async () => {
     const today = freshText();
     const { config, text } = await place({}, { DB_PASSWORD: encoded(today) });
