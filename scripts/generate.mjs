@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Writes the pages that are derived from the code; with --check it only says which are stale. Each page names its source
 // in its first line. A page is a function of its source alone, so that the same code gives the same bytes everywhere.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { errorCodes, importTablePart, manifestSchema, providers, settings } from "./generated-pages.mjs";
+import { errorCodes, importTablePart, manifestSchema, settings } from "./generated-pages.mjs";
+import { providerPages } from "./provider-pages.mjs";
 
 // Where the pages lie; a test points it elsewhere. Sources are always those beside this file.
 const elsewhere = process.argv.find((arg) => arg.startsWith("--root="))?.slice("--root=".length);
@@ -15,8 +16,8 @@ const read = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, p
 /** A page's path to its whole text. */
 const pages = {
   "docs/settings.md": settings,
-  "docs/error-codes.md": errorCodes,
-  "docs/providers.md": providers,
+  "docs/errors.md": errorCodes,
+  ...(await providerPages()),
   "docs/manifests.schema.json": manifestSchema,
   "ARCHITECTURE.md": () => importTablePart(read("ARCHITECTURE.md")),
 };
@@ -26,7 +27,9 @@ for (const [path, write] of Object.entries(pages)) {
   const text = await write();
   if (text === read(path)) continue;
   stale.push(path);
-  if (!checkOnly) writeFileSync(join(root, path), text);
+  if (checkOnly) continue;
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
 }
 
 if (checkOnly && stale.length > 0) {

@@ -1,18 +1,6 @@
 // What stands in each generated page. Sources are imported as they are: Node 24 runs them unbuilt.
 
-const escaped = (cell) => cell.replaceAll("|", "\\|").replaceAll("\n", " ");
-
-/** A Markdown table, padded as the formatter pads it, so that a page which is formatted stays as written. */
-function table(head, rows) {
-  const cells = [head, ...rows].map((row) => row.map(escaped));
-  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column].length)));
-  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
-  const [first, ...rest] = cells;
-  return [line(first), line(widths.map((width) => "-".repeat(width))), ...rest.map(line)].join("\n");
-}
-
-const page = (source, title, ...parts) =>
-  `${[`<!-- Generated from ${source} by \`npm run generate\`; edit that instead. -->`, `# ${title}`, ...parts].join("\n\n")}\n`;
+import { page, table } from "./page-table.mjs";
 
 export async function settings() {
   const { describeSettings } = await import("../settings.ts");
@@ -32,65 +20,11 @@ export async function errorCodes() {
   const { advice } = await import("../domain/error-advice.ts");
   return page(
     "domain/errors.ts and domain/error-advice.ts",
-    "Error codes",
+    "Errors",
     "Each failure and each hold has one of these codes. The title is fixed text and may be seen anywhere; the details, which name what was found, are in `rekey rotation show`.",
     table(
       ["code", "title", "what to do"],
       Object.entries(codes).map(([code, title]) => [`\`${code}\``, title, advice[code]]),
-    ),
-  );
-}
-
-const seconds = (ms) => (ms === 0 ? "none" : `${ms / 1000} s`);
-
-function issuerFacts({ kind, title, facts }) {
-  const slots = Object.entries(facts.slots).map(([order, count]) => `${order} (${count})`);
-  return [
-    `\`${kind}\``,
-    title,
-    facts.chooser === "rekey" ? "rekey" : "the issuer",
-    slots.join(", "),
-    seconds(facts.activationLagMs),
-    seconds(facts.deactivationLagMs),
-    `${facts.usage.covers}, per ${facts.usage.grain}`,
-    facts.lateCallsRefusedBy,
-  ];
-}
-
-export async function providers() {
-  const { catalog } = await import("../providers/catalog.ts");
-  return page(
-    "providers/catalog.ts",
-    "Providers",
-    "What rekey can rotate, deliver to and learn from. A new one is a folder and one line: see [writing a provider](writing-a-provider.md).",
-    "## Issuers",
-    table(
-      [
-        "kind",
-        "title",
-        "value chosen by",
-        "orders (live versions)",
-        "activation lag",
-        "deactivation lag",
-        "usage",
-        "late calls are refused by",
-      ],
-      Object.values(catalog.issuers).map(issuerFacts),
-    ),
-    "## Consumers",
-    table(
-      ["kind", "title"],
-      Object.values(catalog.consumers).map(({ kind, title }) => [`\`${kind}\``, title]),
-    ),
-    "## Evidence",
-    table(
-      ["kind", "title", "strength", "needs a change to the application"],
-      Object.values(catalog.collectors).map(({ kind, title, strength, needsChange }) => [
-        `\`${kind}\``,
-        title,
-        strength,
-        needsChange ? "yes" : "no",
-      ]),
     ),
   );
 }

@@ -38,7 +38,9 @@ describe("the generated pages", () => {
 
   it.each([
     ["docs/settings.md", /DATABASE_URL/],
-    ["docs/error-codes.md", /issuer_unreachable/],
+    ["docs/errors.md", /issuer_unreachable/],
+    ["docs/providers/file.md", /REKEY_FILE_ROOTS/],
+    ["docs/providers/README.md", /postgres-role/],
     ["docs/manifests.schema.json", /"secretFrom"/],
     ["ARCHITECTURE.md", /vocabulary and every decision/],
   ])("are found stale after a change by hand: %s", (path, from) => {

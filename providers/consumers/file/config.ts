@@ -7,14 +7,10 @@ export type FormatName = (typeof formatNames)[number];
 
 /** A registration of a file. */
 export interface FileConfig {
-  /** Absolute and canonical, below a root that the worker's settings name. */
   readonly path: string;
   readonly format: FormatName;
-  /** The target's key, to the field of the issuer's value that it holds. In JSON and YAML a dot walks into an object. */
   readonly keys: Readonly<Record<string, string>>;
-  /** Octal text, for a file that is not there yet. A present file keeps its own. Default 0600. */
   readonly mode?: string | undefined;
-  /** An entry of the worker's settings, never a path or a command. */
   readonly reload?: string | undefined;
 }
 
@@ -48,11 +44,20 @@ function keyFault(format: FormatName, keys: readonly string[]): string | undefin
 
 export const configSchema: z.ZodType<FileConfig> = z
   .strictObject({
-    path,
-    format: z.enum(formatNames),
-    keys: z.record(z.string().min(1).max(256), z.string().min(1).max(256)),
-    mode: mode.optional(),
-    reload: z.string().min(1).max(128).optional(),
+    path: path.describe("Absolute and canonical, below a root that the worker's settings name (`REKEY_FILE_ROOTS`)"),
+    format: z.enum(formatNames).describe("`raw`: the file is the value"),
+    keys: z
+      .record(z.string().min(1).max(256), z.string().min(1).max(256))
+      .describe("The file's key, to the field of the value that it holds; in JSON and YAML a dot walks into an object"),
+    mode: mode
+      .optional()
+      .describe("Octal text, for a file that is not there yet: 0600 without it; a present file keeps its own"),
+    reload: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .describe("An entry of the worker's settings (`REKEY_RELOADS_FILE`), never a path or a command"),
   })
   .superRefine((config, context) => {
     const fault = keyFault(config.format, Object.keys(config.keys));

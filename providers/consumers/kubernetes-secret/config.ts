@@ -20,15 +20,9 @@ export interface WorkloadRef {
 export interface KubernetesSecretConfig {
   readonly namespace: string;
   readonly secret: string;
-  /** The Secret's key, to the field of the issuer's value that it holds. */
   readonly keys: Readonly<Record<string, string>>;
-  /** `KIND/NAME`, each in the same namespace: all that reads the keys. */
   readonly workloads?: readonly string[] | undefined;
-  /** Whether the workloads are restarted after a delivery. Default true. */
   readonly restart?: boolean | undefined;
-  /**
-   * Keys that a controller keeps (Argo CD, Flux, Helm, an operator) may be taken from it: it has been told to leave them.
-   */
   readonly takesOver?: boolean | undefined;
 }
 
@@ -49,7 +43,8 @@ export const configSchema: z.ZodType<KubernetesSecretConfig> = z.strictObject({
       z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/, "must be a key of a Secret: letters, digits, '-', '_' and '.'"),
       z.string().min(1).max(256),
     )
-    .refine((keys) => Object.keys(keys).length > 0, { message: "must name at least one key" }),
+    .refine((keys) => Object.keys(keys).length > 0, { message: "must name at least one key" })
+    .describe("The Secret's key, to the field of the value that it holds"),
   workloads: z
     .array(
       z.string().refine((text) => parsed(text) !== undefined, {
@@ -58,9 +53,15 @@ export const configSchema: z.ZodType<KubernetesSecretConfig> = z.strictObject({
     )
     .max(64)
     .refine((all) => new Set(all).size === all.length, { message: "must name each workload once" })
-    .optional(),
-  restart: z.boolean().optional(),
-  takesOver: z.boolean().optional(),
+    .optional()
+    .describe("`KIND/NAME`, each in the same namespace: all that reads the keys"),
+  restart: z.boolean().optional().describe("Whether the workloads are restarted after a delivery; true without it"),
+  takesOver: z
+    .boolean()
+    .optional()
+    .describe(
+      "Keys that a controller keeps (Argo CD, Flux, Helm, an operator) may be taken: it was told to leave them",
+    ),
 });
 
 export function workloadsOf({ workloads = [] }: KubernetesSecretConfig): readonly WorkloadRef[] {

@@ -4,11 +4,8 @@ import type { ConnectionKind } from "../../contract/connection.ts";
 
 /** How a cluster's API server is reached. */
 export interface KubernetesConnection {
-  /** `https://HOST:PORT`, without a path. */
   readonly server: string;
-  /** PEM of the cluster's authority, the only one that is trusted there. */
   readonly ca: string;
-  /** The namespaces in which each team may register Secrets, by the team's name. */
   readonly namespaces: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -32,18 +29,22 @@ const isAuthority = (text: string): boolean => {
 };
 
 const connectionSchema: z.ZodType<KubernetesConnection> = z.strictObject({
-  server: z.string().max(512).refine(isServer, "must be https://HOST:PORT, without a path, a user or a question mark"),
+  server: z
+    .string()
+    .max(512)
+    .refine(isServer, "must be https://HOST:PORT, without a path, a user or a question mark")
+    .describe("The API server: `https://HOST:PORT`"),
   ca: z
     .string()
     .max(65_536)
     .refine(
       isAuthority,
       "must be the cluster's certificate authority as PEM, beginning with -----BEGIN CERTIFICATE-----",
-    ),
-  namespaces: z.record(
-    z.string().min(1),
-    z.array(z.string().regex(dnsLabel, "must be the name of a namespace")).min(1),
-  ),
+    )
+    .describe("The cluster's authority as PEM, the only one that is trusted there"),
+  namespaces: z
+    .record(z.string().min(1), z.array(z.string().regex(dnsLabel, "must be the name of a namespace")).min(1))
+    .describe("In which namespaces each team may register Secrets, by the team's name"),
 });
 
 /** One service account of one cluster. */

@@ -14,7 +14,8 @@ export const challengeConfigSchema = z.strictObject({
       z.strictObject({ count: z.int().min(1).max(1_000) }).describe("So many instances, each with its own instance id"),
       z.strictObject({ dns: z.literal(true) }).describe("One for each address that the name resolves to"),
     ])
-    .default({ count: 1 }),
+    .default({ count: 1 })
+    .describe("How they are counted: `count` many, or with `dns: true` one for each address of the name"),
 });
 
 export type ChallengeConfig = z.infer<typeof challengeConfigSchema>;

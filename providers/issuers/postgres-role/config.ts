@@ -22,27 +22,38 @@ const host = z
 const port = z.int().min(1).max(65_535);
 
 const tls = z.strictObject({
-  mode: z.enum(["verify", "off"]),
-  /** Certificates to trust instead of the system's. PEM. */
-  ca: z.string().startsWith("-----BEGIN CERTIFICATE-----").optional(),
-  /** The name that the certificate must have, where it is not the host's. */
-  serverName: z.string().min(1).optional(),
-  /** A recorded exception: neither chain nor name is checked. No version is proven dead over such a connection. */
-  unverified: z.literal(true).optional(),
+  mode: z.enum(["verify", "off"]).describe("`off` is for loopback and Unix sockets"),
+  ca: z
+    .string()
+    .startsWith("-----BEGIN CERTIFICATE-----")
+    .optional()
+    .describe("Certificates to trust instead of the system's, as PEM"),
+  serverName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The name that the certificate must have, where it is not the host's"),
+  unverified: z
+    .literal(true)
+    .optional()
+    .describe("A recorded exception: neither chain nor name is checked, and no version is proven dead"),
 });
 
 export const connectionSchema = z
   .strictObject({
-    host,
+    host: host.describe("Name or address of the server itself, no pooler; or the folder of a Unix socket"),
     port: port.default(5432),
-    /** Where the admin login is made. Every role of the server is reached from any database. */
-    database: roleName,
-    /** The admin login. */
-    user: roleName,
-    /** Absent: verified, and off where nothing leaves the machine. */
-    tls: tls.optional(),
-    /** Tells apart two servers with one system identifier, which are copies of each other. A person names one. */
-    clone: z.string().min(1).max(63).optional(),
+    database: roleName.describe(
+      "Where the admin login connects; every role of the server is reached from any database",
+    ),
+    user: roleName.describe("The admin login, which no credential may have"),
+    tls: tls.optional().describe("Without it: verified, and off where nothing leaves the machine"),
+    clone: z
+      .string()
+      .min(1)
+      .max(63)
+      .optional()
+      .describe("A name of yours that tells a copy of a server, with the same system identifier, from the server"),
   })
   .superRefine((connection, context) => {
     const isLocal = isLoopback(connection.host) || isSocket(connection.host);
@@ -58,18 +69,24 @@ export const connectionSchema = z
 export type ConnectionConfig = z.infer<typeof connectionSchema>;
 
 const consumersConnect = {
-  database: roleName,
-  /** Where consumers connect to, when it is not the connection's own address. */
-  host: host.optional(),
+  database: roleName.describe("The database that consumers use"),
+  host: host.optional().describe("Where consumers connect to, when it is not the connection's own address"),
   port: port.optional(),
 };
 const overlapSchema = z
-  .strictObject({ owner: roleName, logins: z.tuple([roleName, roleName]), ...consumersConnect })
+  .strictObject({
+    owner: roleName.describe("The role that owns the objects; both logins are its members and work as it"),
+    logins: z.tuple([roleName, roleName]).describe("The two logins that take turns"),
+    ...consumersConnect,
+  })
   .refine(({ owner, logins: [a, b] }) => a !== b && owner !== a && owner !== b, {
     path: ["logins"],
     message: "the two logins and the owner must be three different roles",
   });
-const singleSchema = z.strictObject({ login: roleName, ...consumersConnect });
+const singleSchema = z.strictObject({
+  login: roleName.describe("The one login, whose password is replaced"),
+  ...consumersConnect,
+});
 export const configSchema = z.union([overlapSchema, singleSchema]);
 export type OverlapConfig = z.infer<typeof overlapSchema>;
 export type SingleConfig = z.infer<typeof singleSchema>;
