@@ -131,7 +131,7 @@ const variables = {
   REKEY_EGRESS_LOCAL_PORTS: {
     schema: ports.default([]),
     whenAbsent: "none",
-    meaning: "Ports on the loopback address that a challenge may reach, also over plain http.",
+    meaning: "Ports on the loopback address that a challenge or a webhook may reach, also over plain http.",
   },
   REKEY_DOCTOR_LOOK_MS: {
     schema: z.coerce.number("must be milliseconds").int().min(100).max(15_000).default(10_000),

@@ -93,8 +93,9 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
         );
       failpoint(`${step}-one`, "B1");
       const { number } = delivery;
+      const about = { credential: one.credentialName, rotation: rotationId, isUndo: step === "restore" };
       const { digest } = await effect(step, async () =>
-        atTarget(consumer, async () => session.deliver({ version: version.number, number, value, expected })),
+        atTarget(consumer, async () => session.deliver({ version: version.number, number, value, expected, about })),
       );
       if (!wish.skipsReload) await reload(session, consumer);
       failpoint(`${step}-one`, "B3");

@@ -21,7 +21,7 @@ import { revealField, type Value } from "../providers/contract/value.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { strangersAmong, usersAmong, usersInWindow, usersSinceAsked, type RoundVersions } from "./old-users.ts";
 import { atTarget, instancesOf, withConsumer } from "./reach-consumer.ts";
-import { collectorOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
+import { collectorOf, consumerKindOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 export interface RoundQuestion {
@@ -198,6 +198,8 @@ async function readBack(
 ): Promise<Pick<EvidenceRecord, "complete" | "instances" | "lacks">> {
   const version = [one.to, one.from].find((each) => each?.number === expected.version);
   if (version === undefined) throw new PermanentError("internal", "Evidence was asked for a version of another time.");
+  if (consumerKindOf(deps, consumer.kind).isNotice)
+    return { complete: false, instances: 0, lacks: [onlyTold(consumer)] };
   const seen = await withConsumer({ deps, one, context }, consumer, async (session) =>
     atTarget(consumer, async () => session.observe()),
   );
@@ -210,6 +212,9 @@ async function readBack(
   const lacks = complete ? [] : [`${consumer.target} does not hold version ${expected.version} any more.`];
   return { complete, instances: complete ? 1 : 0, lacks };
 }
+
+const onlyTold = ({ target }: ConsumerCase): string =>
+  `${target} is told of versions and holds none, so that nothing can be read back there. Register evidence of what its consumer runs on.`;
 
 /** What a consumer has to show: its own wish, the policy's, else the best that needs no change to it. */
 function wantedOf(deps: Pick<StepDeps, "catalog">, one: RotationCase, consumer: ConsumerCase): Strength {

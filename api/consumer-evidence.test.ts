@@ -66,7 +66,7 @@ test("what is asked for is told with whose wish it is, the same as elsewhere", (
   ] as const;
   for (const [one, wanted, by] of cases) {
     expect(explainEvidence(catalog, one)).toMatchObject({ wanted, wantedBy: expect.stringContaining(by) });
-    expect(evidenceOf(catalog, one.evidence, one.policy).wanted).toBe(wanted);
+    expect(evidenceOf(catalog, one, one.policy).wanted).toBe(wanted);
   }
 });
 

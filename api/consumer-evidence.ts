@@ -8,12 +8,13 @@ import type { EvidenceDefinition } from "../providers/contract/evidence.ts";
 
 /** What a consumer is asked for and what its collectors can give, strongest first. */
 export function evidenceOf(
-  { collectors }: Catalog,
-  evidence: StoredEvidence,
+  { collectors, consumers }: Catalog,
+  { kind, evidence }: { readonly kind: string; readonly evidence: StoredEvidence },
   policy: Policy,
 ): { readonly wanted: Strength; readonly canGive: readonly Strength[] } {
-  const offers = Object.keys(evidence.collectors).flatMap((kind) => collectors[kind] ?? []);
-  const given = new Set<Strength>([...offers.map(({ strength }) => strength), "delivered"]);
+  const offers = Object.keys(evidence.collectors).flatMap((source) => collectors[source] ?? []);
+  const target = consumers[kind]?.isNotice === true ? [] : [readBack];
+  const given = new Set<Strength>([...offers, ...target].map(({ strength }) => strength));
   return {
     wanted: wantedOf(evidence, policy, offers).wanted,
     canGive: strengths.filter((strength) => given.has(strength)),
@@ -46,12 +47,12 @@ export interface OfferedEvidence {
 const readBack = { kind: "target", title: "What the target holds", strength: "delivered", needsChange: false } as const;
 
 /** Which evidence a consumer gives, which it could, and what to write for the next stronger one. */
-export function explainEvidence({ collectors }: Catalog, consumer: ConsumerSummary) {
-  const { evidence, policy, seen } = consumer;
+export function explainEvidence({ collectors, consumers }: Catalog, consumer: ConsumerSummary) {
+  const { kind, evidence, policy, seen } = consumer;
   const lastOf = (source: string) => seen.find((one) => one.source === source) ?? null;
-  const asksFor = (kind: string) => kind in evidence.collectors;
+  const asksFor = (source: string) => source in evidence.collectors;
   // What needs the platform's word is collected where the kind gives it, and cannot be asked of others.
-  const all = Object.values(collectors).filter(({ kind, needsInstances }) => needsInstances !== true || asksFor(kind));
+  const all = Object.values(collectors).filter((one) => one.needsInstances !== true || asksFor(one.kind));
   const offered: readonly OfferedEvidence[] = [
     ...all.map((definition) => ({
       kind: definition.kind,
@@ -61,7 +62,7 @@ export function explainEvidence({ collectors }: Catalog, consumer: ConsumerSumma
       isCollected: asksFor(definition.kind),
       last: lastOf(definition.kind),
     })),
-    { ...readBack, isCollected: true, last: lastOf(readBack.kind) },
+    ...(consumers[kind]?.isNotice === true ? [] : [{ ...readBack, isCollected: true, last: lastOf(readBack.kind) }]),
   ].toSorted((a, b) => strengths.indexOf(a.strength) - strengths.indexOf(b.strength));
   const collected = offered.filter(({ isCollected }) => isCollected);
   const next = nextStronger(all, collected);
@@ -87,7 +88,7 @@ function nextStronger(
   collected: readonly OfferedEvidence[],
 ): EvidenceDefinition | undefined {
   const rank = ({ strength }: { readonly strength: Strength }) => strengths.indexOf(strength);
-  const best = Math.min(...collected.map(rank));
+  const best = Math.min(strengths.length, ...collected.map(rank));
   return all
     .filter((one) => rank(one) < best)
     .toSorted((a, b) => rank(b) - rank(a) || Number(a.needsChange) - Number(b.needsChange))[0];

@@ -26,7 +26,7 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
     const consumerList = found.consumerList.map((consumer) => ({
       ...consumer,
       ref: `${consumer.team}/${consumer.name}`,
-      ...evidenceOf(catalog, consumer.evidence, found.policy),
+      ...evidenceOf(catalog, consumer, found.policy),
     }));
     const adoption = await adoptionOf(ledger, catalog, found);
     return asJson({ ...found, policy: showPolicy(found.policy), consumerList, adoption });

@@ -57,7 +57,7 @@ export async function readDetail(
     consumers: views.map((view) => ({
       ...view,
       ref: `${view.team}/${view.name}`,
-      wanted: evidenceOf(catalog, view.evidence, policy).wanted,
+      wanted: evidenceOf(catalog, view, policy).wanted,
       deliveredVersion: null,
       deliveredAt: null,
       ...byConsumer.get(view.id),

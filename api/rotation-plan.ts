@@ -40,7 +40,7 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
     name: `${consumer.team}/${consumer.name}`,
     connection: consumer.connection?.ref ?? null,
     target: consumer.target,
-    ...evidenceOf(catalog, consumer.evidence, found.policy),
+    ...evidenceOf(catalog, consumer, found.policy),
   }));
   const plan = planRotation({
     order: found.order,

@@ -41,6 +41,11 @@ export function planConsumer(
   refuseUnknownFields(planning, credential, definition.fieldsOf(config.value), issues);
   const showsInstances = definition.showsInstances?.(config.value) ?? false;
   const evidence = withInstances(planning, { kind: spec.kind, showsInstances }, given, issues);
+  if (definition.isNotice && Object.keys(evidence.collectors).length === 0)
+    issues.add(
+      ["spec", "evidence"],
+      `is missing. A ${spec.kind} is only told of versions and shows nothing itself: say how the consumer is seen to run on one, such as by sessions or challenge.`,
+    );
   const connection = connectionOfConsumer(planning, manifest, { definition, credential }, issues);
   // One that a later look at the same files may still mend, or whose mistake is said there.
   if (definition.connectionKind !== undefined && connection === undefined) return { issues: issues.all };

@@ -5,6 +5,7 @@ import type { IssuerDefinition } from "./contract/issuer.ts";
 import { exec } from "./consumers/exec/definition.ts";
 import { file } from "./consumers/file/definition.ts";
 import { kubernetesSecret } from "./consumers/kubernetes-secret/definition.ts";
+import { webhook } from "./consumers/webhook/definition.ts";
 import { challenge } from "./evidence/challenge/definition.ts";
 import { platform } from "./evidence/platform/definition.ts";
 import { sessions } from "./evidence/sessions/definition.ts";
@@ -22,7 +23,7 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
 
 export const catalog: Catalog = {
   issuers: byKind<IssuerDefinition>([postgresRole]),
-  consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret]),
+  consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, webhook]),
   collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };
 

@@ -111,6 +111,8 @@ function madeUp(deps: StepDeps, { connection }: TestedConsumer, fields: readonly
 async function contentOf(scene: Scene, session: ConsumerSession): Promise<Said> {
   const { consumer, current } = scene;
   const { target, heldVersion } = consumer;
+  if (consumerKindOf(scene.deps, consumer.kind).isNotice)
+    return { state: "left-out", text: `${target} is told of versions and holds none.` };
   const seen = await session.observe();
   if (seen.isEmpty)
     return heldVersion === undefined

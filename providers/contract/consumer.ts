@@ -12,6 +12,17 @@ export interface Delivery {
   readonly value: Value;
   /** What `observe` showed when the ledger last recorded this target; absent before the first delivery. */
   readonly expected?: string;
+  readonly about?: DeliveryAbout;
+}
+
+/** What a delivery is part of, for whoever is told of it: names and ids, nothing of a value. */
+export interface DeliveryAbout {
+  /** `team/name` */
+  readonly credential: string;
+  /** `rot_…` */
+  readonly rotation: string;
+  /** The former version comes back. */
+  readonly isUndo: boolean;
 }
 
 export interface Observation {
@@ -138,6 +149,11 @@ export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
    * what to do. Asked when it is registered, and again before each look or delivery. No access.
    */
   refuses?(settings: Connection, config: Config, team: string): string | undefined;
+  /**
+   * True: it is told of versions and is given no value, so that there is nothing to read back. Its `observe` says that it
+   * is empty, and evidence of strength `delivered` does not exist.
+   */
+  readonly isNotice?: true;
   /** Whether its session has `instances`. Then evidence of kind `platform` is collected without being asked for. */
   showsInstances?(config: Config): boolean;
   /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. */

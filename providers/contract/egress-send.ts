@@ -33,7 +33,7 @@ export async function send(url: URL, request: EgressRequest, options: SendOption
 // Agents are our own: the global ones may follow a proxy that the environment names.
 function responseTo(
   url: URL,
-  { method = "POST", json, contentType = "application/json", token }: EgressRequest,
+  { method = "POST", json, contentType = "application/json", token, headers = {} }: EgressRequest,
   { address, port, secureContext, signal }: SendOptions,
 ): Promise<IncomingMessage> {
   const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -44,6 +44,7 @@ function responseTo(
     port,
     path: `${url.pathname}${url.search}`,
     headers: {
+      ...headers,
       host: url.host,
       ...(body === undefined ? {} : { "content-type": contentType, "content-length": Buffer.byteLength(body) }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }),

@@ -27,6 +27,8 @@ export interface EgressRequest {
   readonly contentType?: string;
   /** Sent as a bearer token, and over TLS alone. */
   readonly token?: Secret<string>;
+  /** What a signed notice carries besides its body. No others may be set. */
+  readonly headers?: Readonly<Record<`webhook-${string}`, string>>;
   /** PEM of the only authorities that may vouch for the server. Those of the platform and the settings unless given. */
   readonly ca?: string;
   /** The longest body that is read. Bytes; 64 KiB unless given. */
