@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import { connectionSecretRef, type ConnectionSecretRow } from "../custody/refs.ts";
 import type { Catalog } from "../providers/catalog.ts";
+import { webhook } from "../providers/consumers/webhook/definition.ts";
 import { revealField } from "../providers/contract/value.ts";
 import { platform } from "../providers/evidence/platform/definition.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
@@ -13,7 +14,7 @@ import { connectionIndex, everything } from "../test/harness/manifests.ts";
 
 const clustered: Catalog = {
   ...fakeCatalog,
-  consumers: { ...fakeCatalog.consumers, [fakeSecret.kind]: fakeSecret },
+  consumers: { ...fakeCatalog.consumers, [fakeSecret.kind]: fakeSecret, [webhook.kind]: webhook },
   collectors: { ...fakeCatalog.collectors, [platform.kind]: platform },
 };
 
@@ -173,4 +174,20 @@ describe("mistakes about a consumer's connection", () => {
       "Consumer shop/pods is given nothing any more. Add web to the connection's spaces of team shop.",
     );
   });
+});
+
+it("is refused where a kind that is only told of versions asks for no evidence", async () => {
+  const endpoint = cluster
+    .replace("name: cluster", "name: endpoint")
+    .replace("fake-cluster", "webhook")
+    .replace(/config: .*/, "config: { url: 'https://reports.example.com/rekey', teams: [shop] }");
+  const told = pods
+    .replace("name: pods", "name: told")
+    .replace("fake-secret", "webhook")
+    .replace("connection: cluster", "connection: endpoint")
+    .replace(/config: .*/, "config: { topic: orders }");
+  const refused = await plan(`${endpoint}---\n${told}`, { 0: randomBytes(32).toString("base64") });
+  expect([refused.status, refused.text]).toEqual([422, expect.stringContaining("A webhook is only told of versions")]);
+  const asked = `${told}  evidence: { platform: { instances: 1 } }\n`;
+  expect((await plan(`${endpoint}---\n${asked}`)).text).toContain("does not show them");
 });

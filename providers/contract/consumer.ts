@@ -74,7 +74,8 @@ export interface ConsumerSession {
   deliver(delivery: Delivery): Promise<{ readonly digest: string }>;
   /**
    * The way of a delivery with a made-up value, beside the target: the target, what it holds and who reads it notice
-   * nothing, and nothing is left behind. One sentence of what was done. Throws as `deliver` does.
+   * nothing, and nothing is left behind; who is only told of versions is told that this is a test. One sentence of what
+   * was done. Throws as `deliver` does.
    */
   rehearse?(value: Value): Promise<string>;
   reload?(): Promise<void>;
