@@ -2,7 +2,9 @@ import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeCredentials } from "../test/harness/rows.ts";
+import { transact } from "./database.ts";
 import { newId } from "./new-id.ts";
+import { storeConsumer } from "./registry.ts";
 import { reserveRotations } from "./reserve-rotations.ts";
 
 let test: TestLedger;
@@ -86,6 +88,38 @@ describe("who may not rotate", () => {
 });
 
 describe("what a reservation pins", () => {
+  it("grows by the connection of a consumer that joins later, and keeps what it began with", async () => {
+    const [id = ""] = await makeCredentials(test.ledger, 1);
+    const { db } = test.ledger;
+    await reserve(id);
+    const { rows } = await sql<{ teamId: string; own: string; environmentId: string }>`
+      SELECT team_id AS "teamId", connection_id AS own, environment_id AS "environmentId" FROM credentials
+      WHERE id = ${id}`.execute(db);
+    const { teamId = "", own = "", environmentId = "" } = rows[0] ?? {};
+    await sql`UPDATE connections SET revision = 2 WHERE id = ${own}`.execute(db);
+    const late = newId("connection");
+    await sql`
+      INSERT INTO connections (id, team_id, environment_id, name, kind, settings, admin_principal, revision)
+      VALUES (${late}, ${teamId}, ${environmentId}, 'late', 'fake-cluster', '{}', '', 5)`.execute(db);
+    const consumer = {
+      id: newId("consumer"),
+      credentialId: id,
+      teamId,
+      name: "late",
+      kind: "fake-secret",
+      target: late,
+      config: {},
+      evidence: { collectors: {} },
+    };
+    for (const connectionId of [late, own])
+      await transact(test.ledger, async (trx) =>
+        storeConsumer(trx, { ...consumer, connectionId }, { actor: "tok_test", isNew: true, changes: [] }),
+      );
+    const { rows: pinned } = await sql`SELECT pinned -> 'connections' AS all FROM rotations WHERE credential_id = ${id}
+      `.execute(db);
+    expect(pinned).toEqual([{ all: { [own]: 1, [late]: 5 } }]);
+  });
+
   it("policy, and the revisions of the credential, every registered consumer and the connections of all, and the server", async () => {
     const [id = ""] = await makeCredentials(test.ledger, 1, { identity: "one server" });
     const consumer = newId("consumer");

@@ -34,7 +34,12 @@ export interface ConsumerAbilities {
   loseNextAnswer(): Promise<ConsumerSession>;
   /** How often the consumer has been told to reload. */
   reloads(): Promise<number>;
+  /** The connection over which the target is reached, and one to another system that is the same otherwise. */
+  connections(): Promise<{ readonly own: unknown; readonly elsewhere: unknown }>;
 }
+
+/** The team that a world's connection lets use its target. */
+export const ownTeam = "shop";
 
 /** A real or fake target of one registration, with something of others in it, as somebody outside sees and shakes it. */
 export interface ConsumerWorld {

@@ -1,7 +1,7 @@
 import { describeConsumer } from "./consumer-suite.ts";
 import type { FormatName } from "./file/layout.ts";
 import { makeFileWorld } from "./file/world.ts";
-import type { ConsumerLeavesOut } from "./left-out.ts";
+import { withoutConnection, type ConsumerLeavesOut } from "./left-out.ts";
 
 const leavesOut: Readonly<Record<FormatName, ConsumerLeavesOut>> = {
   dotenv: {},
@@ -20,5 +20,5 @@ for (const format of ["dotenv", "json", "yaml", "raw"] as const)
   describeConsumer({
     name: `file, ${format}`,
     makeWorld: () => makeFileWorld(format),
-    leavesOut: leavesOut[format],
+    leavesOut: { ...withoutConnection, ...leavesOut[format] },
   });

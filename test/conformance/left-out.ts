@@ -6,6 +6,13 @@ import type { LeftOut } from "./suite.ts";
 export type IssuerLeavesOut = LeftOut<IssuerRuleName>;
 export type ConsumerLeavesOut = LeftOut<ConsumerRuleName>;
 
+/** For consumers on the worker's own host. */
+export const withoutConnection: ConsumerLeavesOut = {
+  "connections: it is reached without one": [
+    "3 a connection's own address is part of the target, and only teams that it lists may use it",
+  ],
+};
+
 export const whereRekeyChooses = [
   "7.2 a minted repeat ends only its own leftover with a lower claim",
   "7.2 a minted repeat never ends what the ledger records",

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Secret } from "../../../providers/contract/secret.ts";
 import { notApplicable } from "../applicability.ts";
 import { assertLeftAlone, assertRead, deliveryOf, secretOf, withText } from "../consumer-bench.ts";
-import { consumerAbility, type ConsumerWorld } from "../consumer-world.ts";
+import { consumerAbility, ownTeam, type ConsumerWorld } from "../consumer-world.ts";
 import { assertFails, saidBy } from "../failing.ts";
 
 export const lookClauses = {
@@ -141,13 +141,29 @@ export const lookClauses = {
   },
 
   async "3 a target is one address, told without access"(world: ConsumerWorld) {
-    const { definition, config } = world;
-    const target = definition.targetOf(config);
+    const { definition, config, abilities } = world;
+    const { own } = typeof abilities.connections === "function" ? await abilities.connections() : {};
+    const target = definition.targetOf(config, own);
     assert.ok(target.startsWith(`${definition.kind}:`), "the kind is part of the address");
-    assert.equal(definition.targetOf(structuredClone(config)), target);
+    assert.equal(definition.targetOf(structuredClone(config), structuredClone(own)), target);
     const fields = definition.fieldsOf(config);
     assert.ok(fields.includes(world.secretField));
     assert.equal(new Set(fields).size, fields.length);
+  },
+
+  async "3 a connection's own address is part of the target, and only teams that it lists may use it"(
+    world: ConsumerWorld,
+  ) {
+    const { own, elsewhere } = await consumerAbility(world, "connections")();
+    const { definition, config } = world;
+    for (const settings of [own, elsewhere])
+      assert.deepEqual(definition.connectionKind?.connectionSchema.parse(settings), settings);
+    assert.notEqual(definition.targetOf(config, own), definition.targetOf(config, elsewhere));
+    assert.equal(definition.refuses?.(own, config, ownTeam), undefined);
+    for (const team of ["anybody", "constructor", ""]) {
+      const refusal = definition.refuses?.(own, config, team);
+      assert.ok(refusal !== undefined && refusal !== "", `team "${team}" is not listed`);
+    }
   },
 
   async "3 reload reaches the consumer"(world: ConsumerWorld) {

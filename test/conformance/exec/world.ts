@@ -104,6 +104,7 @@ export async function makeExecWorld(): Promise<ConsumerWorld> {
         return { session: await open({}, socketPath), onItsWay, release: () => void held?.end() };
       },
       loseNextAnswer: () => open({}, "", "loses"),
+      connections: { lacks: "it is reached without one" },
       reloads: async () => (await text(`${path}.reloads`)).split("\n").length - 1,
     },
     async close() {

@@ -95,6 +95,7 @@ export async function makeFileWorld(format: FormatName): Promise<ConsumerWorld> 
         return { session: await open({}, { hold: { arrived, released } }), onItsWay, release };
       },
       loseNextAnswer: () => open({}, { losesAnswer: true }),
+      connections: lacks("it is reached without one"),
       reloads: async () => (await readFile(reloaded)).length,
     },
     close: () => rm(folder, { recursive: true, force: true }),

@@ -5,7 +5,7 @@ import { rulesFor } from "../../../providers/consumers/kubernetes-secret/rights.
 import type { Kubernetes } from "../../harness/kubernetes.ts";
 import { proxyTo, type Interference } from "../../harness/kubernetes-proxy.ts";
 import { deployment, openSecret, serviceAccount } from "../../harness/kubernetes-secret.ts";
-import type { ConsumerWorld, OpenConsumerHow } from "../consumer-world.ts";
+import { ownTeam, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
 import { gate } from "../gate.ts";
 
 const keys = { DB_USER: "username", DB_PASSWORD: "password" };
@@ -106,6 +106,14 @@ export async function makeKubernetesWorld(kube: Kubernetes): Promise<ConsumerWor
       async loseNextAnswer() {
         meetNextWrite({ loseAnswer: true });
         return open();
+      },
+      connections: async () => {
+        const { ca, server } = kube;
+        const listed = { ca, namespaces: { [ownTeam]: [namespace] } };
+        return Promise.resolve({
+          own: { server, ...listed },
+          elsewhere: { server: "https://elsewhere.example.com:6443", ...listed },
+        });
       },
       async reloads() {
         const { metadata } = await kube.must("GET", `${deployments}/orders`);

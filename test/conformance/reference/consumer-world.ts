@@ -1,14 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { ConsumerDefinition, ConsumerSession } from "../../../providers/contract/consumer.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
-import { anyConsumer, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
+import { anyConsumer, ownTeam, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
 import { gate } from "../gate.ts";
-import { referenceConsumer, type StoreConfig, type StoreTrouble } from "./consumer.ts";
+import { referenceConsumer, type StoreConfig, type StoreConnection, type StoreTrouble } from "./consumer.ts";
 import { Store } from "./store.ts";
 
 /** A wrong consumer changes the definition or its sessions, in one small way. */
 export interface ConsumerTwist {
-  definition?(right: ConsumerDefinition<StoreConfig>): Partial<ConsumerDefinition<StoreConfig>>;
+  definition?(
+    right: ConsumerDefinition<StoreConfig, StoreConnection>,
+  ): Partial<ConsumerDefinition<StoreConfig, StoreConnection>>;
   session?(right: ConsumerSession, store: Store): Partial<ConsumerSession>;
 }
 
@@ -18,7 +20,7 @@ export function makeStoreWorld(twist: ConsumerTwist = {}): Promise<ConsumerWorld
   const store = new Store();
   const ownKey = randomBytes(32);
   const ourKeys = Object.entries(storeConfig.keys);
-  const defined = (trouble: StoreTrouble): ConsumerDefinition<StoreConfig> => {
+  const defined = (trouble: StoreTrouble): ConsumerDefinition<StoreConfig, StoreConnection> => {
     const right = referenceConsumer(store, trouble);
     return { ...right, ...twist.definition?.(right) };
   };
@@ -75,6 +77,11 @@ export function makeStoreWorld(twist: ConsumerTwist = {}): Promise<ConsumerWorld
       },
       loseNextAnswer: () => open({}, { loseAnswer: true }),
       reloads: () => Promise.resolve(store.reloads),
+      connections: () =>
+        Promise.resolve({
+          own: { host: "here", teams: [ownTeam] },
+          elsewhere: { host: "there", teams: [ownTeam] },
+        }),
     },
     close: () => Promise.resolve(),
   };

@@ -7,6 +7,12 @@ import { Secret } from "../../../providers/contract/secret.ts";
 import { assertFit, revealField, type Value } from "../../../providers/contract/value.ts";
 import { StoreFault, type Document, type Store } from "./store.ts";
 
+/** Where the store is, and who may have keys in it. */
+export interface StoreConnection {
+  readonly host: string;
+  readonly teams: readonly string[];
+}
+
 export interface StoreConfig {
   readonly name: string;
   /** The target's key, to the field of the value. */
@@ -131,12 +137,22 @@ function openStore(
 }
 
 /** A reference consumer: keys in a store with revisions. */
-export function referenceConsumer(store: Store, trouble: StoreTrouble): ConsumerDefinition<StoreConfig> {
+export function referenceConsumer(
+  store: Store,
+  trouble: StoreTrouble,
+): ConsumerDefinition<StoreConfig, StoreConnection> {
   return {
     kind: "reference-store",
     title: "Reference consumer",
+    connectionKind: {
+      kind: "reference-store",
+      connectionSchema: z.object({ host: z.string(), teams: z.array(z.string()) }),
+      adminFields: { token: { secret: true, title: "Token" } },
+      adminPrincipalOf: () => "",
+    },
     configSchema: z.object({ name: z.string(), keys: z.record(z.string(), z.string()) }),
-    targetOf: (config) => `reference-store:${config.name}`,
+    targetOf: (config, connection) => `reference-store:${connection?.host ?? ""}/${config.name}`,
+    refuses: ({ teams }, _config, team) => (teams.includes(team) ? undefined : `Add ${team} to the store's teams.`),
     fieldsOf: (config) => [...new Set(Object.values(config.keys))],
     open: ({ config, digestKey }, { signal }) => Promise.resolve(openStore(store, config, digestKey, signal, trouble)),
   };

@@ -127,6 +127,26 @@ export const wrongAtLooking: readonly WrongConsumer[] = [
     twist: { definition: () => ({ targetOf: () => `reference-store:${randomUUID()}` }) },
   },
   {
+    name: "has one address at all systems",
+    caughtBy: "3 a connection's own address is part of the target, and only teams that it lists may use it",
+    twist: { definition: () => ({ targetOf: ({ name }) => `reference-store:${name}` }) },
+  },
+  {
+    name: "lets every team use every connection",
+    caughtBy: "3 a connection's own address is part of the target, and only teams that it lists may use it",
+    twist: { definition: () => ({ refuses: () => undefined }) },
+  },
+  {
+    name: "takes a word that every object has for a team that is listed",
+    caughtBy: "3 a connection's own address is part of the target, and only teams that it lists may use it",
+    twist: {
+      definition: () => ({
+        refuses: ({ teams }, _config, team) =>
+          team in Object.fromEntries(teams.map((one) => [one, true])) ? undefined : `Add ${team}.`,
+      }),
+    },
+  },
+  {
     name: "has a reload that reaches nobody",
     caughtBy: "3 reload reaches the consumer",
     twist: { session: () => ({ reload: () => Promise.resolve() }) },
