@@ -25,6 +25,8 @@ export interface OrdinaryLogin {
   readonly database: string;
   readonly file: string;
   readonly shop: Shop;
+  /** The application again, by another way. */
+  reopen(through: { readonly host: string; readonly port: number }): Promise<Shop>;
 }
 
 /** What a check of kind `init` answered. */
@@ -39,6 +41,7 @@ const actor = "tok_test";
 export async function makeOrdinaryLogin(
   bench: StepBench,
   name = `app_${randomBytes(4).toString("hex")}`,
+  through: { readonly host: string; readonly port: number } = bench.issuer,
 ): Promise<OrdinaryLogin> {
   const { issuer, folder } = bench;
   const database = `db_${randomBytes(4).toString("hex")}`;
@@ -54,9 +57,9 @@ export async function makeOrdinaryLogin(
   );
   const file = join(folder, "targets", `${database}.env`);
   await writeFile(file, `DB_USER=${quoted(name)}\nDB_PASSWORD=${password}\n`, { mode: 0o600 });
-  const { host, port } = issuer;
-  const shop = await startShop({ file, host, port, database, applicationName: `shop-${database}` });
-  return { name, password, database, file, shop };
+  const reopen = async ({ host, port }: { readonly host: string; readonly port: number }): Promise<Shop> =>
+    startShop({ file, host, port, database, applicationName: `shop-${database}` });
+  return { name, password, database, file, shop: await reopen(through), reopen };
 }
 
 const quoted = (text: string): string => (/^\w+$/.test(text) ? text : `'${text}'`);
@@ -69,8 +72,12 @@ async function answered(bench: StepBench, checkId: string): Promise<Check> {
 }
 
 /** `rekey init`, by the superuser. */
-export async function initFor(bench: StepBench, login: OrdinaryLogin): Promise<InitFound & Pick<Check, "findings">> {
-  const { host, port, superuser } = bench.issuer;
+export async function initFor(
+  bench: StepBench,
+  login: OrdinaryLogin,
+  { host, port }: { readonly host: string; readonly port: number } = bench.issuer,
+): Promise<InitFound & Pick<Check, "findings">> {
+  const { superuser } = bench.issuer;
   const { name: role, database, file } = login;
   const asked = {
     issuer: "postgres-role",

@@ -19,6 +19,7 @@ export interface IssuerServer {
   ask(text: string, database?: string): Promise<readonly Record<string, unknown>[]>;
   /** Adds an access rule above those for everybody, and has the server read it. */
   addRule(line: string): Promise<void>;
+  removeRule(line: string): Promise<void>;
   /** Logs in as an outside witness: `accepted`, or the server's SQLSTATE. */
   logsIn(user: string, password: string, database?: string): Promise<string>;
   /** A session that stays until `stop`, or until it is ended. Idle sessions that are ended fail nothing. */
@@ -116,6 +117,13 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
     }
   }
 
+  async function editRules(edit: (text: string) => string): Promise<void> {
+    const [file] = await ask("SHOW hba_file");
+    const path = String(file?.["hba_file"]);
+    await writeFile(path, edit(await readFile(path, "utf8")));
+    await ask("SELECT pg_reload_conf()");
+  }
+
   for (const database of ["orders", "trusting", "clear"]) await ask(`CREATE DATABASE ${database}`);
   await ask(`CREATE ROLE ${barred}; CREATE ROLE ${trusted}`);
   const [row] = await ask("SELECT current_setting('server_version_num')::int AS version");
@@ -125,13 +133,8 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
     superuser,
     socketFolder: server.socketDir,
     ask,
-    async addRule(line) {
-      const [file] = await ask("SHOW hba_file");
-      const path = String(file?.["hba_file"]);
-      const text = await readFile(path, "utf8");
-      await writeFile(path, text.replace("host all all", `${line}\nhost all all`));
-      await ask("SELECT pg_reload_conf()");
-    },
+    addRule: (line) => editRules((text) => text.replace("host all all", `${line}\nhost all all`)),
+    removeRule: (line) => editRules((text) => text.replace(`${line}\n`, "")),
     async logsIn(user, password, database = "orders") {
       try {
         const client = await connect(user, password, database, "witness");

@@ -82,6 +82,42 @@ for (const release of releases)
       expect(seenUsers(login)).toEqual([login.name, `${login.name}_a`, login.name]);
     });
 
+    it("stays as it was where access rules let one of the pair in and not the other, and the hold says where to look", async (context) => {
+      const at = ready(context);
+      const login = await makeOrdinaryLogin(at);
+      const credentialId = await bringUnder(at, login);
+      const rule = `host ${login.database} ${login.name}_a 127.0.0.1/32 reject`;
+      await at.issuer.addRule(rule);
+      const rotation = await reserveFor(at, credentialId);
+      expect(await outcomeOf(at, rotation)).toMatch(/^candidate_refused: .*28000.*pg_hba/s);
+      expect(seenUsers(login)).toEqual([login.name]);
+      await at.issuer.removeRule(rule);
+      await at.answer(rotation, "retry");
+      expect(await outcomeOf(at, rotation)).toBe("proven");
+      expect((await login.shop.close()).failures).toEqual([]);
+    });
+
+    it("invariant 16: is not touched while the admin may do less than was printed; each right is named with its SQL", async (context) => {
+      const at = ready(context);
+      const login = await makeOrdinaryLogin(at);
+      const credentialId = await bringUnder(at, login);
+      const admin = `"admin_${login.database}"`;
+      await at.issuer.ask(`ALTER ROLE ${admin} NOCREATEROLE; REVOKE pg_signal_backend, pg_monitor FROM ${admin}`);
+      const rotation = await reserveFor(at, credentialId);
+      const said = await outcomeOf(at, rotation);
+      for (const mend of [
+        `ALTER ROLE ${admin} CREATEROLE;`,
+        `GRANT pg_signal_backend TO ${admin};`,
+        `GRANT pg_monitor TO ${admin};`,
+      ])
+        expect(said).toContain(mend);
+      const { steps } = await initFor(at, login);
+      await paste(at, steps, "");
+      await at.answer(rotation, "retry");
+      expect(await outcomeOf(at, rotation)).toBe("proven");
+      expect((await login.shop.close()).failures).toEqual([]);
+    });
+
     it("may be named with capitals, spaces and dashes", async (context) => {
       const at = ready(context);
       const login = await makeOrdinaryLogin(at, `Ann-Shop of ${at.issuer.version}`);

@@ -113,6 +113,10 @@ function whyUnknown(code: string, { role }: Place): { readonly why?: string } {
 }
 
 const reasons: Readonly<Record<string, (role: string) => string>> = {
+  "28000": (role) =>
+    `No rule of pg_hba.conf lets ${role} in from here, or one rejects it: it needs the same lines as the login that consumers have now. Add them, then SELECT pg_reload_conf();`,
+  "53300": (role) =>
+    `${role}, its database or the server has as many sessions as it may have. Raise the limit (ALTER ROLE ${role} CONNECTION LIMIT n), or close some.`,
   md5_requested: (role) =>
     `The server asks ${role} for MD5, which rekey does not answer: its stored password, or password_encryption, is of MD5. Run ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); then set the login's password once more, and use scram-sha-256 in pg_hba.conf.`,
   clear_text_requested: (role) =>
