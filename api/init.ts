@@ -6,7 +6,7 @@ import { asValue, wrapped } from "./connection-secrets.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 
-export const initHandlers: Handlers<"startInit"> = {
+export const initHandlers: Handlers<"startInit" | "showGrants"> = {
   async startInit({ params, body, actor }, { ledger, custody, catalog }) {
     const { issuer, init } = abilityOf(catalog, params.name);
     const { team, environment, credential: name } = body;
@@ -29,6 +29,20 @@ export const initHandlers: Handlers<"startInit"> = {
       },
     );
     return { checkId };
+  },
+
+  async showGrants({ params, body }, { catalog }) {
+    const all = Object.values(catalog.consumers).flatMap((one) =>
+      one.init === undefined ? [] : [{ ...one, init: one.init }],
+    );
+    const found = all.find(({ init }) => init.name === params.name);
+    if (found === undefined)
+      throw new ProblemError("not_found", `There are grants for ${all.map(({ init }) => init.name).join(", ")} only.`);
+    const parsed = found.configSchema.safeParse(body.config);
+    if (!parsed.success) throw refusal("config", parsed.error);
+    const { kind, connectionKind, init } = found;
+    const grants = init.grantsFor(parsed.data);
+    return { kind, connectionKind: connectionKind?.kind ?? "", config: plain(parsed.data), grants };
   },
 };
 

@@ -130,6 +130,19 @@ export const routes = {
     }),
     response: z.object({ checkId: z.string() }),
   },
+  showGrants: {
+    method: "POST",
+    path: "/init/:name/grants",
+    summary: "What an administrator runs at a target before a consumer of it is registered. Nothing is looked at.",
+    params: z.object({ name: reference }),
+    body: z.object({ config: z.record(z.string(), z.unknown()) }),
+    response: z.object({
+      kind: z.string(),
+      connectionKind: z.string(),
+      config: z.record(z.string(), z.unknown()),
+      grants: z.string(),
+    }),
+  },
   listCredentials: {
     method: "GET",
     path: "/credentials",

@@ -168,7 +168,7 @@ function addressOf(text: string): { host: string; port?: number } {
   return port === undefined ? { host } : { host, port: Number(port) };
 }
 
-function keysOf(pairs: readonly string[]): Record<string, string> {
+export function keysOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const [, variable = "", field = ""] = /^([^=]+)=(.+)$/.exec(pair) ?? [];

@@ -13,6 +13,7 @@ import { demo } from "./demo.ts";
 import { exitCodeLines, exitCodes } from "./exit-codes.ts";
 import { exportRegistered } from "./export.ts";
 import { initPostgres, type InitOptions } from "./init.ts";
+import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { runMigrate, runServe, runWorker } from "./run-program.ts";
@@ -92,9 +93,22 @@ program
     process.exitCode = await demo({ ...(keep === true ? { keep } : {}), ...(json === true ? { json } : {}) });
   });
 
-program
+const init = program
   .command("init")
-  .description("look at a system before anything is registered, and print what it takes; nothing is changed there")
+  .description("look at a system before anything is registered, and print what it takes; nothing is changed there");
+init
+  .command("kubernetes")
+  .description("a Secret that pods read: the service account, its least rights and the manifests; no cluster is asked")
+  .requiredOption("--credential <team/name>", "what the Secret is to get")
+  .requiredOption("--namespace <name>", "where the Secret lies")
+  .requiredOption("--secret <name>", "the Secret, which is there already")
+  .requiredOption("--key <key=field>", "a key of it, and what it holds: DATABASE_USER=username", collect)
+  .option("--workload <kind/name>", "what reads the keys, such as Deployment/orders; each of them", collect)
+  .option("--server <url>", "the API server, as workers reach it")
+  .option("--ca <file>", "the cluster's certificate authority, PEM")
+  .option("--environment <name>", "production without it")
+  .action((options: InitKubernetesOptions) => act((io) => initKubernetes(io, options)));
+init
   .command("postgres")
   .description("one ordinary login of a PostgreSQL server that an application has today")
   .requiredOption("--host <name>", "the server itself, not a pooler")

@@ -161,5 +161,7 @@ export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
   noteOf?(target: string): string;
   /** A registration to start from, for one text file of a person's that holds a login: variable to field. */
   draft?(path: string, keys: Readonly<Record<string, string>>): unknown;
+  /** For `rekey init <name>`: what an administrator of the target runs before it is registered. Text; no access. */
+  readonly init?: { readonly name: string; grantsFor(config: Config): string };
   open(opening: ConsumerOpening<Config, Connection>, context: ProviderContext): Promise<ConsumerSession>;
 }

@@ -72,6 +72,10 @@ export async function askRightly(
     exportManifests: { query: {} },
     deleteRegistered: { body: { kind: "consumer", name: "shop/shop" } },
     showManifestSchema: {},
+    showGrants: {
+      params: { name: "kubernetes" },
+      body: { config: { namespace: "shop", secret: "orders", keys: { DB_USER: "username" } } },
+    },
     startInit: {
       params: { name: "postgres" },
       body: {

@@ -7,6 +7,7 @@ import { configSchema, fieldsOf, restarts, type KubernetesSecretConfig } from ".
 import { kubernetes, type KubernetesConnection } from "./connection.ts";
 import { digestOf, heldIn, holdsAll, isEmpty, wantedOf } from "./content.ts";
 import { deliver } from "./deliver.ts";
+import { grantsFor } from "./grants.ts";
 import { showInstances } from "./instances.ts";
 import { preflight } from "./preflight.ts";
 import { rehearse } from "./rehearse.ts";
@@ -77,5 +78,6 @@ export const kubernetesSecret: ConsumerDefinition<KubernetesSecretConfig, Kubern
   fieldsOf,
   refuses,
   showsInstances: restarts,
+  init: { name: "kubernetes", grantsFor },
   open: async (opening, context) => sessionOf(opening, context),
 };
