@@ -122,7 +122,7 @@ describe("what is answered", () => {
   it("a problem that names a field in words, and no field that is the caller's own", async () => {
     const secret = randomBytes(12).toString("hex");
     const limited = await api.ask("GET", "/credentials?limit=0");
-    expect(limited.json["detail"]).toBe("The parameter limit is too short or too small.");
+    expect(limited.json["detail"]).toBe("The parameter limit is empty or too small.");
     const { status, text } = await api.ask("POST", "/credentials/x/adopt", { secret: "x", fields: { [secret]: 1 } });
     expect(status).toBe(400);
     expect(text).toContain("The field fields is missing, or is not what is asked for.");

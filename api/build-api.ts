@@ -157,5 +157,5 @@ function placeOf(part: string | undefined, found: FoundWrong | undefined): strin
 function wrongness(keyword: string | undefined): string {
   if (keyword === "too_big") return "is too long or too large";
   if (keyword === "custom") return "holds a character that cannot be stored";
-  return keyword === "too_small" ? "is too short or too small" : "is missing, or is not what is asked for";
+  return keyword === "too_small" ? "is empty or too small" : "is missing, or is not what is asked for";
 }

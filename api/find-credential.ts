@@ -1,4 +1,6 @@
-import { findCredentials } from "../ledger/credential-views.ts";
+import { nearestWord } from "../domain/nearest-word.ts";
+import { findCredentials, listCredentials } from "../ledger/credential-views.ts";
+import { nearestByName } from "../manifests/kind-named.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { listRotations } from "../ledger/rotation-views.ts";
 import { idPrefixes, isId } from "../domain/ids.ts";
@@ -8,17 +10,27 @@ import { ProblemError } from "./problem.ts";
 export async function findCredentialId(
   { db }: Ledger,
   reference: string,
-  absence = "There is no such credential. List them: rekey credential list",
+  absence = "No credential has that name.",
+  list = "rekey credential list",
 ): Promise<string> {
   const found = await findCredentials(db, reference);
   const [first, second] = found;
-  if (first === undefined) throw new ProblemError("not_found", absence);
+  if (first === undefined)
+    throw new ProblemError("not_found", `${absence} ${(await didYouMean(db, reference)) ?? `List them: ${list}`}`);
   if (second !== undefined)
     throw new ProblemError(
       "request_invalid",
       `Several teams have a credential of that name. Write one of ${found.map(({ ref }) => ref).join(", ")}.`,
     );
   return first.id;
+}
+
+/** Only in names that exist: what was asked for is not repeated. */
+async function didYouMean(db: Ledger["db"], reference: string): Promise<string | undefined> {
+  const credentials = await listCredentials(db, { limit: 500 });
+  const refs = credentials.map(({ team, name }) => `${team}/${name}`);
+  const nearest = nearestWord(reference, refs) ?? nearestByName(reference, refs);
+  return nearest === undefined ? undefined : `Did you mean ${nearest}?`;
 }
 
 /** The id of a rotation: named itself, or by its credential, whose open or last rotation is meant. */
@@ -33,10 +45,11 @@ export async function findRotationId(ledger: Ledger, reference: string): Promise
   const credentialId = await findCredentialId(
     ledger,
     reference,
-    "There is no rotation and no credential of that name. List them: rekey rotation list",
+    "No rotation and no credential has that name.",
+    "rekey rotation list",
   );
   const [last] = await listRotations(ledger.db, { credentialId, limit: 1 });
   if (last === undefined)
-    throw new ProblemError("not_found", "The credential has no rotation yet. Start one: rekey rotate CREDENTIAL");
+    throw new ProblemError("not_found", `The credential has no rotation yet. Start one: rekey rotate ${reference}`);
   return last.id;
 }

@@ -67,7 +67,7 @@ describe("reserving a rotation", () => {
     expect([missing.status, missing.json["detail"]]).toEqual([404, expect.stringContaining("no such rotation")]);
     const pause = await api.ask("POST", "/rotations/rot_typo/commands", { command: { kind: "pause" } });
     const nothing = await api.ask("GET", "/rotations/nothing");
-    expect(nothing.json["detail"]).toContain("no rotation and no credential");
+    expect(nothing.json["detail"]).toContain("No rotation and no credential");
     for (const { json } of [typo, missing, pause, nothing]) expect(json["detail"]).toContain("rekey rotation list");
   });
 

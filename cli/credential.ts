@@ -1,4 +1,5 @@
 import type { Answer } from "../api/client.ts";
+import { usage } from "./cli-error.ts";
 import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
@@ -133,6 +134,8 @@ export async function adopt(io: Io, credential: string, options: AdoptOptions): 
   const secret = isUnknown ? {} : { secret: await readSecretInput("Its password today: ") };
   const given = (options.field ?? []).map((pair): [string, string] => {
     const [name = "", ...rest] = pair.split("=");
+    if (name === "" || rest.join("=") === "")
+      throw usage("--field needs a name and a value", "Write --field NAME=VALUE, and nothing that is secret.");
     return [name, rest.join("=")];
   });
   const fields = {

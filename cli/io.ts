@@ -1,6 +1,6 @@
 import { open, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { createClient, type Client } from "../api/client.ts";
+import { join, resolve } from "node:path";
+import { ApiError, createClient, type Client } from "../api/client.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { CliError, exitCodeOf, linesOf, tellOf } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
@@ -35,7 +35,7 @@ export async function run(options: GlobalOptions, work: Work): Promise<void> {
   // Whoever reads our lines may stop before we do.
   process.stdout.on("error", () => interrupted.abort());
   try {
-    const settings = readSettings(process.env, options.home === undefined ? {} : { REKEY_HOME: options.home });
+    const settings = readSettings(process.env, options.home === undefined ? {} : { REKEY_HOME: resolve(options.home) });
     process.exitCode = (await work(openIo(settings, options.json === true, interrupted.signal))) ?? exitCodes.done;
   } catch (error) {
     if (interrupted.signal.aborted) process.exitCode = exitCodes.interrupted;
@@ -58,7 +58,10 @@ function openIo(settings: Settings, isJson: boolean, signal: AbortSignal): Io {
     isJson,
     signal,
     async client() {
-      return createClient({ address: await addressOf(settings), token: await tokenOf(settings), signal });
+      return named(
+        createClient({ address: await addressOf(settings), token: await tokenOf(settings), signal }),
+        settings,
+      );
     },
     say(...lines) {
       if (!isJson) process.stdout.write(`${lines.join("\n")}\n`);
@@ -69,6 +72,23 @@ function openIo(settings: Settings, isJson: boolean, signal: AbortSignal): Io {
     warn(text) {
       process.stderr.write(isJson ? `${JSON.stringify({ warning: text })}\n` : `rekey: WARNING: ${text}\n`);
     },
+  };
+}
+
+/** Where the API refuses the token, the file is named that it was read from. */
+function named(client: Client, { tokenFile }: Settings): Client {
+  return {
+    ...client,
+    call: async (name, request) =>
+      client.call(name, request).catch((error: unknown) => {
+        if (!(error instanceof ApiError) || error.problem.code !== "token_refused") throw error;
+        throw new CliError(
+          `The API at ${client.address} does not take the token in ${tokenFile}`,
+          "Name the file of a valid one in REKEY_TOKEN_FILE; `rekey serve` and `rekey up` write a new one to the home folder when theirs is gone or expired.",
+          exitCodes.failed,
+          "token_refused",
+        );
+      }),
   };
 }
 

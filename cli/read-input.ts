@@ -7,7 +7,11 @@ import { withoutLineEnd } from "./secret-from.ts";
 /** Standard input to its end, without its last line end. From a terminal one line, which is not shown. */
 export async function readSecretInput(prompt: string): Promise<string> {
   const given = process.stdin.isTTY ? await readHidden(prompt) : withoutLineEnd(await text(process.stdin));
-  if (given === "") throw usage("Standard input held nothing", "Send the secret on standard input.");
+  if (given === "")
+    throw usage(
+      "Standard input held nothing",
+      "Send the secret there, as in `… < FILE`, or run the command in a terminal and type it.",
+    );
   return given;
 }
 

@@ -75,12 +75,18 @@ async function read({ kind, text }: Source, file: string, readInput: ReadInput):
   if (kind === "env") {
     const value = readNamedVariable(text);
     if (value === undefined || value === "")
-      throw usage(`${file}: the variable ${text} that secretFrom names is not set`, "Set it for this command only.");
+      throw usage(
+        `${file}: the variable ${text} that secretFrom names is not set`,
+        `Give it without leaving it in your history: read -rs ${text}; export ${text}; then apply again.`,
+      );
     return value;
   }
   const content = await readFile(text, "utf8").catch(() => undefined);
   if (content === undefined || content.trim() === "")
-    throw usage(`${file}: the file ${text} that secretFrom names cannot be read or is empty`, "Name a file of yours.");
+    throw usage(
+      `${file}: the file ${text} that secretFrom names cannot be read or is empty`,
+      "Put the secret there, for you alone to read (chmod 600), or name another file.",
+    );
   return withoutLineEnd(content);
 }
 

@@ -9,7 +9,8 @@ describe("a command that cannot be understood", () => {
   const wrong: readonly (readonly [string, readonly string[], string, string])[] = [
     ["an unknown command", ["rotation", "shwo"], "unknown command 'shwo' (Did you mean show?)", "rekey rotation --help"],
     ["an unknown option", ["rotation", "show", "--bad"], "unknown option '--bad'", "rekey rotation show --help"],
-    ["a missing argument", ["rotate"], "missing required argument 'credential'", "rekey rotate --help"],
+    ["a missing argument", ["rotate"], "rekey rotate needs <credential>: team/name", "rekey rotate --help"],
+    ["a missing option", ["apply"], "rekey apply needs -f, --file <file>: a manifest, a folder", "rekey apply --help"],
     ["too many rows", ["audit", "list", "--limit", "501"], "a whole number from 1 to 500", "rekey audit list --help"],
     ["rows that are no number", ["credential", "list", "--limit", "x"], "from 1 to 500", "rekey credential list --help"],
     ["a group alone", ["credential"], "rekey credential needs a command", "Add one of list, show, adopt"],

@@ -15,8 +15,22 @@ export function usageError(
     const names = command.commands.map((one) => one.name()).join(", ");
     return usage(`${pathOf(command)} needs a command`, `Add one of ${names}; ${help} says what each does.`);
   }
-  const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
-  return usage([first, ...rest].join(" "), `See what it takes: ${help}`);
+  const said = message.replace(/^error: /, "").replaceAll("\n", " ");
+  return usage(inOurWords(said, command), `See what it takes: ${help}`);
+}
+
+/** The parser's sentences, as a person says them. */
+function inOurWords(said: string, command: Command): string {
+  const path = pathOf(command);
+  const [, missing] = /^missing required argument '(.+)'/.exec(said) ?? [];
+  const argument = command.registeredArguments.find((one) => one.name() === missing);
+  if (argument !== undefined) return `${path} needs <${argument.name()}>: ${argument.description}`;
+  const [, flags] = /^required option '(.+)' not specified/.exec(said) ?? [];
+  const option = command.options.find((one) => one.flags === flags);
+  if (option !== undefined) return `${path} needs ${option.flags}: ${option.description}`;
+  return said
+    .replace(/^command-argument value '.*?' is invalid for argument '(.+?)'\./, "<$1> is not valid.")
+    .replace(/^option '(.+?)' argument '.*?' is invalid\./, "$1 is not valid.");
 }
 
 /** The innermost command that the words name. */

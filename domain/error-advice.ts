@@ -75,7 +75,7 @@ export const advice: Readonly<Record<Code, string>> = {
   plan_changed: "Look at the plan again, and apply that if it is still what you want.",
   request_invalid: "Correct what the message names, then ask again; nothing was changed.",
   delete_refused: "Do what the message names for each reason, then delete it again; nothing has been changed.",
-  not_found: "Look at the name and its team; `rekey credential list` and `rekey rotation list` show what there is.",
+  not_found: "Check the name and its team: `rekey credential list` and `rekey rotation list` show what there is.",
   token_refused:
     "Point `REKEY_TOKEN_FILE` at a token that is valid. `rekey serve` writes a new one when the former is gone or expired.",
   host_refused: "Ask from the same machine, by 127.0.0.1 or localhost.",

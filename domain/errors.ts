@@ -56,7 +56,7 @@ export const codes = {
   manifest_invalid: "A manifest is not valid",
   plan_changed: "Something has changed since the plan was shown",
   request_invalid: "The request is not valid",
-  not_found: "There is nothing of that name",
+  not_found: "Nothing was found",
   token_refused: "The token is missing, unknown or expired",
   host_refused: "The API answers on the loopback address only",
   too_many_requests: "Too many requests in one minute",

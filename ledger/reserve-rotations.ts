@@ -108,7 +108,7 @@ function asRefusal(row: RefusalRow, clash: LoginRefusal | undefined): ReserveRef
     return {
       credentialId: row.id,
       code: "not_adopted",
-      detail: `Give rekey the value that ${row.name} has today: \`rekey credential adopt ${row.name} --username LOGIN\`. Then rotate it.`,
+      detail: `${row.name} has no version yet: \`rekey credential adopt ${row.name} --username LOGIN\`, with the login of those in \`rekey credential show ${row.name}\` that is in use.`,
     };
   if (row.principal !== null)
     return {

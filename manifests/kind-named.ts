@@ -19,10 +19,14 @@ export function kindHint(text: string): string {
 /** What to write instead of a name that nothing of the kind has. */
 export function nameHint(kind: ManifestKind, text: string, names: readonly string[]): string {
   const noun = kind.toLowerCase();
-  const own = names.map((name) => name.split("/").at(-1) ?? name);
-  const at = own.indexOf(nearestWord(text.split("/").at(-1) ?? text, own) ?? "");
-  const nearest = nearestWord(text, names) ?? names[at];
+  const nearest = nearestWord(text, names) ?? nearestByName(text, names);
   return `There is no such ${noun}.${nearest === undefined ? ` See which there are: rekey export ${noun}` : didYouMean(nearest)}`;
+}
+
+/** The one whose name without its team is nearest: the team is what people leave out or mistake. */
+export function nearestByName(text: string, names: readonly string[]): string | undefined {
+  const own = names.map((name) => name.split("/").at(-1) ?? name);
+  return names[own.indexOf(nearestWord(text.split("/").at(-1) ?? text, own) ?? "")];
 }
 
 const didYouMean = (nearest: string | undefined) => (nearest === undefined ? "" : ` Did you mean ${nearest}?`);

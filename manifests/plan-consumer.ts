@@ -35,9 +35,10 @@ export function planConsumer(
     );
   const definition = definitionOf(planning.catalog.consumers, spec.kind, ["spec", "kind"], issues);
   const given = readEvidence(planning, spec.evidence ?? {}, document, issues);
-  if (definition === undefined || credential === undefined) return { issues: issues.all };
+  if (definition === undefined) return { issues: issues.all };
   const config = checkFields(document, ["spec", "config"], spec.config, definition.configSchema);
   if (!config.ok) return { issues: [...issues.all, ...config.issues] };
+  if (credential === undefined) return { issues: issues.all };
   refuseUnknownFields(planning, credential, definition.fieldsOf(config.value), issues);
   const showsInstances = definition.showsInstances?.(config.value) ?? false;
   const evidence = withInstances(planning, { kind: spec.kind, showsInstances }, given, issues);

@@ -50,7 +50,10 @@ describe("what is said of a mistake", () => {
 
   it("keeps a provider's own words, and ends them with a full stop", () => {
     expect(said(z.string().regex(/^\//, "must be an absolute path"), "x")).toEqual([": must be an absolute path."]);
-    expect(said(z.int().min(1), 0)[0]).toContain("Too small");
+    expect(said(z.int().min(1), 0)[0]).toBe(": must be at least 1.");
+    expect(said(z.array(z.string()).min(2), ["a"])[0]).toBe(": must have at least 2 entries.");
+    expect(said(z.string().max(3), "abcd")[0]).toBe(": must be at most 3 characters long.");
+    expect(said(z.string().min(1), "")[0]).toBe(": must not be empty.");
   });
 
   it("never repeats what was written", () => {

@@ -34,6 +34,9 @@ export function sayIssue(
     case "invalid_value":
       if (issue.message.startsWith("must ")) return [{ path: issue.path, text: sentence(issue.message) }];
       return [said(issue.path, input, (value) => wrongChoice(issue.values.map(String), value))];
+    case "too_small":
+    case "too_big":
+      return [{ path: issue.path, text: sentence(sizeText(issue)) }];
     case "invalid_union": {
       const [first] = issue.errors.toSorted((a, b) => mistakesIn(a) - mistakesIn(b));
       if (first === undefined || first.length === 0)
@@ -102,6 +105,21 @@ function wrongChoice(choices: readonly string[], value: unknown): string {
   if (value === undefined) return `is missing: write ${oneOf(choices)}.`;
   const nearest = typeof value === "string" ? nearestWord(value, choices) : undefined;
   return nearest === undefined ? `must be ${oneOf(choices)}.` : `must be ${oneOf(choices)}; did you mean ${nearest}?`;
+}
+
+/** Messages of ours begin with must; zod's own speak of types. */
+function sizeText(issue: Issue & { code: "too_small" | "too_big" }): string {
+  if (!/^(?:Too|Invalid)/.test(issue.message)) return issue.message;
+  const [bound, word] = issue.code === "too_small" ? [issue.minimum, "at least"] : [issue.maximum, "at most"];
+  const exactly = issue.exact === true ? "exactly" : word;
+  if (issue.origin === "string")
+    return bound === 1 && issue.code === "too_small"
+      ? "must not be empty"
+      : `must be ${exactly} ${bound} characters long`;
+  const things = Number(bound) === 1 ? "entry" : "entries";
+  if (issue.origin === "array" || issue.origin === "set" || issue.origin === "map")
+    return `must have ${exactly} ${bound} ${things}`;
+  return `must be ${exactly} ${bound}`;
 }
 
 const oneOf = (choices: readonly string[]) => (choices.length === 1 ? choices[0] : `one of ${choices.join(", ")}`);

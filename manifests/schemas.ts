@@ -22,8 +22,10 @@ const open = z.record(z.string(), z.unknown(), { error: "must be a mapping of fi
 const secretGiven = "given";
 
 const secretFrom = z.literal(secretGiven, {
-  error:
-    "must be { env: NAME }, { file: PATH } or { stdin: true }, which the command line reads on your machine; the API takes no reference and no secret here",
+  error: ({ input }) =>
+    typeof input === "string"
+      ? "must say where the secret is and not hold it: { env: NAME }, { file: PATH } or { stdin: true }. If that is the secret itself, take it out and replace it at its server: it lies in a file now"
+      : "must be { env: NAME }, { file: PATH } or { stdin: true }, which the command line reads on your machine",
 });
 
 function envelope<K extends ManifestKind, M extends z.ZodType, S extends z.ZodType>(kind: K, metadata: M, spec: S) {
