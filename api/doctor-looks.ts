@@ -90,13 +90,13 @@ function keyLook({ keyCopied }: DoctorFacts, { file, id }: CustodyKeyPlace): Loo
     return {
       about,
       state: "ok",
-      text: `It lies in ${file}, for its user alone. Copied on ${keyCopied.at.toISOString().slice(0, 10)}: ${keyCopied.where}.`,
+      text: `It lies in ${file}, for its user alone. Copied on ${keyCopied.at.toISOString().slice(0, 10)}.`,
     };
   return look(
     about,
     "warn",
     `It lies in ${file}, and nobody has said that a copy is kept elsewhere. Whoever loses it loses every value in custody and has to adopt each credential again. Keep the copy apart from the ledger's backups.`,
-    `install -m 600 ${file} /media/safe/\nrekey custody copied "on the stick in the safe"`,
+    `install -m 600 ${file} /media/safe/\nrekey custody copied`,
   );
 }
 

@@ -32,8 +32,8 @@ export const doctorHandlers: Handlers<"startDoctor" | "showDoctor" | "recordKeyC
     return { isComplete: check.state !== "pending", looks: [...worstFirst(looks)] };
   },
 
-  async recordKeyCopy({ body, actor }, { ledger, custodyKey }) {
-    const details = { key: custodyKey.id, where: body.where };
+  async recordKeyCopy({ actor }, { ledger, custodyKey }) {
+    const details = { key: custodyKey.id };
     await transact(ledger, (trx) => recordEvent(trx, { actor, action: "custody.key_copied", details }));
     return { keyId: custodyKey.id };
   },

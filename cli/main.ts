@@ -286,8 +286,7 @@ program
   .description("where values rest while they are needed")
   .command("copied")
   .description("note that the custody key's file is kept elsewhere too; rekey doctor says how")
-  .argument("<where>", "in your words, stored as typed: no secret")
-  .action((where: string) => act((io) => recordKeyCopy(io, where)));
+  .action(() => act(recordKeyCopy));
 
 const audit = program.command("audit").description("what happened, by whom");
 audit

@@ -30,7 +30,7 @@ export interface DoctorFacts {
   /** Credentials whose `expiresAt` is near or past; `ageMs` is the time until then, negative. */
   readonly expiring: readonly Noted[];
   /** When a person last said that the custody key's file is copied, for which key. */
-  readonly keyCopied: { readonly keyId: string; readonly where: string; readonly at: Date } | null;
+  readonly keyCopied: { readonly keyId: string; readonly at: Date } | null;
 }
 
 const most = 50;
@@ -76,7 +76,7 @@ export async function readDoctorFacts(
           ${sinceMs("(inventory ->> 'expiresAt')::timestamptz")} AS age
         FROM registered WHERE (inventory ->> 'expiresAt')::timestamptz
           < clock_timestamp() + ${soonMs} * interval '1 millisecond' LIMIT ${most}) l) AS expiring,
-      (SELECT jsonb_build_object('keyId', details ->> 'key', 'where', details ->> 'where', 'at', at) FROM audit
+      (SELECT jsonb_build_object('keyId', details ->> 'key', 'at', at) FROM audit
         WHERE action = 'custody.key_copied' ORDER BY id DESC LIMIT 1) AS "keyCopied"`.execute(db);
   const [facts] = rows;
   if (facts === undefined) throw new Error("The ledger answered without a row.");

@@ -202,21 +202,19 @@ describe("deleting what is registered", () => {
     ).rejects.toMatchObject({ constraint: "versions_connection_id_handle_key" });
   });
 
-  it("of a consumer that an open rotation has delivered to retires it: its deliveries stay, and it is said", async () => {
+  it("invariant 10: of a consumer that an open rotation has delivered to is refused, since its undo has to reach it", async () => {
     const ref = await adopted(api);
     const rotation = await rotate(ref);
-    const id = await idOf(ref);
+    const consumer = `${teamOf(ref)}/web`;
+    const { json } = await ask("consumer", consumer);
+    expect(json["notes"]).toContainEqual(expect.stringContaining(`${rotation} has not delivered to it yet`));
     await sql`
       INSERT INTO deliveries (id, rotation_id, consumer_id, target, version, epoch, number)
-      SELECT ${newId("delivery")}, ${rotation}, id, target, 2, 1, 1 FROM consumers WHERE credential_id = ${id}
+      SELECT ${newId("delivery")}, ${rotation}, id, target, 2, 1, 1 FROM consumers WHERE credential_id = ${await idOf(ref)}
       `.execute(db());
-    const { notes } = await remove("consumer", `${teamOf(ref)}/web`);
-    expect(notes.join(" ")).toContain(`The open rotation ${rotation} has delivered to it.`);
-    const { rows } = await sql<{ retired: boolean; deliveries: number }>`
-      SELECT n.retired_at IS NOT NULL AS retired,
-        (SELECT count(*) FROM deliveries d WHERE d.consumer_id = n.id) AS deliveries
-      FROM consumers n WHERE credential_id = ${id}`.execute(db());
-    expect(rows).toEqual([{ retired: true, deliveries: 1 }]);
+    expect(await refusal("consumer", consumer)).toContain(`Rotation ${rotation} is open and has delivered to it.`);
+    const late = await ask("consumer", consumer, { digest: json["digest"] });
+    expect([late.status, late.json["code"]]).toEqual([409, "delete_refused"]);
   });
 
   it("is none when its audit row cannot be written", async () => {

@@ -142,19 +142,23 @@ async function planConsumer(trx: Transaction, { id, of }: Found): Promise<Deleti
   const row = credential && (await findConsumers(trx, { credentials: [credential.id] })).find((one) => one.id === id);
   if (credential === undefined || row === undefined) return gone;
   return {
-    refusals: [],
+    refusals: row.touchedBy === null ? [] : [refuseTouched(row.touchedBy)],
     notes: consumerNotes(row, credential),
     retire: (actor) => retireConsumer(trx, row, actor),
   };
 }
 
+/** An undo brings the former value back to every place that has the new one, and could not to one that nobody knows. */
+const refuseTouched = (rotation: string): string =>
+  `Rotation ${rotation} is open and has delivered to it. Wait until it is closed (rekey rotation watch ${rotation}), or undo it: rekey rotation abort ${rotation}. If the consumer is gone, answer the rotation's hold with accept.`;
+
 /** Retiring does not open the guard: the rotation says what it misses, and a person answers. */
-function consumerNotes({ target, touchedBy }: ConsumerRow, { openRotation }: CredentialRow): readonly string[] {
+function consumerNotes({ target }: ConsumerRow, { openRotation }: CredentialRow): readonly string[] {
   const stays = `Nothing is delivered to ${target} any more. What lies there stays.`;
   if (openRotation === null) return [stays];
   return [
     stays,
-    `The open rotation ${openRotation} ${touchedBy === null ? "has not delivered to it yet" : "has delivered to it"}. If it began with it, it holds before it ends a version, until a person accepts that nobody asks this consumer any more.`,
+    `The open rotation ${openRotation} has not delivered to it yet. If it began with it, it holds before it ends a version, until a person accepts that nobody asks this consumer any more.`,
   ];
 }
 

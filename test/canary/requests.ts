@@ -97,7 +97,7 @@ export async function askRightly(
     reserveRotation: { params: credential, body: { reason } },
     startDoctor: {},
     showDoctor: { params: { check } },
-    recordKeyCopy: { body: { where: reason } },
+    recordKeyCopy: {},
     showCheck: { params: { check } },
     listRotations: { query: {} },
     showRotation: { params: { rotation } },
