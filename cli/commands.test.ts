@@ -84,7 +84,7 @@ describe("rekey apply", () => {
       code: 2,
       err: expect.stringContaining("Standard input is needed twice"),
     });
-    expect((await cli.run(["apply", "-f", "/nowhere.yaml"])).err).toContain("/nowhere.yaml cannot be read");
+    expect((await cli.run(["apply", "-f", "/nowhere.yaml"])).err).toContain("There is no file /nowhere.yaml");
     const path = await cli.file("gone.yaml", withFile("/nowhere/secret"));
     expect((await cli.run(["apply", "-f", path])).err).toContain("cannot be read or is empty");
   });
@@ -300,7 +300,7 @@ describe("what goes wrong is said in two lines, never as a stack trace", () => {
     expect((await cli.run(["credential", "list"], { env: { REKEY_TOKEN_FILE: open } })).err).toContain("chmod 600");
     const wrong = await cli.file("wrong-token", `rk_${randomBytes(32).toString("base64url")}`);
     const { err } = await cli.run(["credential", "list"], { env: { REKEY_TOKEN_FILE: wrong } });
-    expect(err).toContain("The token is not known here.");
+    expect(err).toContain(`does not take the token in ${wrong}`);
   });
 
   it("a wrong word, a wrong option, a wrong setting: 2, with what was meant", async () => {

@@ -107,6 +107,7 @@ export async function askRightly(
   };
   const asked: Asked[] = [];
   for (const name of names) {
+    if (name === "showDoctor") requests.showDoctor.params.check = startedBy(asked.at(-1));
     const { params, body }: Parts = requests[name];
     const { method } = routes[name];
     const path = pathOf(routes[name], params);
@@ -116,6 +117,9 @@ export async function askRightly(
   asked.push(await ask("resume", { method: "POST", path: `/rotations/${rotation}/commands`, body: resume }));
   return [...asked, await ask("openapi", { path: "/openapi.json" })];
 }
+
+/** The check that an answer names. */
+const startedBy = (one: Asked | undefined): string => /"checkId":"(\w+)"/.exec(one?.answer ?? "")?.[1] ?? "";
 
 /** A secret in every place of every route where none belongs. No answer may repeat it. */
 export async function askWrongly(run: ProductRun, secrets: readonly string[]): Promise<readonly Asked[]> {
