@@ -1,7 +1,7 @@
 import { codes } from "../domain/errors.ts";
 import { choicesFor } from "../domain/choice.ts";
 import type { RotationState } from "../domain/command.ts";
-import { isPastReturn, orders, placeOf, pointOfNoReturn, type Phase } from "../domain/order.ts";
+import { isPastReturn } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
@@ -21,6 +21,7 @@ import { showPolicy } from "../manifests/policy.ts";
 import { evidenceOf } from "./consumer-evidence.ts";
 import { asJson, type ApiDeps } from "./deps.ts";
 import type { Answer } from "./route-table.ts";
+import { shownPhases } from "./shown-phases.ts";
 import { waitsFor } from "./waits-for.ts";
 
 /** Everything that somebody who looks at a rotation in the night wants to see. Undefined when there is no such one. */
@@ -49,7 +50,7 @@ export async function readDetail(
     ...record,
     policy: showPolicy(policy),
     lastProblem: record.lastCode === null ? null : { code: record.lastCode, title: codes[record.lastCode] },
-    phases: phasesOf(record),
+    phases: shownPhases(record),
     isPastReturn: isPastReturn(record.order, record.phase, state?.conditions),
     waitsFor: waitsFor(record, { hold: open, commands }),
     hold,
@@ -66,22 +67,6 @@ export async function readDetail(
     sessions: usage === undefined ? null : { at: usage.at, list: usage.sessions },
     commands,
   });
-}
-
-interface ShownPhase {
-  readonly phase: Phase;
-  readonly state: "done" | "here" | "to come";
-  readonly isPointOfNoReturn: boolean;
-}
-
-function phasesOf({ order, phase, outcome }: RotationRecord): ShownPhase[] {
-  const here = placeOf(order, phase);
-  const all: readonly Phase[] = orders[order];
-  return all.map((one, place) => ({
-    phase: one,
-    state: place < here || (outcome !== null && place === here) ? "done" : place === here ? "here" : "to come",
-    isPointOfNoReturn: one === pointOfNoReturn(order),
-  }));
 }
 
 function asAnswered({ decision, decidedBy, reason, decidedAt, ...hold }: HoldView) {

@@ -40,6 +40,7 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
     name: `${consumer.team}/${consumer.name}`,
     connection: consumer.connection?.ref ?? null,
     target: consumer.target,
+    restarts: restartsOf(catalog, consumer),
     ...evidenceOf(catalog, consumer, found.policy),
   }));
   const plan = planRotation({
@@ -66,6 +67,11 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
     })),
     warnings: [...warningsOf(catalog, found, definition), ...plan.warnings],
   };
+}
+
+function restartsOf({ consumers }: Catalog, { kind, config }: { kind: string; config: unknown }): readonly string[] {
+  const definition = consumers[kind];
+  return definition?.restartsOf?.(definition.configSchema.parse(config)) ?? [];
 }
 
 type Found = Awaited<ReturnType<typeof readExisting>>;

@@ -9,6 +9,9 @@ export interface Waiting {
   readonly until: Date | null;
 }
 
+/** A worker begins in less. */
+const soonMs = 10_000;
+
 /** What a rotation waits for at this moment, and since when. */
 export function waitsFor(
   record: RotationRecord,
@@ -24,7 +27,10 @@ export function waitsFor(
   if (hold !== undefined)
     return { text: `A person, to answer hold ${hold.number}: ${codes[hold.code]}.`, since: hold.openedAt, until: null };
   if (record.paused) return { text: "A person, to resume it: it is paused.", since: phaseSince, until: null };
-  if (!record.isStarted) return { text: "A worker to begin it. Check that one runs.", since: createdAt, until: null };
+  if (!record.isStarted) {
+    const isLate = now.getTime() - createdAt.getTime() > soonMs;
+    return { text: `A worker to begin it.${isLate ? " Check that one runs." : ""}`, since: createdAt, until: null };
+  }
   return { text: `${stepText(record)}${problemText(record)}`, since: phaseSince, until };
 }
 

@@ -43,7 +43,12 @@ export async function decide(
   const found = await client.call("showRotation", { params: { rotation } });
   const { hold } = found;
   if (hold === null)
-    throw usage("The rotation does not wait for a decision", `Look at it: rekey rotation show ${found.id}`);
+    throw usage(
+      "The rotation does not wait for a decision",
+      decision === "roll-back" && found.outcome === null
+        ? `To undo it all the same: rekey rotation abort ${found.id}`
+        : `Look at it: rekey rotation show ${found.id}`,
+    );
   if (options.hold !== undefined && options.hold !== hold.number)
     throw usage(
       `The open hold is ${hold.number}, not ${options.hold}`,

@@ -5,7 +5,7 @@ import type { Io } from "./io.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
 import { findingLines, waitForCheck } from "./wait-for-check.ts";
-import { wrap, wrapAfter } from "./wrap.ts";
+import { wrap, wrapAfter, wrapPasted } from "./wrap.ts";
 
 export interface ListOptions {
   readonly team?: string;
@@ -116,9 +116,7 @@ export async function testConsumer(io: Io, consumer: string, options: TestOption
   const parts = partsOf(check.result);
   const marks = { ok: "ok", not: "NOT", "left-out": "-" } as const;
   io.say(
-    ...parts.flatMap(({ part, state, text }) =>
-      wrapAfter(`  ${marks[state].padEnd(4)}${part}`, printable(text), " ".repeat(22)),
-    ),
+    ...parts.flatMap(({ part, state, text }) => wrapPasted(`  ${marks[state].padEnd(4)}${part}`, text, " ".repeat(22))),
     ...check.findings.flatMap(findingLines),
     ...(check.state === "done"
       ? []

@@ -3,7 +3,7 @@ import { version, type Answer } from "../api/client.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { printable } from "./table.ts";
-import { wrap } from "./wrap.ts";
+import { wrapPasted } from "./wrap.ts";
 
 type Look = Answer<"showDoctor">["looks"][number];
 
@@ -33,7 +33,7 @@ const otherRelease = (api: string): Look => ({
 
 function lines({ about, state, text, mend }: Look): readonly string[] {
   const todo = mend === undefined ? [] : mend.split("\n").map((line) => `        ${printable(line)}`);
-  return [`${state.padEnd(5)} ${printable(about)}`, ...wrap(printable(text), "      "), ...todo];
+  return [`${state.padEnd(5)} ${printable(about)}`, ...wrapPasted("", text, "      "), ...todo];
 }
 
 function countLine(looks: readonly Look[]): string {

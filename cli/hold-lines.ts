@@ -1,7 +1,7 @@
 import type { Answer } from "../api/client.ts";
 import { clock, since } from "./show-time.ts";
-import { printable, table } from "./table.ts";
-import { wrap, wrapAfter } from "./wrap.ts";
+import { table } from "./table.ts";
+import { wrapAfter, wrapPasted } from "./wrap.ts";
 
 type Rotation = Answer<"showRotation">;
 type Hold = NonNullable<Rotation["hold"]>;
@@ -30,7 +30,7 @@ export function storyLines(hold: Hold, { credential, now }: Rotation): readonly 
     ...wrapAfter("", head, ""),
     ...detailLines(hold),
     ...(gaps.length === 0 ? [] : ["  What is missing"]),
-    ...gaps.flatMap((gap) => wrapAfter(`    ${String(gap.number).padStart(2)}.`, printable(gap.text), " ".repeat(8))),
+    ...gaps.flatMap((gap) => wrapPasted(`    ${String(gap.number).padStart(2)}.`, gap.text, " ".repeat(8))),
     "  Whom to ask",
     ...ownerLines(hold, credential),
   ];
@@ -39,7 +39,7 @@ export function storyLines(hold: Hold, { credential, now }: Rotation): readonly 
 /** The detail, unless it is the gaps once more. */
 function detailLines({ detail, gaps }: Hold): readonly string[] {
   if (gaps.length > 0 && detail === gaps.map(({ text }) => text).join("\n")) return [];
-  return detail.split("\n").flatMap((line) => wrap(printable(line), "  "));
+  return wrapPasted("", detail, "  ");
 }
 
 function ownerLines({ gaps, owner }: Hold, credential: string): readonly string[] {

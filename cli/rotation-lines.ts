@@ -49,12 +49,12 @@ function standingLine({ outcome, isPastReturn, direction, closedAt, now }: Rotat
 
 function waitLines({ waitsFor, outcome, now, lastProblem, attempts, hold }: Rotation): readonly string[] {
   if (outcome !== null) return [];
-  const until = waitsFor.until === null ? "" : `, until ${clock(waitsFor.until, now)}`;
+  const next = waitsFor.until === null ? "" : `; next look at ${clock(waitsFor.until, now)}`;
   const isTold = lastProblem === null || attempts === 0 || hold !== null;
   return [
     ...wrapAfter(
       "  Waits for:",
-      `${waitsFor.text} Since ${clock(waitsFor.since, now)} (${since(waitsFor.since, now)})${until}.`,
+      `${waitsFor.text} Since ${clock(waitsFor.since, now)} (${since(waitsFor.since, now)})${next}.`,
       " ".repeat(13),
     ),
     ...(isTold ? [] : [`  Last problem: ${lastProblem.title} (${lastProblem.code}), attempt ${attempts}.`]),
@@ -66,18 +66,26 @@ export function consumerLines({ consumers, now }: Rotation): readonly string[] {
   return [
     "Consumers",
     ...consumers.flatMap((one) => {
-      const held = one.heldVersion === null ? "nothing delivered yet" : `holds version ${one.heldVersion}`;
-      const when = one.deliveredAt === null ? "" : `, delivered ${clock(one.deliveredAt, now)}`;
       return [
         ...wrapAfter(
           `  ${one.ref}`,
-          `${printable(one.target)}, ${held}${when}; asked for ${one.wanted} evidence; team ${one.team}${one.contact === "" ? "" : `, ${printable(one.contact)}`}`,
+          `${printable(one.target)}, ${heldText(one, now)}; asked for ${one.wanted} evidence; team ${one.team}${one.contact === "" ? "" : `, ${printable(one.contact)}`}`,
           " ".repeat(one.ref.length + 4),
         ),
         ...one.evidence.flatMap((found) => evidenceLines(found, now)),
       ];
     }),
   ];
+}
+
+/** What it holds may be of another rotation, before this one's delivery or since. */
+function heldText({ heldVersion, deliveredVersion, deliveredAt }: Rotation["consumers"][number], now: string): string {
+  const held = heldVersion === null ? "nothing delivered yet" : `holds version ${heldVersion}`;
+  if (deliveredAt === null || deliveredVersion === null) return held;
+  const at = clock(deliveredAt, now);
+  return deliveredVersion === heldVersion
+    ? `${held}, delivered ${at}`
+    : `version ${deliveredVersion} on its way since ${at}; ${heldVersion === null ? "nothing seen there yet" : held}`;
 }
 
 function evidenceLines(found: Rotation["consumers"][number]["evidence"][number], now: string): readonly string[] {

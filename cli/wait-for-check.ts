@@ -4,7 +4,7 @@ import { CliError } from "./cli-error.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { printable } from "./table.ts";
-import { wrap } from "./wrap.ts";
+import { wrapPasted } from "./wrap.ts";
 
 /** Polls a check until a worker has answered it. */
 export async function waitForCheck(
@@ -30,7 +30,7 @@ export async function waitForCheck(
 export function findingLines({ title, detail, mend }: Answer<"showCheck">["findings"][number]): readonly string[] {
   return [
     `  ${title}`,
-    ...wrap(printable(detail), "    "),
+    ...wrapPasted("", detail, "    "),
     ...(mend === undefined ? [] : ["    To mend it:", ...mend.split("\n").map((line) => `      ${printable(line)}`)]),
   ];
 }

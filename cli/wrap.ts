@@ -1,3 +1,5 @@
+import { printable } from "./table.ts";
+
 /** Lines longer than this are hard to read, however wide the terminal is. */
 const widest = 110;
 const narrowest = 40;
@@ -25,4 +27,10 @@ export function wrap(text: string, indent: string, width = lineWidth()): readonl
 export function wrapAfter(lead: string, text: string, indent: string, width = lineWidth()): readonly string[] {
   const [first = "", ...rest] = wrap(text, indent, width);
   return [lead.padEnd(indent.length) + first.slice(indent.length), ...rest];
+}
+
+/** The same for a text from outside. What follows its first line is to be pasted, and stays as it stands. */
+export function wrapPasted(lead: string, text: string, indent: string): readonly string[] {
+  const [first = "", ...pasted] = text.split("\n");
+  return [...wrapAfter(lead, printable(first), indent), ...pasted.map((line) => `${indent}${printable(line)}`)];
 }

@@ -9,6 +9,7 @@ const shop: PlanConsumer = {
   consumerId: "con_a",
   name: "shop",
   target: "file",
+  restarts: [],
   wanted: "observed",
   canGive: ["delivered", "observed"],
 };
@@ -129,6 +130,15 @@ const evidenceAgain = [
   "postgres-role: look for use of the old version",
 ];
 
+test("what is started anew after a delivery is said beside it", () => {
+  const { steps } = planRotation({ ...input, consumers: [{ ...shop, restarts: ["Deployment/shop", "CronJob/mail"] }] });
+  expect(steps.find(({ step }) => step === "deliver")?.calls).toEqual([
+    "file: write the new version for shop and read it back",
+    "file: restart Deployment/shop",
+    "file: restart CronJob/mail",
+  ]);
+});
+
 test("whatever the input, the plan follows the order and crosses the point of no return once", () => {
   const anyMs = fc.nat(10 * minute);
   const anyInput: fc.Arbitrary<PlanInput> = fc.record({
@@ -139,6 +149,7 @@ test("whatever the input, the plan follows the order and crosses the point of no
         consumerId: fc.constant("con_a"),
         name: fc.constant("shop"),
         target: fc.constant("file"),
+        restarts: fc.constant([]),
         wanted: fc.constantFrom(...strengths),
         canGive: fc.subarray([...strengths]),
       }),

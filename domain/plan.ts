@@ -6,6 +6,8 @@ export interface PlanConsumer {
   readonly name: string;
   /** The kind of its target, as the calls name it. */
   readonly target: string;
+  /** What is started anew after a delivery, as people name it. */
+  readonly restarts: readonly string[];
   /** What its policy asks for. */
   readonly wanted: Strength;
   /** The strengths that its collectors can give as it stands. */
@@ -98,7 +100,10 @@ function callsOf({ issuer, consumers }: PlanInput, step: Step): readonly string[
     case "cut":
       return [`${issuer}: set the new value in place of the former one`, `${issuer}: log in with it`];
     case "deliver":
-      return each((c) => `${c.target}: write the new version for ${c.name} and read it back`);
+      return consumers.flatMap((c) => [
+        `${c.target}: write the new version for ${c.name} and read it back`,
+        ...c.restarts.map((what) => `${c.target}: restart ${what}`),
+      ]);
     case "adopt":
       return each((c) => `${c.name}: collect evidence, ${c.wanted} or stronger`);
     case "drain":

@@ -93,6 +93,7 @@ export interface ConsumerView {
   /** Over which it is reached; null for kinds that need none. */
   readonly connection: { readonly ref: string; readonly hasSecret: boolean } | null;
   readonly target: string;
+  readonly config: unknown;
   readonly heldVersion: number | null;
   readonly evidence: StoredEvidence;
 }
@@ -135,7 +136,7 @@ export async function readCredential(db: Db, id: string): Promise<CredentialDeta
 
 export async function readConsumerViews(db: Db, credentialId: string): Promise<readonly ConsumerView[]> {
   const { rows } = await sql<ConsumerView>`
-    SELECT n.id, t.name AS team, t.contact, n.name, n.kind, n.target, n.held_version AS "heldVersion", n.evidence,
+    SELECT n.id, t.name AS team, t.contact, n.name, n.kind, n.target, n.config, n.held_version AS "heldVersion", n.evidence,
       (SELECT jsonb_build_object('ref', ut.name || '/' || u.name, 'hasSecret', u.secret_row IS NOT NULL)
         FROM connections u JOIN teams ut ON ut.id = u.team_id WHERE u.id = n.connection_id) AS connection
     FROM consumers n JOIN teams t ON t.id = n.team_id

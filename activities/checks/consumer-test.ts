@@ -182,15 +182,21 @@ function sessionsSeen({ deps, tested, consumer }: Scene, samples: readonly Usage
   const strangers = strangersAmong(deps, tested, sessions);
   const counted = `Open on the current version now: ${sessions.length}, of them this consumer's: ${own}, nobody's: ${strangers.length}.`;
   if (strangers.length === 0) return { state: "ok", text: counted };
-  const shown = strangers
-    .slice(0, mostShown)
-    .map(
-      ({ principal, address, applicationName }) =>
-        `${printable(principal)} from ${printable(address)} (application "${printable(applicationName)}")`,
-    );
-  const more = strangers.length > mostShown ? ` and ${strangers.length - mostShown} more` : "";
-  return {
-    state: "not",
-    text: `${counted} Nobody's: ${shown.join(", ")}${more}. A rotation would hold for each: register it as a consumer, or end it.`,
-  };
+  const names = strangers.map(
+    ({ principal, address, applicationName }) =>
+      `${printable(principal)} from ${printable(address)} (application "${printable(applicationName)}")`,
+  );
+  const all = [...new Set(names)];
+  const more = all.length > mostShown ? ` and ${all.length - mostShown} more` : "";
+  const said = `${counted} Nobody's: ${all.slice(0, mostShown).join(", ")}${more}. A rotation holds for each that stays on the old version:`;
+  const telling = Object.values(deps.catalog.collectors)
+    .filter((one) => one.explains !== undefined)
+    .map(({ kind }) => kind);
+  // Without such evidence nothing tells its own sessions from a stranger's.
+  return telling.some((kind) => kind in consumer.collectors)
+    ? { state: "not", text: `${said} register it as a consumer, or end it.` }
+    : {
+        state: "left-out",
+        text: `${said} say by evidence.${telling.join(" or ")} in its manifest which are this consumer's, register the others, or end them.`,
+      };
 }

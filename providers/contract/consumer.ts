@@ -157,6 +157,8 @@ export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
   readonly isNotice?: true;
   /** Whether its session has `instances`. Then evidence of kind `platform` is collected without being asked for. */
   showsInstances?(config: Config): boolean;
+  /** What is started anew after each delivery, as people name it; the plan says so. */
+  restartsOf?(config: Config): readonly string[];
   /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. */
   noteOf?(target: string): string;
   /** A registration to start from, for one text file of a person's that holds a login: variable to field. */

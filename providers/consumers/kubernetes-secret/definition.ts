@@ -78,6 +78,7 @@ export const kubernetesSecret: ConsumerDefinition<KubernetesSecretConfig, Kubern
   fieldsOf,
   refuses,
   showsInstances: restarts,
+  restartsOf: (config) => (restarts(config) ? (config.workloads ?? []) : []),
   init: { name: "kubernetes", grantsFor },
   open: async (opening, context) => sessionOf(opening, context),
 };
