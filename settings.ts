@@ -131,7 +131,8 @@ const variables = {
   REKEY_EGRESS_LOCAL_PORTS: {
     schema: ports.default([]),
     whenAbsent: "none",
-    meaning: "Ports on the loopback address that a challenge or a webhook may reach, also over plain http.",
+    meaning:
+      "Ports on the loopback address at which a challenge, a webhook or a Kubernetes API server may be reached, the first two also over plain http.",
   },
   REKEY_DOCTOR_LOOK_MS: {
     schema: z.coerce.number("must be milliseconds").int().min(100).max(15_000).default(10_000),

@@ -19,8 +19,15 @@ export const initHandlers: Handlers<"startInit" | "showGrants"> = {
         `The secret must name each of ${Object.keys(init.secretFields).join(", ")}.`,
       );
     assertFit(secret, init.secretFields);
-    const consumer = draftOf(catalog, body.consumer);
-    const asked = { issuer, question: plain(question.data), team, environment, name, consumer };
+    const consumer = body.consumer === undefined ? undefined : draftOf(catalog, body.consumer);
+    const asked = {
+      issuer,
+      question: plain(question.data),
+      team,
+      environment,
+      name,
+      ...(consumer === undefined ? {} : { consumer }),
+    };
     const checkId = await requestCheckWithSecret(
       ledger,
       { kind: "init", arguments: asked, requestedBy: actor },

@@ -125,8 +125,10 @@ export const routes = {
       environment: objectName,
       /** Of the credential to be. */
       credential: objectName,
-      /** The application's file, and what its variables hold. */
-      consumer: z.object({ path: z.string().max(4_096), keys: z.record(z.string().max(256), z.string().max(256)) }),
+      /** The application's file, and what its variables hold. Without it no manifest of a consumer is made. */
+      consumer: z
+        .object({ path: z.string().max(4_096), keys: z.record(z.string().max(256), z.string().max(256)) })
+        .optional(),
     }),
     response: z.object({ checkId: z.string() }),
   },

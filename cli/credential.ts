@@ -27,7 +27,7 @@ export async function listCredentials(io: Io, { team, environment, selector, lim
     one.environment,
     one.kind,
     one.currentVersion === null ? "not adopted" : `version ${one.currentVersion}`,
-    `${one.consumers} consumers`,
+    `${one.consumers} ${one.consumers === 1 ? "consumer" : "consumers"}`,
     rotationOf(one),
   ]);
   if (rows.length === 0)

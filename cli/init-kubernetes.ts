@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { stringify } from "yaml";
+import { join } from "node:path";
 import { usage } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
-import { keysOf } from "./init.ts";
+import { keysOf, manifestText, writeNew } from "./init.ts";
 import type { Io } from "./io.ts";
 
 export interface InitKubernetesOptions {
@@ -14,7 +14,15 @@ export interface InitKubernetesOptions {
   readonly server?: string;
   readonly ca?: string;
   readonly environment?: string;
+  readonly out?: string;
 }
+
+const authorityLines = [
+  "  The cluster's authority. Indented as here it can be pasted into the Connection, below ca; or give it with --ca:",
+  "",
+  "kubectl config view --raw --minify --flatten -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d | sed 's/^/      /'",
+  "",
+];
 
 /** `rekey init kubernetes`: prints what to run and to register for a Secret; asks no cluster and runs nothing. */
 export async function initKubernetes(io: Io, options: InitKubernetesOptions): Promise<ExitCode> {
@@ -36,11 +44,14 @@ export async function initKubernetes(io: Io, options: InitKubernetesOptions): Pr
     spec,
   });
   const connection = `${namespace}-cluster`;
+  const folder = options.out ?? ".";
+  const token = join(folder, "cluster-token");
+  const path = join(folder, `${name}-pods.yaml`);
   const manifests = [
     of("Connection", connection, {
       kind: found.connectionKind,
-      config: { server, ca: ca ?? "PUT THE CONTENT OF cluster-ca.pem HERE\n", namespaces: { [team]: [namespace] } },
-      secretFrom: { file: "cluster-token" },
+      config: { server, ca: ca ?? "PUT THE AUTHORITY OF THE CLUSTER HERE\n", namespaces: { [team]: [namespace] } },
+      secretFrom: { file: token },
     }),
     of("Consumer", `${name}-pods`, {
       credential,
@@ -50,6 +61,8 @@ export async function initKubernetes(io: Io, options: InitKubernetesOptions): Pr
     }),
   ];
   io.give({ ...found, manifests });
+  const text = manifestText(manifests);
+  if (options.out !== undefined) await writeNew(folder, path, text);
   io.say(
     "Step 1. A service account with the least rights. As an administrator of the cluster:",
     "",
@@ -57,16 +70,17 @@ export async function initKubernetes(io: Io, options: InitKubernetesOptions): Pr
     "",
     `  To take it back: kubectl -n ${namespace} delete rolebinding,role,serviceaccount ${account}`,
     "",
-    "Step 2. A token of it, for you alone, and the cluster's authority:",
+    "Step 2. A token of it, for you alone:",
     "",
-    `umask 077; kubectl -n ${namespace} create token ${account} --duration=2160h > cluster-token`,
-    "kubectl config view --raw --minify --flatten -o jsonpath='{.clusters[0].cluster.certificate-authority-data}' | base64 -d > cluster-ca.pem",
+    `(umask 077; kubectl -n ${namespace} create token ${account} --duration=2160h > ${token})`,
     "",
-    "Step 3. The manifests, in a file beside the token:",
-    "",
-    manifests.map((one) => stringify(one, { lineWidth: 0 })).join("---\n"),
+    ...(ca === undefined ? authorityLines : []),
+    ...(options.out === undefined
+      ? [`The manifests, to be put into ${path}:`, "", text]
+      : [`The manifests are in ${path}.`, ""]),
     "Then",
-    "  rekey apply -f FILE",
+    ...(options.server === undefined ? ["  Put the address of your API server into the Connection, as server."] : []),
+    `  rekey apply -f ${path}`,
     `  rekey rotation plan ${credential}`,
     `  rekey rotate ${credential} --wait`,
   );

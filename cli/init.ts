@@ -42,7 +42,8 @@ export async function initPostgres(io: Io, options: InitOptions): Promise<ExitCo
     admin,
     ...(options.consumers === undefined ? {} : { consumers: addressOf(options.consumers) }),
   };
-  const file = options.file ?? "/path/to/your/application.env";
+  if (options.file === undefined && options.key !== undefined)
+    throw usage("--key is of a file, and --file names none", "Add --file with the application's dotenv file.");
   const keys = options.key === undefined ? usualKeys : keysOf(options.key);
   const client = await io.client();
   const { checkId } = await client.call("startInit", {
@@ -53,7 +54,7 @@ export async function initPostgres(io: Io, options: InitOptions): Promise<ExitCo
       team: options.team ?? "main",
       environment: options.environment ?? "production",
       credential: options.name ?? nameFrom(role),
-      consumer: { path: file, keys },
+      ...(options.file === undefined ? {} : { consumer: { path: options.file, keys } }),
     },
   });
   const check = await waitForCheck(io, client, checkId, options.timeout ?? 60_000);
@@ -66,7 +67,7 @@ export async function initPostgres(io: Io, options: InitOptions): Promise<ExitCo
   const folder = options.out ?? ".";
   const manifests = inFolder(found.manifests, folder);
   io.give({ ...check, result: { ...found, manifests } });
-  const text = manifests.map((one) => stringify(one, { lineWidth: 0 })).join("---\n");
+  const text = manifestText(manifests);
   const path = join(folder, `${found.credential.replace("/", "-")}.yaml`);
   if (options.out !== undefined) await writeNew(folder, path, text);
   io.say(
@@ -111,9 +112,12 @@ function nextLines(found: Found, folder: string, path: string, { out, file }: In
   return [
     "Then",
     ...(out === undefined ? [`  Put the manifests into a file, such as ${path}.`] : []),
-    `  Put the password of step "Give it a password" into ${password}, for you alone: umask 077; cat > ${password}`,
+    `  Put the password of step "Give it a password" into ${password}, for you alone. Run this, type the password, Enter, Ctrl-D:`,
+    `  (umask 077; cat > ${password})`,
     ...(file === undefined
-      ? ["  Write the application's file and its variables into the manifest of the Consumer."]
+      ? [
+          "  No Consumer is in the manifests. A file: run this again with --file PATH. Kubernetes: docs/kubernetes.md. Before you rotate.",
+        ]
       : []),
     `  rekey apply -f ${path}`,
     `  rekey credential adopt ${found.credential} --username ${word(found.username)}`,
@@ -137,7 +141,8 @@ function inFolder(manifests: Found["manifests"], folder: string): Found["manifes
   );
 }
 
-async function writeNew(folder: string, path: string, text: string): Promise<void> {
+/** Refuses to overwrite what a person may have corrected. */
+export async function writeNew(folder: string, path: string, text: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const isThere = await access(path).then(
     () => true,
@@ -152,6 +157,12 @@ async function secretOf({ passwordFile: file }: InitOptions, username: string): 
   const content = await readFile(file, "utf8").catch(() => "");
   if (content.trim() === "") throw usage(`The file ${file} cannot be read or is empty`, "Name a file of yours.");
   return withoutLineEnd(content);
+}
+
+/** With what a person has to know of the paths in it. */
+export function manifestText(manifests: readonly object[]): string {
+  const documents = manifests.map((one) => stringify(one, { lineWidth: 0 })).join("---\n");
+  return `# The paths in secretFrom count from the folder in which rekey apply is run, not from this file.\n${documents}`;
 }
 
 async function tlsOf({ ca, tlsUnverified }: InitOptions) {

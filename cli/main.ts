@@ -107,6 +107,7 @@ init
   .option("--server <url>", "the API server, as workers reach it")
   .option("--ca <file>", "the cluster's certificate authority, PEM")
   .option("--environment <name>", "production without it")
+  .option("--out <folder>", "write the manifests there")
   .action((options: InitKubernetesOptions) => act((io) => initKubernetes(io, options)));
 init
   .command("postgres")

@@ -92,7 +92,7 @@ function evidenceLines(found: Rotation["consumers"][number]["evidence"][number],
   const verdict = found.complete ? "complete" : "incomplete";
   const age = found.isFresh ? "" : ", older than the last delivery";
   return [
-    `    ${found.strength}, by ${found.source}: version ${found.version}, ${verdict}, ${found.instances} instances, ${clock(found.at, now)}${age}`,
+    `    ${found.strength}, by ${found.source}: version ${found.version}, ${verdict}, ${found.instances} ${found.instances === 1 ? "instance" : "instances"}, ${clock(found.at, now)}${age}`,
     ...found.lacks.flatMap((lack) => wrapAfter("      -", printable(lack), "        ")),
   ];
 }

@@ -11,8 +11,8 @@ export interface InitArguments {
   readonly team: string;
   readonly environment: string;
   readonly name: string;
-  /** What the consumer's manifest begins with. */
-  readonly consumer: { readonly kind: string; readonly config: unknown };
+  /** What the consumer's manifest begins with; none is made without it. */
+  readonly consumer?: { readonly kind: string; readonly config: unknown };
 }
 
 /** Looks at a system with a login that is given for this once, and writes what it takes to bring it under rekey. */
@@ -53,11 +53,15 @@ function manifestsFor({ issuer, team, environment, name, consumer }: InitArgumen
       config: found.credential,
       policy: firstPolicy,
     }),
-    of("Consumer", "application", {
-      credential: `${team}/${name}`,
-      kind: consumer.kind,
-      config: consumer.config,
-      ...(Object.keys(found.evidence).length === 0 ? {} : { evidence: found.evidence }),
-    }),
+    ...(consumer === undefined
+      ? []
+      : [
+          of("Consumer", "application", {
+            credential: `${team}/${name}`,
+            kind: consumer.kind,
+            config: consumer.config,
+            ...(Object.keys(found.evidence).length === 0 ? {} : { evidence: found.evidence }),
+          }),
+        ]),
   ];
 }

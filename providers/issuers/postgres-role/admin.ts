@@ -30,7 +30,12 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-export function openAdmin(connection: ConnectionConfig, password: Secret<string>, signal: AbortSignal): Admin {
+export function openAdmin(
+  connection: ConnectionConfig,
+  password: Secret<string>,
+  signal: AbortSignal,
+  meaningOf = loginError,
+): Admin {
   let opened: Promise<{ session: LoggedIn; server: Server }> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -38,7 +43,7 @@ export function openAdmin(connection: ConnectionConfig, password: Secret<string>
   async function connect(): Promise<{ session: LoggedIn; server: Server }> {
     const { user, database } = connection;
     const session = await logIn(connection, { user, password, database }, signal).catch((error: unknown) => {
-      throw error instanceof LoginFailure ? loginError(error, connection) : error;
+      throw error instanceof LoginFailure ? meaningOf(error, connection) : error;
     });
     try {
       return { session, server: await readServer(session.client, connection) };

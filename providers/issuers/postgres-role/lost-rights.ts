@@ -62,7 +62,7 @@ interface Lost {
 
 const finding = (login: string, owner: string, lost: readonly Lost[]): Finding => ({
   code: "principal_mismatch",
-  detail: `The login ${ident(login)} may do ${lost.length} thing(s) that ${ident(owner)} may not, which its sessions work as.`,
+  detail: `The login ${ident(login)} may do ${lost.length} ${lost.length === 1 ? "thing" : "things"} that ${ident(owner)} may not, which its sessions work as.`,
   mend: lost.map(({ mend }) => mend).join("\n"),
 });
 

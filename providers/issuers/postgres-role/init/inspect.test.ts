@@ -171,4 +171,21 @@ onEachRelease((current) => {
       detail: expect.stringContaining(old) as string,
     });
   });
+
+  test("says of a mistyped password, port, database and login what to type, when there is no connection to mend", async () => {
+    const server = current();
+    const app = await makeLogin(server);
+    const where = `${server.host}:${server.port}`;
+    const told = (detail: string) => ({ detail: expect.stringContaining(detail) as string });
+    await expect(look(server, app.user, { ...app, password: newSecret() })).rejects.toMatchObject(
+      told(`${where} refuses the password that was typed for ${app.user}. Run the command again`),
+    );
+    await expect(look(server, app.user, app, "rekey_admin", "no_such")).rejects.toMatchObject(
+      told(`${where} has no database "no_such"`),
+    );
+    await expect(look({ ...server, port: 1 }, app.user, app)).rejects.toMatchObject(
+      told(`Nothing answered at ${server.host}:1. Give the address`),
+    );
+    await expect(look(server, `${app.user}x`, app)).rejects.toMatchObject(told(`Did you mean ${ident(app.user)}?`));
+  });
 });

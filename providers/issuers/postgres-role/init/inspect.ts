@@ -1,4 +1,5 @@
 import { OperatorNeededError } from "../../../../domain/errors.ts";
+import { nearestWord } from "../../../../domain/nearest-word.ts";
 import type { ProviderContext } from "../../../contract/context.ts";
 import type { Init, Inspection } from "../../../contract/init.ts";
 import type { Finding } from "../../../contract/issuer.ts";
@@ -10,6 +11,7 @@ import { otherEncryption } from "../preflight.ts";
 import { ident } from "../quoting.ts";
 import { roleBeyondUs } from "../rights.ts";
 import { accessSteps, readAccessRules, unprovableWay } from "./access-rules.ts";
+import { lookError } from "./look-error.ts";
 import { questionSchema, type Question } from "./question.ts";
 import { seenOfClients, seenOfRole, seenOfServer } from "./seen.ts";
 import { readClients, sessionsEvidence } from "./sessions-seen.ts";
@@ -25,7 +27,7 @@ export const init: Init<Question> = {
     const password = secret["password"];
     if (!(password instanceof Secret))
       throw new OperatorNeededError("value_unfit", "Give the password of the login to look with.");
-    const admin = openAdmin(question.connection, password, signal);
+    const admin = openAdmin(question.connection, password, signal, lookError);
     try {
       return await admin.work("looking at the server", async (work) => inspectServer(work, question));
     } finally {
@@ -123,13 +125,18 @@ async function md5Password(work: Work, name: string, me: string): Promise<readon
   ];
 }
 
+const mostNamed = 20;
+
 async function missing(work: Work, name: string): Promise<OperatorNeededError> {
   const rows = await work.ask<{ name: string }>(
-    "SELECT rolname::text AS name FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY 1 LIMIT 20",
+    "SELECT rolname::text AS name FROM pg_roles WHERE rolcanlogin AND NOT rolsuper ORDER BY 1 LIMIT 1000",
   );
-  const there = rows.map((row) => ident(row.name)).join(", ");
+  const names = rows.map((row) => row.name);
+  const meant = nearestWord(name, names);
+  const more = names.length > mostNamed ? " and more" : "";
+  const there = `${names.slice(0, mostNamed).map(ident).join(", ")}${more}`;
   return new OperatorNeededError(
     "principal_missing",
-    `The role ${ident(name)} does not exist. ${there === "" ? "The server has no ordinary login." : `The server's logins: ${there}.`}`,
+    `The role ${ident(name)} does not exist. ${meant === undefined ? "" : `Did you mean ${ident(meant)}? `}${names.length === 0 ? "The server has no ordinary login." : `The server's logins: ${there}.`} Name the application's own with --role.`,
   );
 }

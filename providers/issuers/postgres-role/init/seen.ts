@@ -43,7 +43,7 @@ export async function seenOfRole(work: Work, role: Role): Promise<readonly Seen[
     entries.map((entry) => (database === undefined ? entry : `${entry} (in ${database})`)),
   );
   const lines: readonly (readonly [string, readonly string[]])[] = [
-    ["Owns", owned.map(({ database, objects }) => `${objects} object(s) in ${database}`)],
+    ["Owns", owned.map(({ database, objects }) => `${objects} ${objects === 1 ? "object" : "objects"} in ${database}`)],
     ["Member of", groups.map(({ name }) => name)],
     ["Settings", settings],
     ["Connection limit", role.connectionLimit < 0 ? [] : [String(role.connectionLimit)]],
