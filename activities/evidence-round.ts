@@ -14,7 +14,7 @@ import {
 import { readAcceptedGaps } from "../ledger/holds.ts";
 import { readLatestUsage, readWatchedMs, recordUsage, type UsageSample } from "../ledger/usage-samples.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
-import type { EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
+import type { EvidenceAnswer, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { revealField, type Value } from "../providers/contract/value.ts";
@@ -175,10 +175,12 @@ async function collectOne(
     const instances = definition.needsInstances && instancesOf({ deps, one, context }, consumer);
     const asked = { config, instance, consumer: consumerId, order, observeForMs, ...collected };
     const question = instances === undefined ? asked : { ...asked, instances };
-    const answer = await definition.collect(question, context);
+    const isOther = definition.needsInstances === true && consumer.delivery?.version !== base.version;
+    const answer = isOther ? notDelivered(consumer, base.version) : await definition.collect(question, context);
     records.push({ ...base, source: kind, strength: definition.strength, ...answer });
   }
-  if (wantedOf(deps, one, consumer) === "delivered")
+  const isOnlyTold = consumerKindOf(deps, consumer.kind).isNotice === true && records.length > 0;
+  if (wantedOf(deps, one, consumer) === "delivered" && !isOnlyTold)
     records.push({
       ...base,
       source: "target",
@@ -186,6 +188,13 @@ async function collectOne(
       ...(await readBack(deps, one, consumer, collected, context)),
     });
   return records;
+}
+
+/** Instances show that they run on what lies at the target, and that is another version, as after a restore that failed. */
+function notDelivered({ target, delivery }: ConsumerCase, version: number): EvidenceAnswer {
+  const there = delivery === undefined ? "nothing" : `version ${delivery.version}`;
+  const lack = `This rotation brought ${there} to ${target}, so that what runs from there shows nothing of version ${version}.`;
+  return { complete: false, instances: 0, lacks: [lack] };
 }
 
 /** The weakest evidence: the target still holds what was written. */

@@ -22,7 +22,9 @@ beforeEach(() => {
   secret = newSecret();
 });
 
-const ask = (put = keep) => requestCheckWithSecret(bench.ledger, { kind: "adopt", requestedBy: "tok_test" }, put);
+const forget = async (check: Check) => bench.deps.custody.forget(checkSecretRef(check, check.instance));
+const ask = (put = keep) =>
+  requestCheckWithSecret(bench.ledger, { kind: "adopt", requestedBy: "tok_test" }, { put, forget });
 const keep = async (check: Check): Promise<void> => {
   await bench.deps.custody.putIfAbsent(checkSecretRef(check, check.instance), { password: new Secret(secret) });
 };
@@ -74,6 +76,31 @@ describe("a secret that was given for one check alone", () => {
     expect(seen).toBe(secret);
     expect(await inCustody(id)).toBeUndefined();
     expect(await stored(id)).toMatchObject({ state: "done", secret: "destroyed" });
+  });
+
+  it("invariant 15: comes and goes with an audit row", async () => {
+    const id = await ask();
+    await run(id, () => Promise.resolve({ ok: true, findings: [] }));
+    const { rows } = await sql<{ action: string }>`
+      SELECT action FROM audit WHERE details ->> 'check' = ${id} ORDER BY id`.execute(bench.ledger.db);
+    expect(rows.map(({ action }) => action)).toEqual([
+      "check.requested",
+      "check.secret_held",
+      "check.done",
+      "check.secret_destroyed",
+    ]);
+  });
+
+  it("that comes when the check has been given up is destroyed at once, and it is said", async () => {
+    let late: Check | undefined;
+    const asked = ask(async (check) => {
+      late = check;
+      await age(check.checkId);
+      await run(check.checkId, () => Promise.resolve({ ok: true, findings: [] }));
+      await keep(check);
+    });
+    await expect(asked).rejects.toMatchObject({ code: "check_expired" });
+    expect(await inCustody(late?.checkId ?? "")).toBeUndefined();
   });
 
   it("is destroyed when the check has failed", async () => {

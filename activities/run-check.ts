@@ -42,7 +42,7 @@ export async function runCheck(
   if (check.state === "pending") await answer(deps, check, contextFor(deps, signal), all[check.kind]);
   if (check.secret === "awaited" || check.secret === "held") {
     await deps.custody.forget(checkSecretRef(check, check.instance));
-    await recordSecretDestroyed(deps.ledger, checkId);
+    await recordSecretDestroyed(deps.ledger, check);
   }
   return { now: "over" };
 }

@@ -31,8 +31,11 @@ export const initHandlers: Handlers<"startInit" | "showGrants"> = {
     const checkId = await requestCheckWithSecret(
       ledger,
       { kind: "init", arguments: asked, requestedBy: actor },
-      async (check) => {
-        await custody.putIfAbsent(checkSecretRef(check, check.instance), secret);
+      {
+        async put(check) {
+          await custody.putIfAbsent(checkSecretRef(check, check.instance), secret);
+        },
+        forget: async (check) => custody.forget(checkSecretRef(check, check.instance)),
       },
     );
     return { checkId };

@@ -98,14 +98,17 @@ function stepLines(step: Found["steps"][number], index: number): readonly string
     ...wrap(printable(step.why), "  "),
     `  In ${step.where}:`,
     "",
-    step.run,
+    asTyped(step.run),
     "",
     "  To take it back, before the first rotation:",
     "",
-    step.undo,
+    asTyped(step.undo),
     "",
   ];
 }
+
+/** What the server says of a login could move the cursor of whoever reads what to paste. */
+const asTyped = (text: string): string => text.split("\n").map(printable).join("\n");
 
 function nextLines(found: Found, folder: string, path: string, { out, file }: InitOptions): readonly string[] {
   const password = passwordFile(found.manifests, folder);

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { checkSecretLifeMs, checkSubjects, type CheckKind } from "../domain/check.ts";
-import type { Code } from "../domain/errors.ts";
+import { OperatorNeededError, type Code } from "../domain/errors.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
@@ -48,21 +48,36 @@ export function requestCheck(trx: Kysely<Tables>, request: CheckRequest): Promis
   return insertCheck(trx, request, null);
 }
 
+/** How the secret of one check goes into custody, and out of it. */
+export interface CheckSecret {
+  put(check: Check): Promise<void>;
+  forget(check: Check): Promise<void>;
+}
+
 /**
  * The same with a secret for this check alone, which `put` puts into custody. No worker takes up the check before it is
  * there, and the row that is there first sees to it that it is destroyed, whatever happens in between.
+ * @throws {OperatorNeededError} `check_expired` when it took so long that the check was given up.
  */
 export async function requestCheckWithSecret(
   ledger: Ledger,
   request: CheckRequest,
-  put: (check: Check) => Promise<void>,
+  secret: CheckSecret,
 ): Promise<string> {
   const checkId = await transact(ledger, (trx) => insertCheck(trx, request, "awaited"));
   const check = await readCheck(ledger.db, checkId);
   if (check === undefined) throw new Error("The ledger has lost the check.");
-  await put(check);
-  await sql`UPDATE checks SET secret = 'held' WHERE id = ${checkId} AND secret = 'awaited'`.execute(ledger.db);
-  return checkId;
+  await secret.put(check);
+  const isHeld = await transact(ledger, async (trx) => {
+    const { rows } = await sql`
+      UPDATE checks SET secret = 'held' WHERE id = ${checkId} AND secret = 'awaited' RETURNING id`.execute(trx);
+    if (rows.length > 0) await recordCheck(trx, check, request.requestedBy, "check.secret_held");
+    return rows.length > 0;
+  });
+  if (isHeld) return checkId;
+  // A worker has given it up meanwhile and found nothing to destroy.
+  await secret.forget(check);
+  throw new OperatorNeededError("check_expired", "Its secret came too late. Ask again.");
 }
 
 async function insertCheck(trx: Kysely<Tables>, request: CheckRequest, secret: Check["secret"]): Promise<string> {
@@ -159,6 +174,11 @@ export async function finishCheck(
 }
 
 /** The secret of a check is no longer in custody. */
-export async function recordSecretDestroyed({ db }: Ledger, checkId: string): Promise<void> {
-  await sql`UPDATE checks SET secret = 'destroyed' WHERE id = ${checkId} AND secret IS NOT NULL`.execute(db);
+export async function recordSecretDestroyed(ledger: Ledger, check: Check): Promise<void> {
+  await transact(ledger, async (trx) => {
+    const { rows } = await sql`
+      UPDATE checks SET secret = 'destroyed' WHERE id = ${check.checkId} AND secret IN ('awaited', 'held')
+      RETURNING id`.execute(trx);
+    if (rows.length > 0) await recordCheck(trx, check, "system:worker", "check.secret_destroyed");
+  });
 }

@@ -34,6 +34,8 @@ export interface Pod {
 interface ClusterState {
   readonly token: string;
   readonly isDown?: true;
+  /** It shows everything and takes nothing. */
+  readonly isReadOnly?: true;
   readonly secrets: Readonly<
     Record<string, { readonly data: Readonly<Record<string, string>>; readonly number?: Claim }>
   >;
@@ -107,6 +109,7 @@ function sessionOf(config: Config, folder: string, secret: Value, digestKey: Uin
 
   async function deliver({ value, number, expected }: Delivery) {
     const state = await enter();
+    if (state.isReadOnly) throw new OperatorNeededError("right_missing", "The cluster takes nothing from this token.");
     const data = { ...held(state), ...textsOf(value) };
     const before = state.secrets[key]?.number;
     if (before !== undefined && compareClaims(before, number) > 0)

@@ -96,10 +96,13 @@ export async function initFor(
       await requestCheckWithSecret(
         bench.ledger,
         { kind: "init", arguments: asked, requestedBy: actor },
-        async (made) => {
-          await bench.custody.putIfAbsent(checkSecretRef(made, made.instance), {
-            password: new Secret(superuser.password),
-          });
+        {
+          async put(made) {
+            await bench.custody.putIfAbsent(checkSecretRef(made, made.instance), {
+              password: new Secret(superuser.password),
+            });
+          },
+          forget: async (made) => bench.custody.forget(checkSecretRef(made, made.instance)),
         },
       ),
     ),

@@ -96,6 +96,25 @@ describe.runIf(hasTemporal)("a consumer on a platform, reached over a connection
     await expectUnnoticed(orders);
   });
 
+  it("invariant 10: pods that run on the candidate after a restore that failed are no evidence of the version before", async () => {
+    const { orders, folder, held, data, restart } = await onCluster();
+    const rotationId = await orders.rotate();
+    await untilHeld(world, rotationId);
+    await changeCluster(folder, (now) => ({ ...now, isReadOnly: true }));
+    await answerHold(world, rotationId, "roll-back");
+    // Every pod is of the newest delivery, which is the candidate's.
+    await restart();
+    const failed = await untilHeld(world, rotationId);
+    expect(failed).toMatchObject({ code: "restore_failed" });
+    await answerHold(world, rotationId, "accept");
+    const hold = await untilHeld(world, rotationId);
+    expect(hold.detail).toContain("This rotation brought version 2 to");
+    expect(await versionsOf(world, orders.credentialId)).toMatchObject([{ state: "live" }, { state: "live" }]);
+    await changeCluster(folder, ({ isReadOnly: _, ...now }) => now);
+    expect(await held()).not.toEqual(data);
+    await orders.shop.close();
+  });
+
   it("an edited connection is seen by a person, and a narrowed one is given nothing", async () => {
     const { orders, held, edit, settings, restart, token } = await onCluster(60_000);
     const rotationId = await orders.rotate();

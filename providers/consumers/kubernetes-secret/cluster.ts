@@ -56,7 +56,10 @@ export interface Root {
   readonly uid: string;
 }
 
-/** Who is at the end of a pod's owners: Deployment, CronJob, an operator's kind, or the pod itself. By uid, not by label. */
+/**
+ * Who is at the end of a pod's owners: Deployment, CronJob, an operator's kind, or the pod itself; a registered one ends
+ * them, whoever made that. By uid, not by label.
+ */
 export function rootsIn({ workloads }: Pick<Cluster, "workloads">): (pod: PodObject) => Root {
   const byUid = new Map(workloads.map((each) => [each.object.metadata.uid, each]));
   return (pod) => {
@@ -64,7 +67,7 @@ export function rootsIn({ workloads }: Pick<Cluster, "workloads">): (pod: PodObj
     for (let owner = controllerOf(pod); owner !== undefined;) {
       root = owner;
       const found = byUid.get(owner.uid);
-      owner = found === undefined ? undefined : controllerOf(found.object);
+      owner = found === undefined || found.isOurs ? undefined : controllerOf(found.object);
     }
     return root;
   };

@@ -69,11 +69,11 @@ test("the rules are what a Role holds", () => {
   const config = configSchema.parse({ ...base, workloads: ["Deployment/orders", "Deployment/reports"] });
   expect(rulesFor(config).map(yamlOf).slice(0, 2).join("\n")).toBe(`  - apiGroups: [""]
     resources: [secrets]
-    resourceNames: [orders]
+    resourceNames: ["orders"]
     verbs: [get, patch]
   - apiGroups: ["apps"]
     resources: [deployments]
-    resourceNames: [orders, reports]
+    resourceNames: ["orders", "reports"]
     verbs: [get, patch]`);
 });
 

@@ -68,6 +68,10 @@ export function workloadsOf({ workloads = [] }: KubernetesSecretConfig): readonl
   return workloads.flatMap((text) => parsed(text) ?? []);
 }
 
+/** Whether something of it runs all the time; of a CronJob there may be no pod whenever one looks. */
+export const showsInstances = (config: KubernetesSecretConfig): boolean =>
+  restarts(config) && workloadsOf(config).some(({ kind }) => kind !== "CronJob");
+
 /** Whether rekey restarts what it registered; only then a pod shows which delivery it was made for. */
 export const restarts = (config: KubernetesSecretConfig): boolean =>
   config.restart !== false && workloadsOf(config).length > 0;

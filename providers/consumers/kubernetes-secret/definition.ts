@@ -3,12 +3,12 @@ import type { ConsumerDefinition, ConsumerOpening, ConsumerSession, Observation 
 import type { ProviderContext } from "../../contract/context.ts";
 import { Secret } from "../../contract/secret.ts";
 import { revealField } from "../../contract/value.ts";
-import { configSchema, fieldsOf, restarts, type KubernetesSecretConfig } from "./config.ts";
+import { configSchema, fieldsOf, restarts, showsInstances, type KubernetesSecretConfig } from "./config.ts";
 import { kubernetes, type KubernetesConnection } from "./connection.ts";
 import { digestOf, heldIn, holdsAll, isEmpty, wantedOf } from "./content.ts";
 import { deliver } from "./deliver.ts";
 import { grantsFor } from "./grants.ts";
-import { showInstances } from "./instances.ts";
+import { showInstances as instancesNow } from "./instances.ts";
 import { preflight } from "./preflight.ts";
 import { rehearse } from "./rehearse.ts";
 import { restart } from "./restart.ts";
@@ -65,7 +65,8 @@ function sessionOf(
     observe: async () => observe(target),
     deliver: async (delivery) => deliver(target, delivery),
     rehearse: async (value) => rehearse(target, value),
-    ...(restarts(config) ? { reload: async () => restart(target), instances: async () => showInstances(target) } : {}),
+    ...(restarts(config) ? { reload: async () => restart(target) } : {}),
+    ...(showsInstances(config) ? { instances: async () => instancesNow(target) } : {}),
   };
 }
 
@@ -77,7 +78,7 @@ export const kubernetesSecret: ConsumerDefinition<KubernetesSecretConfig, Kubern
   targetOf,
   fieldsOf,
   refuses,
-  showsInstances: restarts,
+  showsInstances,
   restartsOf: (config) => (restarts(config) ? (config.workloads ?? []) : []),
   init: { name: "kubernetes", grantsFor },
   open: async (opening, context) => sessionOf(opening, context),

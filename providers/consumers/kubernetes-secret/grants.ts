@@ -3,7 +3,7 @@ import { rulesFor, yamlOf } from "./rights.ts";
 
 /** A service account with the least rights for a registration, as YAML for `kubectl apply -f -`. */
 export function grantsFor(config: KubernetesSecretConfig): string {
-  const metadata = `metadata: { name: rekey-${config.secret}, namespace: ${config.namespace} }`;
+  const metadata = `metadata: { name: rekey-${config.secret}, namespace: ${JSON.stringify(config.namespace)} }`;
   return `apiVersion: v1
 kind: ServiceAccount
 ${metadata}
@@ -18,6 +18,6 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 ${metadata}
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: rekey-${config.secret} }
-subjects: [{ kind: ServiceAccount, name: rekey-${config.secret}, namespace: ${config.namespace} }]
+subjects: [{ kind: ServiceAccount, name: rekey-${config.secret}, namespace: ${JSON.stringify(config.namespace)} }]
 `;
 }

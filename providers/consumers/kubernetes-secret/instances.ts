@@ -49,9 +49,10 @@ function strangersIn(target: Target, cluster: Cluster): readonly string[] {
     .map(rootsIn(cluster))
     .filter(({ uid }) => !ours.has(uid))
     .map(({ kind, name }) => `${kind}/${name}`);
-  // What has no pod now may have one in a moment. ReplicaSets and Jobs of others are seen by their owners and their pods.
+  // What has no pod now may have one in a moment. ReplicaSets and Jobs of listed owners are seen by those.
+  const listed = new Set(cluster.workloads.map(({ object }) => object.metadata.uid));
   const waiting = cluster.workloads
-    .filter(({ kind, isOurs, object }) => !isOurs && kind !== "Job" && controllerOf(object) === undefined)
+    .filter(({ kind, isOurs, object }) => !isOurs && kind !== "Job" && !listed.has(controllerOf(object)?.uid ?? ""))
     .filter(({ object }) => uses(templateOf(object)?.spec ?? {}, asked))
     .map(({ kind, name }) => `${kind}/${name}`);
   return [...new Set([...running, ...waiting])].toSorted();

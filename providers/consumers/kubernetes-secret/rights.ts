@@ -59,11 +59,13 @@ export function rulesOf(rights: readonly Right[]): readonly Rule[] {
 }
 
 const list = (words: readonly string[]): string => `[${words.join(", ")}]`;
+/** A name such as `true` or `1e3` would be none to YAML. */
+const quoted = (words: readonly string[]): string => list(words.map((word) => JSON.stringify(word)));
 
 /** As it stands in a Role. */
 export function yamlOf({ group, resources, names, verbs }: Rule): string {
-  const lines = [`apiGroups: ["${group}"]`, `resources: ${list(resources)}`];
-  if (names !== undefined) lines.push(`resourceNames: ${list(names)}`);
+  const lines = [`apiGroups: ${quoted([group])}`, `resources: ${list(resources)}`];
+  if (names !== undefined) lines.push(`resourceNames: ${quoted(names)}`);
   lines.push(`verbs: ${list(verbs)}`);
   return `  - ${lines.join("\n    ")}`;
 }

@@ -141,7 +141,7 @@ describe("rights", () => {
       `The connection's service account may not patch deployments.apps orders, list pods, list resourcequotas in namespace ${namespace}. Add this to the rules of its Role there, then retry:
   - apiGroups: ["apps"]
     resources: [deployments]
-    resourceNames: [orders]
+    resourceNames: ["orders"]
     verbs: [patch]
   - apiGroups: [""]
     resources: [pods, resourcequotas]

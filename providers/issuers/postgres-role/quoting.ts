@@ -12,8 +12,12 @@ export function ident(name: string): string {
 /** A text as an SQL literal, whatever `standard_conforming_strings` says. */
 export function literal(text: string): string {
   assertQuotable(text);
+  // Written out, since a statement may be shown in a terminal before it is pasted.
+  if (/\p{Cc}/u.test(text)) return `E'${text.replaceAll(/['\\]/g, "\\$&").replaceAll(/\p{Cc}/gu, asEscape)}'`;
   return pg.escapeLiteral(text);
 }
+
+const asEscape = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** A setting's name: an extension's has two parts, `extension.setting`. */
 export function settingName(name: string): string {
