@@ -87,7 +87,7 @@ describe("what is shown of a rotation", () => {
       phase: "reserved",
       isPastReturn: false,
       hold: null,
-      waitsFor: { text: "A worker to begin it. Check that one runs.", since: found["createdAt"] },
+      waitsFor: { text: "A worker to begin it.", since: found["createdAt"] },
       consumers: [{ target: expect.stringMatching(/^fake:/), wanted: "observed", heldVersion: null, evidence: [] }],
     });
     expect((found["phases"] as { state: string }[]).map(({ state }) => state)).toEqual([

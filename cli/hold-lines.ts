@@ -1,6 +1,6 @@
 import type { Answer } from "../api/client.ts";
 import { clock, since } from "./show-time.ts";
-import { table } from "./table.ts";
+import { printable, table } from "./table.ts";
 import { wrapAfter, wrapPasted } from "./wrap.ts";
 
 type Rotation = Answer<"showRotation">;
@@ -30,7 +30,7 @@ export function storyLines(hold: Hold, { credential, now }: Rotation): readonly 
     ...wrapAfter("", head, ""),
     ...detailLines(hold),
     ...(gaps.length === 0 ? [] : ["  What is missing"]),
-    ...gaps.flatMap((gap) => wrapPasted(`    ${String(gap.number).padStart(2)}.`, gap.text, " ".repeat(8))),
+    ...gaps.flatMap((gap) => wrapAfter(`    ${String(gap.number).padStart(2)}.`, printable(gap.text), " ".repeat(8))),
     "  Whom to ask",
     ...ownerLines(hold, credential),
   ];
