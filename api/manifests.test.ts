@@ -182,7 +182,7 @@ describe("a connection's secret", () => {
     const own = await fresh();
     expect((await issues(connection, own))[0]).toContain("came without its secret");
     expect((await issues(connection.replace("given", "{ env: PGPASSWORD }"), own))[0]).toContain(
-      "must say where the secret is and not hold it",
+      "which the command line reads on your machine",
     );
   });
 
