@@ -75,6 +75,24 @@ describe("a rollout", () => {
     expect((await shown()).states).toEqual(both("old"));
   });
 
+  test("invariant 7: a restart that read an older delivery leaves the pods of a newer one alone", async () => {
+    const { session, deliver, rolledOut, pods, namespace } = await application();
+    await deliver(1);
+    const secret = `/api/v1/namespaces/${namespace}/secrets/orders`;
+    const older = (await kube().must("GET", secret)).metadata.annotations ?? {};
+    await deliver(2);
+    await session.reload?.();
+    const ready = await rolledOut(2);
+    // As the late attempt saw the Secret when it began.
+    const { metadata, ...rest } = await kube().must("GET", secret);
+    await kube().must("PUT", secret, { ...rest, metadata: { ...metadata, annotations: older } });
+    await session.reload?.();
+    const after = await kube().until(pods, () => true, "pods");
+    const uids = (all: typeof ready) => all.map((pod) => pod.metadata.uid).toSorted();
+    expect(uids(after)).toEqual(uids(ready));
+    expect(after.every(isMarked("1.2"))).toBe(true);
+  });
+
   test("is not over while an old pod is still being ended", async () => {
     const { namespace, session, deliver, look, pods } = await application();
     kube().kubelet.lingers(namespace, true);

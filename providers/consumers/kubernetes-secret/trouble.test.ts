@@ -156,7 +156,7 @@ describe("rights", () => {
     await session.deliver(delivery(7));
     const error = await failing(session.reload?.() ?? Promise.resolve());
     expect(error).toMatchObject({ code: "reload_failed", name: "OperatorNeededError" });
-    expect(error.detail).toContain("may not patch deployments.apps orders");
+    expect(error.detail).toContain("may not get deployments.apps orders");
     expect(error.detail).toContain(`kubectl -n ${namespace} patch deployment orders --type merge -p '{"spec"`);
   });
 
