@@ -53,6 +53,14 @@ export function ownLooks(facts: DoctorFacts, key: CustodyKeyPlace): readonly Loo
         `rekey credential show ${one.name}`,
       ),
     ),
+    ...facts.elsewhere.map((one) =>
+      look(
+        `Connection ${one.name}`,
+        "warn",
+        `It is in pool ${one.more}, where nobody has looked: this command looks in the pool default only.`,
+        `rekey export connection ${one.name}`,
+      ),
+    ),
     ...facts.withoutConsumers.map((one) =>
       look(
         `Credential ${one.name}`,

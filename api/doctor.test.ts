@@ -108,8 +108,28 @@ it("a worker of another release is named, and what it saw stands among the rest"
   });
 });
 
+it("a connection of another pool is named as not looked at", async () => {
+  await apply(everything);
+  await sql`UPDATE connections SET pool = 'eu'`.execute(api.deps.ledger.db);
+  const { looks } = await answer(await start());
+  expect(looks).toContainEqual(
+    expect.objectContaining({
+      state: "warn",
+      text: expect.stringContaining("It is in pool eu, where nobody has looked"),
+    }),
+  );
+});
+
 it("rows that nobody seals are bad after a while", () => {
-  const none = { holds: [], paused: [], carrierless: [], unadopted: [], withoutConsumers: [], withoutEvidence: [] };
+  const none = {
+    holds: [],
+    paused: [],
+    carrierless: [],
+    unadopted: [],
+    elsewhere: [],
+    withoutConsumers: [],
+    withoutEvidence: [],
+  };
   const facts = { ...none, expiring: [], server: "18.4", latestMigration: "0001-base.sql", keyCopied: null };
   const of = (unsealedMs: number) =>
     ownLooks({ ...facts, unsealed: 7, unsealedMs }, { file: "/k", id: "key_1" }).find(

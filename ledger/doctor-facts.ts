@@ -24,6 +24,8 @@ export interface DoctorFacts {
   /** Open rotations that no step has looked at for long. */
   readonly carrierless: readonly Noted[];
   readonly unadopted: readonly Noted[];
+  /** Connections of pools that the doctor's check does not reach; `more` is the pool. */
+  readonly elsewhere: readonly Noted[];
   readonly withoutConsumers: readonly Noted[];
   /** Consumers with no evidence but that it was delivered. */
   readonly withoutEvidence: readonly Noted[];
@@ -63,6 +65,9 @@ export async function readDoctorFacts(
       (SELECT ${listed} FROM (SELECT id AS name, ref AS more, ${sinceMs("looked_at")} AS age FROM open
         WHERE looked_at < clock_timestamp() - ${silentMs} * interval '1 millisecond'
         ORDER BY looked_at LIMIT ${most}) l) AS carrierless,
+      (SELECT ${listed} FROM (SELECT t.name || '/' || n.name AS name, n.pool AS more, 0 AS age FROM connections n
+        JOIN teams t ON t.id = n.team_id WHERE n.retired_at IS NULL AND n.pool <> 'default' LIMIT ${most}) l)
+        AS elsewhere,
       (SELECT ${listed} FROM (SELECT ref AS name, '' AS more, ${sinceMs("created_at")} AS age FROM registered
         WHERE current_version IS NULL ORDER BY created_at LIMIT ${most}) l) AS unadopted,
       (SELECT ${listed} FROM (SELECT ref AS name, '' AS more, ${sinceMs("created_at")} AS age FROM registered c

@@ -14,8 +14,8 @@ const connectionSchema: z.ZodType<WebhookConnection> = z.strictObject({
     .max(2_048)
     .refine((text) => {
       const url = URL.parse(text);
-      return url === null || (url.username === "" && url.password === "" && url.hash === "");
-    }, "must carry neither a user, a password nor a fragment; the receiver knows us by the signature")
+      return url === null || (url.username === "" && url.password === "" && url.hash === "" && url.search === "");
+    }, "must carry no user, password, query or fragment, since it is shown to people; the receiver knows us by the signature")
     .describe("Where notices are sent: https; plain http only on a loopback port that the worker's settings name"),
   teams: z.array(z.string().min(1).max(63)).min(1).max(100).describe("The teams that may register it"),
 });

@@ -22,7 +22,7 @@ const configSchema: z.ZodType<WebhookConfig> = z.strictObject({
 });
 
 function targetOf({ topic }: WebhookConfig, connection?: WebhookConnection): string {
-  return `webhook:${connection?.url ?? ""}${topic === undefined ? "" : `#${topic}`}`;
+  return `webhook:${connection === undefined ? "" : new URL(connection.url).href}${topic === undefined ? "" : `#${topic}`}`;
 }
 
 function refuses({ teams }: WebhookConnection, _config: WebhookConfig, team: string): string | undefined {
