@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rootsIn, type Workload } from "./cluster.ts";
-import type { PodObject, WorkloadObject } from "./objects.ts";
+import type { PodObject } from "./objects.ts";
 
 const owned = (name: string, owner?: string) => ({
   name,
@@ -13,7 +13,7 @@ const workload = (kind: string, name: string, owner: string | undefined, isOurs:
   kind,
   name,
   isOurs,
-  object: { metadata: owned(name, owner), spec: {} } as WorkloadObject,
+  object: { metadata: owned(name, owner), spec: {} },
 });
 const pod = { metadata: owned("orders-1-x", "orders-1"), spec: {}, status: {} } as PodObject;
 const rootOf = (isOurs: boolean) =>
