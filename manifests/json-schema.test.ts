@@ -41,7 +41,7 @@ describe("the JSON Schema of manifests", () => {
   it.each(examples)("takes the example %s, which names it for editors", async (name) => {
     expect(await fits(readExample(name))).toBe(true);
     // Each document: a language server looks for it in the head of each.
-    for (const document of readExample(name).split("---\n"))
+    for (const document of readExample(name).split(/^---\n/m))
       expect(document).toMatch(/^# yaml-language-server: \$schema=\.\.\/\.\.\/docs\/manifests\.schema\.json\n/);
   });
 
