@@ -3,6 +3,7 @@ import type { Code } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
 import type { Direction, Order, Outcome, Phase } from "../domain/order.ts";
 import type { Policy } from "../domain/policy.ts";
+import type { SeenEvidence } from "./consumer-views.ts";
 import type { Tables } from "./tables.ts";
 
 type Db = Kysely<Tables>;
@@ -130,14 +131,7 @@ export interface ConsumerProgress {
 }
 
 /** The latest of each source. */
-export interface ShownEvidence {
-  readonly source: string;
-  readonly strength: string;
-  readonly version: number;
-  readonly complete: boolean;
-  readonly instances: number;
-  readonly lacks: readonly string[];
-  readonly at: string;
+export interface ShownEvidence extends SeenEvidence {
   /** Collected after the last delivery; older evidence counts for nothing. */
   readonly isFresh: boolean;
 }
