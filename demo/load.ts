@@ -35,11 +35,47 @@ export async function readStats(service: string): Promise<ServiceStats> {
 
 /** Places an order every `everyMs`, whether or not the one before has been answered: a slow service is no excuse. */
 export function startLoad(service: string, everyMs = 20): Load {
+  const orders = ordersOf(service);
+  const timer = setInterval(() => void orders.place(), everyMs);
+  return {
+    ...orders,
+    async stop() {
+      clearInterval(timer);
+      await orders.answered();
+    },
+  };
+}
+
+/** Places one order after another: as many as the service can serve, and never more than one that waits. */
+export function startCustomer(service: string): Load {
+  const orders = ordersOf(service);
+  let isOver = false;
+  const shop = async (): Promise<void> => {
+    while (!isOver) await orders.place();
+  };
+  const shopping = shop();
+  return {
+    ...orders,
+    async stop() {
+      isOver = true;
+      await shopping;
+    },
+  };
+}
+
+interface Orders extends Pick<Load, "placed" | "counts"> {
+  /** Resolves when the order has been answered, however. */
+  place(): Promise<void>;
+  /** Waits for the answers to those under way. */
+  answered(): Promise<void>;
+}
+
+function ordersOf(service: string): Orders {
   const underway = new Set<Promise<void>>();
   let placed = 0;
   let unanswered = 0;
 
-  const place = async (): Promise<void> => {
+  const send = async (): Promise<void> => {
     try {
       const response = await fetch(`${service}/orders`, { method: "POST", signal: AbortSignal.timeout(30_000) });
       await response.arrayBuffer();
@@ -50,19 +86,19 @@ export function startLoad(service: string, everyMs = 20): Load {
       unanswered++;
     }
   };
-  const timer = setInterval(() => {
-    const order = place().finally(() => underway.delete(order));
-    underway.add(order);
-  }, everyMs);
 
   return {
+    place() {
+      const order = send().finally(() => underway.delete(order));
+      underway.add(order);
+      return order;
+    },
     placed: () => placed,
     async counts() {
       const { failedStatements, refusedLogins, lostSessions } = await readStats(service);
       return { ordersPlaced: placed, failedStatements: failedStatements + unanswered, refusedLogins, lostSessions };
     },
-    async stop() {
-      clearInterval(timer);
+    async answered() {
       await Promise.all(underway);
     },
   };

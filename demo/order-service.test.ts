@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { startChild, type Child, type ChildEvent } from "./child.ts";
-import { readStats, startLoad, type Load } from "./load.ts";
+import { readStats, startCustomer, startLoad, type Load } from "./load.ts";
 import { readLogin, writeLogin } from "./login-file.ts";
 import { newPassword, runStatements, startOrdersCluster, type Login, type OrdersCluster } from "./orders-cluster.ts";
 
@@ -84,9 +84,9 @@ const endOld = (): Promise<void> =>
   ]);
 
 test("invariant 1: a reload under load fails no statement and no migration, and leaves no session on the old login", async () => {
-  // One session, and orders that come faster than it can serve: some wait for it when the pools change.
+  // One session, and several who always want one more order: some wait for it when the pools change.
   await begin("--sessions", "1");
-  const crowd = Array.from({ length: 4 }, () => startLoad(address, 5));
+  const crowd = Array.from({ length: 6 }, () => startCustomer(address));
   await more(20);
   await issue();
   await until(async () => (await readStats(address)).user === "orders_b");

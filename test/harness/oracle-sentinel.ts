@@ -25,7 +25,9 @@ async function outageOf({ ledger, rotationId }: Scene): Promise<(trouble: ShopTr
   const isCutBack = rows.some(({ step }) => step === "cut-back");
   return ({ code, beganAt, held }) => {
     // Whoever had begun to log in when the former value came back is ended and has to come again: nobody can say on which.
-    if (code === "57P01") return held === 2 && beganAt < at("cut-back", "until");
+    // The first login is in the file then too, if nothing else had been delivered there; it cannot have come in since the cut.
+    if (code === "57P01")
+      return (held === 2 || (held === 0 && beganAt > at("cut", "from"))) && beganAt < at("cut-back", "until");
     if (code !== "28P01") return false;
     // A round that began just before the cut is refused by it.
     if (held === 0) return beganAt > at("cut", "from") - 1_000 && !(isCutBack && beganAt > at("cut-back", "until"));
