@@ -2,7 +2,7 @@
 // Gets everything that `npm run demo` and `npm test` need, once: packages, Node 24, PostgreSQL's binaries, the Temporal
 // dev server. Runs on Node 20 or newer before any package is there, so it uses none. May be stopped and run again at any
 // point, and by two at once. Options: --servers gets the real servers too that other tests run against;
-// --only=packages|node|postgres|temporal|kubernetes, --cache=<folder>; with --only=temporal or kubernetes,
+// --only=packages|node|postgres|temporal|kubernetes|vault, --cache=<folder>; with --only=temporal, kubernetes or vault,
 // --where prints where the program lies, --where=found too but gets nothing.
 import { kubernetes } from "./setup/kubernetes.mjs";
 import { node24 } from "./setup/node.mjs";
@@ -11,9 +11,10 @@ import { isAsked, only, wantsServers } from "./setup/places.mjs";
 import { postgres } from "./setup/postgres.mjs";
 import { Missing, say, seconds, stopOnSignals, stopped } from "./setup/run.mjs";
 import { temporal } from "./setup/temporal.mjs";
+import { vault } from "./setup/vault.mjs";
 
 const began = performance.now();
-const servers = { kubernetes };
+const servers = { kubernetes, vault };
 const steps = { packages, node: node24, postgres, temporal, ...servers };
 
 async function setUp() {

@@ -6,7 +6,7 @@ import { withLock } from "./lock.mjs";
 import { cache, root } from "./places.mjs";
 import { run, stopped } from "./run.mjs";
 
-const moduleFolder = (name) => join(root, "scripts", name);
+export const moduleFolder = (name) => join(root, "scripts", name);
 
 /** The one place that pins a version is the module that builds it. */
 export function pinnedVersion(name, path) {
@@ -38,9 +38,14 @@ export async function fillOnce(place, fill) {
 
 /** Builds a program of one of our modules; `failed` makes the error that says what to do instead. */
 export async function build(name, path, output, { note, failed }) {
-  const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };
-  await run("go", ["build", "-o", output, path], { cwd: moduleFolder(name), env, note }).catch((error) => {
+  await goBuild(moduleFolder(name), path, output, note).catch((error) => {
     if (stopped.signal.aborted) throw error;
     throw failed(error);
   });
+}
+
+/** Builds a program of the module that lies in the folder. */
+export function goBuild(cwd, path, output, note) {
+  const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };
+  return run("go", ["build", "-o", output, path], { cwd, env, note });
 }

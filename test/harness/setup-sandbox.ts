@@ -26,7 +26,15 @@ const fakes: Record<string, string> = {
   go: `
     if (args[0] === "build" && does("hang")) { console.error("go builds"); setInterval(() => {}, 1000); }
     else if (args[0] === "build" && does("fail")) process.exit(2);
-    else if (args[0] === "build") program(args[2]);`,
+    else if (args[0] === "build") program(args[2]);
+    else if (args[0] === "mod") {
+      const Dir = path.join(path.dirname(process.env.FAKE_CALLS), "sdk");
+      write(path.join(Dir, "framework/backend.go"), "\\tActivationFunc func(context.Context, *logical.Request, string) error\\n");
+      write(path.join(Dir, "helper/keysutil/lock_manager.go"),
+        "func (lm *LockManager) RestorePolicy(force bool) error {\\n\\treturn err\\n\\treturn nil\\n}\\n");
+      const Sum = does("other-module") ? "h1:other" : "h1:3gDqdKLhHY2ekmCEE9EeesoNpgsReq2bo/SpMqvBYdw=";
+      console.log(JSON.stringify({ Dir, Sum }));
+    }`,
 };
 
 /** By way of a shell: a line that names the interpreter cannot name one whose path has spaces. */
@@ -65,7 +73,13 @@ export class SetupSandbox {
 
   static async open(): Promise<SetupSandbox> {
     const box = new SetupSandbox(await realpath(await mkdtemp(join(tmpdir(), "rekey setup-"))));
-    for (const part of ["scripts/setup.mjs", "scripts/setup", "scripts/temporal/go.mod", "scripts/kubernetes/go.mod"])
+    for (const part of [
+      "scripts/setup.mjs",
+      "scripts/setup",
+      "scripts/temporal/go.mod",
+      "scripts/kubernetes/go.mod",
+      "scripts/vault",
+    ])
       await cp(join(tree, part), join(box.tree, part), { recursive: true });
     await box.write("package.json", { dependencies: { node: "24.0.0" } });
     await box.lock({ "node_modules/node": { version: "24.0.0" } });
