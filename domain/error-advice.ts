@@ -24,6 +24,18 @@ export const advice: Readonly<Record<Code, string>> = {
   target_malformed: "Correct the target so that it parses, then `retry`.",
   reload_failed:
     "Look at the named entry of `REKEY_RELOADS_FILE` or at the named program, then `retry`. You may also restart the consumer yourself; the hold says how it goes on then.",
+  system_sealed: "Unseal it. Nothing is lost meanwhile: the step is tried again by itself, and a hold takes `retry`.",
+  system_standby:
+    "Nothing while a standby takes over. If it lasts, let the connection's address lead to the active node, then `retry`.",
+  system_throttled:
+    "Nothing: rekey asks again later by itself. If it lasts, find out who else makes that many calls, or have the limit raised.",
+  login_expired:
+    "Give the connection a login that lives, with `rekey apply` and its `secretFrom`, then `retry`. One that rekey renews by itself does not run out.",
+  clock_skewed:
+    "Set the clock of the worker's host by a time server, then `retry`; signed calls are refused until then.",
+  region_wrong: "Correct the region in the connection or the configuration, then `retry`.",
+  account_unknown:
+    "Correct the connection's account or give the login of the right one with `rekey apply`, then `retry`. Nothing was done in the other account.",
   right_unneeded:
     "Nothing stops, but whoever gets the connection's secret could do all of it. Take away what `rekey doctor` names, with the statement that it prints.",
   right_missing: "Run the statement that the finding prints as an administrator of the issuer, then `retry`.",
@@ -46,6 +58,10 @@ export const advice: Readonly<Record<Code, string>> = {
     "Restore the key file that belongs to this ledger. If a row was changed by hand, restore the ledger from its backup.",
   custody_key_missing:
     "Put the key file back where `REKEY_CUSTODY_KEY_FILE` points, readable by its owner only. Without it the values are lost.",
+  custody_unreachable:
+    "Make the store reachable for every process of rekey. Steps that need a value are tried again by themselves, and a hold takes `retry`.",
+  custody_auth_failed:
+    "Give rekey's login for the store again, in the file that the settings name, and see that its policy allows what the documentation lists; then `retry`.",
   evidence_missing:
     "Look which consumer and what is missing, restart or correct that consumer, then `retry`; the hold says what it means to go on without its proof.",
   stranger_seen:

@@ -17,6 +17,14 @@ export const codes = {
   target_drift: "Somebody else changed the target",
   target_malformed: "The target's content cannot be parsed",
   reload_failed: "The consumer could not be told to reload",
+  // trouble that stores and clouds have alike, whether they issue, are written to or keep values
+  system_sealed: "The system is sealed",
+  system_standby: "The system that answered is a standby",
+  system_throttled: "The system asks for fewer calls",
+  login_expired: "The connection's own login has expired",
+  clock_skewed: "This machine's clock and the system's differ too much",
+  region_wrong: "The call went to another region than the one it is for",
+  account_unknown: "The account is not the one that the connection names",
   // rights and room
   right_unneeded: "The connection's login may do more than it needs",
   right_missing: "The connection lacks a right it needs",
@@ -34,6 +42,8 @@ export const codes = {
   former_unknown: "Nobody has given rekey the value that the consumers have today",
   custody_unreadable: "The value in custody cannot be opened",
   custody_key_missing: "The custody key is missing",
+  custody_unreachable: "The custody cannot be reached",
+  custody_auth_failed: "The custody refuses rekey's own login",
   // proof
   evidence_missing: "Not every consumer has shown the evidence its policy asks for",
   stranger_seen: "Somebody who is not registered uses the old version",

@@ -83,6 +83,50 @@ test("a token never goes over plain http", async () => {
   expect(calls()).toBe(0);
 });
 
+test("a secret header never goes over plain http", async () => {
+  const { port, calls } = await listen(json(1));
+  const secretHeaders = { "x-vault-token": new Secret(randomBytes(8).toString("hex")) };
+  expect(await egressTo(port)({ url: `http://127.0.0.1:${port}/`, secretHeaders }, never)).toEqual({
+    outcome: "refused",
+  });
+  expect(calls()).toBe(0);
+});
+
+test("headers are sent as given, but none that belongs to the call or proves who asks", async () => {
+  const { port } = await listen((request, response) => response.end(JSON.stringify(request.headers)));
+  const headers = { "x-request": "7", Host: "elsewhere", authorization: "Bearer x", cookie: "a=b", connection: "keep" };
+  const { body } = await egressTo(port)({ url: `http://127.0.0.1:${port}/`, method: "GET", headers }, never);
+  expect(body).toEqual({ "x-request": "7", host: `127.0.0.1:${port}`, connection: "close" });
+});
+
+test("a text is sent byte for byte, with the method and the kind that are asked for", async () => {
+  let heard = "";
+  const { port } = await listen((request, response) => {
+    heard = `${request.method} ${request.headers["content-type"]} `;
+    request.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    request.on("end", () => response.end("{}"));
+  });
+  const url = `http://127.0.0.1:${port}/`;
+  await egressTo(port)({ url, method: "PUT", text: "Action=é&b=%20", contentType: "text/plain" }, never);
+  expect(heard).toBe("PUT text/plain Action=é&b=%20");
+  await egressTo(port)({ url, method: "DELETE" }, never);
+  expect(heard).toBe("DELETE undefined ");
+});
+
+test("what a failure says is read where it is asked for, as JSON or as it came", async () => {
+  const { port } = await listen((_request, response) =>
+    response.writeHead(503, { "x-what": "sealed" }).end('{"errors":["sealed"]}'),
+  );
+  const ask = { url: `http://127.0.0.1:${port}/` };
+  const reached = { outcome: "reached", status: 503 } as const;
+  expect(await egressTo(port)(ask, never)).toEqual(reached);
+  expect(await egressTo(port)({ ...ask, reads: "any" }, never)).toEqual({ ...reached, body: { errors: ["sealed"] } });
+  const { raw, ...rest } = await egressTo(port)({ ...ask, reads: "raw" }, never);
+  expect(rest).toEqual(reached);
+  expect(raw?.text).toBe('{"errors":["sealed"]}');
+  expect(raw?.headers["x-what"]).toBe("sealed");
+});
+
 test("a given address is connected to, under the name of the URL", async () => {
   const { port } = await listen((request, response) => response.end(JSON.stringify(request.headers.host)), "127.0.0.2");
   const resolve = vi.fn<(name: string) => Promise<string[]>>();

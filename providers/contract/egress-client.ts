@@ -63,7 +63,8 @@ async function judgeAndSend(
   if (url.username !== "" || url.password !== "") return refused("credentials-in-url");
 
   const isSecure = url.protocol === "https:";
-  if (request.token !== undefined && !isSecure) return refused("token-in-clear");
+  const isSecret = request.token !== undefined || Object.keys(request.secretHeaders ?? {}).length > 0;
+  if (isSecret && !isSecure) return refused("token-in-clear");
   const port = url.port === "" ? (isSecure ? 443 : 80) : Number(url.port);
   const address = request.address ?? (await addressesOf(settings, url.hostname, signal))[0];
   signal.throwIfAborted();
