@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { proxyTo } from "../conformance/tcp-proxy.ts";
+import { proxyTcp } from "../harness/proxy/tcp.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { auditActions, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
@@ -29,7 +29,7 @@ async function untilStopped(worker: WorkerProcess): Promise<void> {
 async function stopping(world: World, point: string): Promise<Stopping> {
   const [, port] = world.temporalAddress.split(":");
   // Its open polls would be given the attempts after the one that it stands in.
-  const line = await proxyTo(Number(port));
+  const line = await proxyTcp(Number(port));
   const worker = await world.startWorker({
     REKEY_FAILPOINT: `${point}:stop`,
     TEMPORAL_ADDRESS: `127.0.0.1:${line.port}`,

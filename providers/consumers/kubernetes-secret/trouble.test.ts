@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RekeyError } from "../../../domain/errors.ts";
-import { proxyTo, type Interference } from "../../../test/harness/kubernetes-proxy.ts";
 import { deployment, newConsumer, openSecret, serviceAccount } from "../../../test/harness/kubernetes-secret.ts";
+import { proxyHttp } from "../../../test/harness/proxy/http.ts";
 import { withKubernetes } from "../../../test/harness/with-kubernetes.ts";
 import type { Delivery } from "../../contract/consumer.ts";
 import { Secret } from "../../contract/secret.ts";
@@ -65,20 +65,23 @@ const encoded = (text: string) => Buffer.from(text).toString("base64");
 
 describe("an API server in trouble", () => {
   /** Meets the first writes with these, one after the other. */
-  async function meeting(...trouble: readonly Interference[]) {
+  async function meeting(
+    ...trouble: readonly { readonly status: number; readonly headers?: Record<string, string> }[]
+  ) {
     const there = await place();
-    const proxy = await proxyTo(kube());
+    const proxy = await proxyHttp(kube().server, kube());
     onTestFinished(() => proxy.close());
-    const left = [...trouble];
-    proxy.interfere = (method) => (method === "PATCH" ? left.shift() : undefined);
-    return { ...there, left, session: await openSecret(kube(), { config: there.config, server: proxy.server }) };
+    const body = { kind: "Status", message: "made by the test" };
+    const left = trouble.map((answer) => ({ do: "answer", body, ...answer }) as const);
+    proxy.each(({ method }) => (method === "PATCH" ? left.shift() : undefined));
+    return { ...there, left, session: await openSecret(kube(), { config: there.config, server: proxy.url }) };
   }
 
   test.each([409, 429, 503])(
     "%d on the way is gone through by looking again, and the value arrives",
-    async (answer) => {
+    async (status) => {
       const headers = { "retry-after": "0" };
-      const { session, text, left } = await meeting({ answer, headers }, { answer, headers });
+      const { session, text, left } = await meeting({ status, headers }, { status, headers });
       const value = freshText();
       await session.deliver(delivery(1, value));
       expect(await text()).toBe(value);
@@ -94,8 +97,8 @@ describe("an API server in trouble", () => {
     [403, "target_refused", "OperatorNeededError"],
     [422, "target_refused", "PermanentError"],
     [302, "target_refused", "OperatorNeededError"],
-  ])("%d is %s (%s), and the server's own words are not in it", async (answer, code, name) => {
-    const { session, text } = await meeting({ answer, headers: { "retry-after": "600" } });
+  ])("%d is %s (%s), and the server's own words are not in it", async (status, code, name) => {
+    const { session, text } = await meeting({ status, headers: { "retry-after": "600" } });
     const error = await failing(session.deliver(delivery(1)));
     expect(error).toMatchObject({ code, name });
     expect(error.detail).not.toContain("made by the test");
@@ -103,7 +106,7 @@ describe("an API server in trouble", () => {
   });
 
   test("a conflict that does not end is given up, to be tried again", async () => {
-    const { session } = await meeting(...Array.from({ length: 20 }, () => ({ answer: 409 })));
+    const { session } = await meeting(...Array.from({ length: 20 }, () => ({ status: 409 })));
     expect(await failing(session.deliver(delivery(1)))).toMatchObject({ code: "target_drift", name: "TransientError" });
   });
 
@@ -118,10 +121,10 @@ describe("an API server in trouble", () => {
 
   test("what answers at the address and is no API server is not believed", async () => {
     const { config } = await place();
-    const proxy = await proxyTo(kube());
+    const proxy = await proxyHttp(kube().server, kube());
     onTestFinished(() => proxy.close());
-    proxy.interfere = () => ({ answer: 200, body: { hello: 1 } });
-    const session = await openSecret(kube(), { config, server: proxy.server });
+    proxy.each(() => ({ do: "answer", status: 200, body: { hello: 1 } }));
+    const session = await openSecret(kube(), { config, server: proxy.url });
     expect((await failing(session.observe())).code).toBe("target_malformed");
   });
 });

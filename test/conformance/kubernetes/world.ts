@@ -3,8 +3,8 @@ import { Secret } from "../../../providers/contract/secret.ts";
 import { kubernetesSecret } from "../../../providers/consumers/kubernetes-secret/definition.ts";
 import { rulesFor } from "../../../providers/consumers/kubernetes-secret/rights.ts";
 import type { Kubernetes } from "../../harness/kubernetes.ts";
-import { proxyTo, type Interference } from "../../harness/kubernetes-proxy.ts";
 import { deployment, openSecret, serviceAccount } from "../../harness/kubernetes-secret.ts";
+import { proxyHttp, type HttpCall } from "../../harness/proxy/http.ts";
 import { ownTeam, type ConsumerWorld, type OpenConsumerHow } from "../consumer-world.ts";
 import { gate } from "../gate.ts";
 
@@ -28,26 +28,18 @@ export async function makeKubernetesWorld(kube: Kubernetes): Promise<ConsumerWor
   });
   await kube.must("POST", deployments, deployment("orders", "orders"));
   const token = await serviceAccount(kube, namespace, rulesFor(config));
-  const proxy = await proxyTo(kube);
+  const proxy = await proxyHttp(kube.server, kube);
+  const isWrite = ({ method }: HttpCall) => method === "PATCH";
   const ownKey = randomBytes(32);
   let grown = 24;
 
   const open = ({ digestKey = ownKey, ...how }: OpenConsumerHow = {}) =>
-    openSecret(kube, { config, token, server: proxy.server, digestKey, ...how });
+    openSecret(kube, { config, token, server: proxy.url, digestKey, ...how });
   const read = async () => {
     const { status, body } = await kube.call("GET", path);
     return status === 404 ? undefined : (body as { readonly metadata: object; readonly data?: Record<string, string> });
   };
   const change = (patch: unknown) => kube.must("PATCH", `${path}?fieldManager=kubectl-edit`, patch, "merge-patch+json");
-  /** Meets the next write alone. */
-  const meetNextWrite = (what: Interference, arrived: () => void = () => undefined) => {
-    proxy.interfere = (method) => {
-      if (method !== "PATCH") return undefined;
-      proxy.interfere = () => undefined;
-      arrived();
-      return what;
-    };
-  };
 
   return {
     definition: kubernetesSecret,
@@ -95,16 +87,15 @@ export async function makeKubernetesWorld(kube: Kubernetes): Promise<ConsumerWor
       },
       swallowWrites: async () => {
         const body = await read();
-        proxy.interfere = (method) => (method === "PATCH" ? { answer: 200, body } : undefined);
+        void proxy.meet(isWrite, { do: "answer", status: 200, body }, Infinity);
       },
       async holdNextWrite() {
-        const [onItsWay, arrived] = gate();
-        const [hold, release] = gate();
-        meetNextWrite({ hold }, arrived);
+        const [until, release] = gate();
+        const onItsWay = proxy.meet(isWrite, { do: "delay", until }).then(() => undefined);
         return { session: await open(), onItsWay, release };
       },
       async loseNextAnswer() {
-        meetNextWrite({ loseAnswer: true });
+        void proxy.meet(isWrite, { do: "lose-answer" });
         return open();
       },
       connections: async () => {

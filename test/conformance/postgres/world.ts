@@ -8,9 +8,9 @@ import type { IssuerSession } from "../../../providers/contract/issuer.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
 import { revealField, type Value } from "../../../providers/contract/value.ts";
 import { barred, makeAdmin, makePair, newSecret, trusted, type IssuerServer } from "../../harness/postgres-issuer.ts";
+import { proxyTcp, type TcpProxy } from "../../harness/proxy/tcp.ts";
 import { gate } from "../gate.ts";
 import type { IssuerWorld, OpenHow } from "../issuer-world.ts";
-import { proxyTo, type TcpProxy } from "../tcp-proxy.ts";
 import { seenSessions } from "./sessions.ts";
 
 const quoted = pg.escapeIdentifier;
@@ -57,8 +57,8 @@ export async function makePostgresWorld(
       : { login: firstSlot, database: "orders" },
   );
   const ends: (() => Promise<unknown>)[] = [];
-  const through = async (...watch: readonly Parameters<typeof proxyTo>[1][]) => {
-    const proxy = await proxyTo(server.port, watch[0]);
+  const through = async () => {
+    const proxy = await proxyTcp(server.port);
     ends.push(() => proxy.close());
     return proxy;
   };
@@ -159,27 +159,18 @@ export async function makePostgresWorld(
       openSessionsOf: (value) => sessions.countOf(value),
       openStubbornSession: (value) => sessions.openFrozen(value),
       async holdNextEffect() {
-        const [onItsWay, arrived] = gate();
-        const [released, release] = gate();
-        const proxy = await through({
-          toServer(bytes) {
-            if (!bytes.includes("BEGIN ISOLATION LEVEL")) return undefined;
-            arrived();
-            return released;
-          },
-        });
+        const [until, release] = gate();
+        const proxy = await through();
+        const onItsWay = proxy
+          .meet((bytes) => bytes.includes("BEGIN ISOLATION LEVEL"), { do: "delay", until })
+          .then(() => undefined);
         ends.unshift(() => Promise.resolve(release()));
         return { session: await open({}, { proxy }), onItsWay, release };
       },
       async loseNextAnswer() {
-        let isCommitting = false;
-        const proxy = await through({
-          toServer(bytes) {
-            isCommitting ||= bytes.includes("COMMIT\0");
-            return undefined;
-          },
-          toClient: (bytes) => (isCommitting && bytes.includes("COMMIT\0") ? "cut" : undefined),
-        });
+        const proxy = await through();
+        const isCommit = (bytes: Buffer) => bytes.includes("COMMIT\0");
+        void proxy.meet(isCommit, { do: "lose-answer", answer: isCommit });
         return open({}, { proxy });
       },
       async clock() {
@@ -200,7 +191,7 @@ export async function makePostgresWorld(
         const other = await twin();
         const admin = { user: `admin_${newSecret()}`.slice(0, 20), password: newSecret() };
         await makeAdmin(other, admin, []);
-        const proxy = await proxyTo(other.port);
+        const proxy = await proxyTcp(other.port);
         ends.push(() => proxy.close());
         return open({}, { proxy, admin });
       },
