@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { embeddedPlace } from "./domain/custody-place.ts";
 import { OperatorNeededError } from "./domain/errors.ts";
 import { nearestWord } from "./domain/nearest-word.ts";
 
@@ -40,9 +41,13 @@ const entryName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
 const reloads = z.record(entryName, reloadEntry);
 const programEntry = command.extend({ path: z.string().min(1).optional() });
 const programs = z.record(entryName, programEntry);
+/** What else it holds, its kind says. */
+const custodyEntry = z.looseObject({ kind: z.string().min(1) });
+const custodyEntries = z.record(entryName, custodyEntry);
 
 export type Reload = z.output<typeof reloadEntry>;
 export type Program = z.output<typeof programEntry>;
+export type CustodyEntry = z.output<typeof custodyEntry>;
 
 interface Variable<T extends z.ZodType = z.ZodType> {
   readonly schema: T;
@@ -155,6 +160,17 @@ const variables = {
     whenAbsent: "`keys/custody.json` in the home folder",
     meaning: "The keys that values in custody are sealed under. Keep a copy apart from the ledger's backups.",
   },
+  REKEY_CUSTODIES_FILE: {
+    schema: path.optional(),
+    whenAbsent: "none: every value rests sealed in the ledger",
+    meaning:
+      'A JSON file with further places where values may rest, by name: `{"name": {"kind": "KIND", …}}`, the same for `serve` and every `worker`. What a kind takes is in docs/custody.md.',
+  },
+  REKEY_CUSTODY_DEFAULT: {
+    schema: entryName.default(embeddedPlace),
+    whenAbsent: "embedded, which is the ledger itself",
+    meaning: "The place of credentials that are registered from now on without `custody` in their manifest.",
+  },
   REKEY_FINGERPRINT_KEY_FILE: {
     schema: path.optional(),
     whenAbsent: "`keys/fingerprint.json` in the home folder",
@@ -203,6 +219,10 @@ export interface Settings {
   readonly doctorLookMs: number;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly keyFiles: { readonly custody: string; readonly fingerprint: string; readonly audit: string };
+  /** Places where values may rest besides the ledger, by name. */
+  readonly custodies: Readonly<Record<string, CustodyEntry>>;
+  /** The place of new credentials. */
+  readonly custodyDefault: string;
   readonly failpoint: string | undefined;
 }
 
@@ -252,6 +272,10 @@ function asSettings(parsed: Parsed): Settings {
   );
   if ((parsed.TEMPORAL_TLS_CERT_FILE === undefined) !== (parsed.TEMPORAL_TLS_KEY_FILE === undefined))
     throw wrong("TEMPORAL_TLS_CERT_FILE", "needs TEMPORAL_TLS_KEY_FILE beside it, and the other way round.");
+  const custodies = readEntries("REKEY_CUSTODIES_FILE", parsed.REKEY_CUSTODIES_FILE, custodyEntries);
+  const places = [embeddedPlace, ...Object.keys(custodies)];
+  if (!places.includes(parsed.REKEY_CUSTODY_DEFAULT))
+    throw wrong("REKEY_CUSTODY_DEFAULT", `must be one of ${places.join(", ")}, which REKEY_CUSTODIES_FILE names.`);
   return {
     databaseUrl: parsed.DATABASE_URL,
     temporal: {
@@ -279,6 +303,8 @@ function asSettings(parsed: Parsed): Settings {
       fingerprint: parsed.REKEY_FINGERPRINT_KEY_FILE ?? join(home, "keys", "fingerprint.json"),
       audit: parsed.REKEY_AUDIT_KEY_FILE ?? join(home, "keys", "audit.json"),
     },
+    custodies,
+    custodyDefault: parsed.REKEY_CUSTODY_DEFAULT,
     failpoint: parsed.REKEY_FAILPOINT,
   };
 }

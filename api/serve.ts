@@ -1,18 +1,20 @@
 import type { AddressInfo } from "node:net";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { createEmbeddedCustody } from "../custody/embedded.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
+import { openCustody } from "../custody/open-custody.ts";
 import { createLog } from "../custody/scrubbed-log.ts";
 import { createScrubber } from "../custody/scrubber.ts";
 import { openSigningKeys } from "../custody/signing-key-file.ts";
 import { OperatorNeededError } from "../domain/errors.ts";
+import { createCustodyPlaces } from "../ledger/custody-places.ts";
 import { createCustodyRows } from "../ledger/custody-rows.ts";
 import { openLedger, type Ledger } from "../ledger/database.ts";
 import { hasSignedHeads, readInstance } from "../ledger/health.ts";
 import { assertSchemaCurrent, migrate } from "../ledger/migrate.ts";
 import { catalog } from "../providers/catalog.ts";
+import { createEgress } from "../providers/contract/egress-client.ts";
 import type { Settings } from "../settings.ts";
 import { buildApi } from "./build-api.ts";
 import { ensureTokenFile } from "./token-file.ts";
@@ -71,25 +73,38 @@ export async function serve(settings: Settings): Promise<Served> {
   }
 }
 
-async function openDeps({ keyFiles, tokenFile, logLevel, doctorLookMs }: Settings, ledger: Ledger, values: Ledger) {
+/** A place outside is asked while a transaction is open: it answers soon, or the person asks again. */
+const placeTimeoutMs = 5_000;
+
+async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
+  const { keyFiles, tokenFile, logLevel, doctorLookMs } = settings;
   for (const file of [...Object.values(keyFiles), tokenFile])
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const rows = createCustodyRows(values.db);
-  // A new key file beside values that need the lost one would only hide the loss.
-  const isEmpty = (await rows.countByKeyId()).size === 0;
+  // A new key file beside values that need the lost one would only hide the loss. Fingerprints of values that rest
+  // elsewhere need theirs too.
+  const isSealedEmpty = (await createCustodyRows(values.db).countByKeyId()).size === 0;
+  const isEmpty = isSealedEmpty && (await createCustodyPlaces(values.db).isEmpty());
   const custodyKeys = await openKeyFile(keyFiles.custody, { create: isEmpty });
   const fingerprintKeys = await openKeyFile(keyFiles.fingerprint, { create: isEmpty });
   const { publicKeys } = await openSigningKeys(keyFiles.audit, { create: !(await hasSignedHeads(ledger)) });
+  const log = createLog({ level: logLevel, scrubber: createScrubber() });
+  const egress = createEgress({
+    allowedLocalPorts: [...settings.egressLocalPorts],
+    ownPorts: [settings.port],
+    timeoutMs: placeTimeoutMs,
+    log,
+  });
+  const { custodies: places } = settings;
   return {
     ledger,
-    custody: createEmbeddedCustody({ rows, keys: custodyKeys }),
+    custody: openCustody({ places, ledger: values, keys: custodyKeys, fetch: egress, log: log.warn }),
     fingerprints: createFingerprints(fingerprintKeys),
     catalog,
     instance: await readInstance(ledger),
     auditKeys: publicKeys,
     custodyKey: { file: keyFiles.custody, id: custodyKeys.newest.id },
     doctorLookMs,
-    log: createLog({ level: logLevel, scrubber: createScrubber() }),
+    log,
   };
 }
 

@@ -1,12 +1,10 @@
 import type { StepDeps } from "../activities/step-deps.ts";
-import type { Custody } from "../custody/custody.ts";
-import { createEmbeddedCustody } from "../custody/embedded.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
+import { openCustody } from "../custody/open-custody.ts";
 import { createObservationKeys } from "../custody/observation-keys.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
-import { createCustodyRows } from "../ledger/custody-rows.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { catalog } from "../providers/catalog.ts";
 import { createEgress } from "../providers/contract/egress-client.ts";
@@ -24,18 +22,18 @@ export async function openStepDeps(
   // Only the process that takes values in may make a key file: a worker without it must not invent one.
   const custodyKeys = await openKeyFile(settings.keyFiles.custody, { create: false });
   const fingerprintKeys = await openKeyFile(settings.keyFiles.fingerprint, { create: false });
-  const custody: Custody = createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys });
+  const egress = createEgress({
+    allowedLocalPorts: [...settings.egressLocalPorts],
+    ownPorts: [settings.port],
+    log,
+  });
   return {
     ledger,
-    custody,
+    custody: openCustody({ places: settings.custodies, ledger, keys: custodyKeys, fetch: egress, log: log.warn }),
     fingerprints: createFingerprints(fingerprintKeys),
     scrubber,
     catalog,
-    egress: createEgress({
-      allowedLocalPorts: [...settings.egressLocalPorts],
-      ownPorts: [settings.port],
-      log,
-    }),
+    egress,
     allowed: { roots: settings.fileRoots, reloads: settings.reloads, programs: settings.programs },
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,

@@ -56,7 +56,14 @@ export const importTable: readonly FolderRule[] = [
   {
     place: "custody/",
     holds: "the store of values",
-    imports: ["domain/", "providers/contract/secret.ts", "providers/contract/value.ts", "ledger/custody-rows.ts"],
+    imports: [
+      "domain/",
+      "providers/contract/secret.ts",
+      "providers/contract/value.ts",
+      "ledger/custody-rows.ts",
+      "ledger/custody-places.ts",
+    ],
+    typesOf: ["providers/contract/", "ledger/database.ts"],
     packages: ["zod"],
   },
   {
