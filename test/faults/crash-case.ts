@@ -1,12 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
-import { lookAtCrash, lostValues } from "../harness/oracle-crash.ts";
-import { consultOracle } from "../harness/oracle.ts";
-import { missingIntent } from "../harness/oracle-intent.ts";
-import { register } from "../harness/registered.ts";
 import { say } from "../harness/say.ts";
 import { readRotation, type PreparedWorker, type WorkerProcess, type World } from "../harness/world.ts";
-import { operationOf, type MatrixCase } from "./matrix-cases.ts";
+import type { CrashSubject } from "./crash-subject.ts";
+import type { MatrixCase } from "./matrix-cases.ts";
 import { isStepCompleted } from "./step-completed.ts";
 
 /** From the crash to the end of the rotation, and for each wait before it. */
@@ -42,25 +39,23 @@ export async function replaceWorker(lane: Lane): Promise<void> {
 }
 
 /** What is wrong after the crash, a sentence each; none means that the case passes. */
-export async function runCrashCase(lane: Lane, one: MatrixCase): Promise<readonly string[]> {
+export async function runCrashCase(lane: Lane, one: MatrixCase, subject: CrashSubject): Promise<readonly string[]> {
   const { world, temporal } = lane;
-  const orders = await register(world, { order: one.order, policy: one.policy });
+  const witness = await subject(world, one);
   try {
     if (one.point !== "B5") await lane.worker.arm(one.failpoint);
-    const rotationId = await orders.rotate();
+    const rotationId = await witness.rotate();
     const never = await crash(lane, one, rotationId);
     if (never !== undefined) return [`${one.name} was never reached: ${never}`];
-    const unprepared = await missingIntent({ world, orders, rotationId, operation: operationOf(one) });
-    const atCrash = await lookAtCrash(world, orders, rotationId);
+    const atCrash = await witness.lookAtCrash(rotationId);
     if (one.abortsAfter === true) await say(world, rotationId, { kind: "abort" });
     await replaceWorker(lane);
     const stuck = await untilEnded(world, rotationId);
-    if (stuck !== undefined) return [...unprepared, `invariant 9: ${stuck}`];
+    if (stuck !== undefined) return [...atCrash, `invariant 9: ${stuck}`];
     const outcome = one.abortIn === undefined && one.abortsAfter === undefined ? "proven" : "undone";
-    const found = await consultOracle({ world, temporal, orders, rotationId, order: one.order, outcome });
-    return [...unprepared, ...atCrash.breaches, ...found, ...lostValues(atCrash, orders, outcome)];
+    return [...atCrash, ...(await witness.lookAtEnd({ temporal, rotationId, outcome }))];
   } finally {
-    await orders.shop.close();
+    await witness.close();
   }
 }
 

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { hasTemporal } from "../harness/temporal-program.ts";
 import { openWorld } from "../harness/world.ts";
 import { openLane, replaceWorker, runCrashCase, type Lane } from "./crash-case.ts";
+import { postgresSubject } from "./crash-subject.ts";
 import { matrixCases, type MatrixCase } from "./matrix-cases.ts";
 
 const laneCount = 3;
@@ -62,7 +63,7 @@ async function runAll(cases: readonly MatrixCase[]): Promise<number> {
 
 async function tell(lane: Lane, one: MatrixCase): Promise<readonly string[]> {
   const beganAt = performance.now();
-  const breaches = await runCrashCase(lane, one).catch((error: unknown) => [String(error)]);
+  const breaches = await runCrashCase(lane, one, postgresSubject).catch((error: unknown) => [String(error)]);
   const seconds = ((performance.now() - beganAt) / 1_000).toFixed(1);
   say(`${breaches.length === 0 ? "pass" : "FAIL"}  ${one.name}  ${seconds} s`);
   for (const breach of breaches) say(`        ${breach}`);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { openSigningKeys } from "../../custody/signing-key-file.ts";
 import { verifyAudit } from "../../ledger/audit-verify.ts";
-import type { Scene } from "./oracle.ts";
+import type { AskLedger, Books } from "./oracle-books.ts";
 
 /** In the order in which a rotation of each order reaches them. Written out: the product's own list may be wrong. */
 const phases = {
@@ -11,7 +11,7 @@ const phases = {
 } as const;
 
 /** The trail verifies, and each effect and each phase stands in it exactly once. */
-export async function brokenAudit(scene: Scene): Promise<readonly string[]> {
+export async function brokenAudit(scene: Books): Promise<readonly string[]> {
   const { ledger, rotationId, order, outcome } = scene;
   const breaches = [...(await brokenChain(scene))];
   const rows = await ledger("SELECT action, details FROM audit WHERE rotation_id = $1 ORDER BY id", [rotationId]);
@@ -25,7 +25,7 @@ export async function brokenAudit(scene: Scene): Promise<readonly string[]> {
 }
 
 /** Intents and what became of them against their audit rows; holds at every moment, not only at the end. */
-export async function unrecordedOperations(ledger: Scene["ledger"], rotationId: string): Promise<readonly string[]> {
+export async function unrecordedOperations(ledger: AskLedger, rotationId: string): Promise<readonly string[]> {
   const breaches = [];
   const operations = await ledger(
     `SELECT o.step, o.state, i.rows AS intended, d.rows AS done FROM operations o,
@@ -45,7 +45,7 @@ export async function unrecordedOperations(ledger: Scene["ledger"], rotationId: 
   return breaches;
 }
 
-async function brokenChain({ world }: Scene): Promise<readonly string[]> {
+async function brokenChain({ world }: Books): Promise<readonly string[]> {
   const { publicKeys } = await openSigningKeys(join(world.folder, "keys", "audit.json"), { create: false });
   const end = performance.now() + 20_000;
   for (;;) {

@@ -1,6 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
-import pg from "pg";
 import { unrecordedOperations } from "./oracle-audit.ts";
+import { withLedger } from "./oracle-books.ts";
 import type { Registered } from "./registered.ts";
 import type { World } from "./world.ts";
 
@@ -12,11 +12,7 @@ export interface AtCrash {
 }
 
 export async function lookAtCrash(world: World, orders: Registered, rotationId: string): Promise<AtCrash> {
-  const client = new pg.Client({ connectionString: world.ledgerUrl });
-  await client.connect();
-  try {
-    const ledger = async (text: string, values: readonly unknown[] = []) =>
-      (await client.query<Record<string, unknown>>(text, [...values])).rows;
+  return withLedger(world.ledgerUrl, async (ledger) => {
     const breaches = await unrecordedOperations(ledger, rotationId);
     const names = [orders.owner, ...orders.logins].map((name) => `'${name}'`).join();
     const roles = await world.issuer.ask(
@@ -26,9 +22,7 @@ export async function lookAtCrash(world: World, orders: Registered, rotationId: 
       breaches,
       verifiers: new Map(roles.map(({ rolname, rolpassword }) => [String(rolname), String(rolpassword)])),
     };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** A rotation that went on has to end with the very value that was in force when its worker died. */

@@ -1,4 +1,4 @@
-import pg from "pg";
+import { withLedger, type AskLedger } from "./oracle-books.ts";
 import type { Registered } from "./registered.ts";
 import type { World } from "./world.ts";
 
@@ -17,26 +17,24 @@ export interface Interrupted {
  */
 export async function missingIntent(of: Interrupted): Promise<readonly string[]> {
   const { world, orders, rotationId, operation } = of;
-  const client = new pg.Client({ connectionString: world.ledgerUrl });
-  await client.connect();
-  try {
-    const breaches = [];
-    if (operation !== undefined) {
-      const { rows } = await client.query("SELECT 1 FROM operations WHERE rotation_id = $1 AND step = $2", [
-        rotationId,
-        operation,
-      ]);
-      if (rows.length === 0) breaches.push(`invariant 3: the crash left no intent of ${operation} behind.`);
-    }
-    const { rows } = await client.query("SELECT 1 FROM custody_values WHERE key LIKE $1", [
-      `%${orders.credentialId}/2/%`,
-    ]);
+  return withLedger(world.ledgerUrl, async (ledger) => {
+    const breaches = [...(await missingOperation(ledger, rotationId, operation))];
+    const rows = await ledger("SELECT 1 FROM custody_values WHERE key LIKE $1", [`%${orders.credentialId}/2/%`]);
     if (rows.length === 0 && (await isCandidateInForce(of)))
       breaches.push("invariant 3: the issuer has a value that is not in custody.");
     return breaches;
-  } finally {
-    await client.end();
-  }
+  });
+}
+
+/** Undefined operation: a step that has no intent. */
+export async function missingOperation(
+  ledger: AskLedger,
+  rotationId: string,
+  operation: string | undefined,
+): Promise<readonly string[]> {
+  if (operation === undefined) return [];
+  const rows = await ledger("SELECT 1 FROM operations WHERE rotation_id = $1 AND step = $2", [rotationId, operation]);
+  return rows.length > 0 ? [] : [`invariant 3: the crash left no intent of ${operation} behind.`];
 }
 
 /** By the mark in the comment of the login that takes version 2. */

@@ -1,10 +1,9 @@
-import type { Scene } from "./oracle.ts";
+import type { Books } from "./oracle-books.ts";
 
 /** Every place in which a value of this rotation stands that is neither custody nor the target. */
-export async function leakedSecrets(scene: Scene): Promise<readonly string[]> {
-  const { world, orders, held } = scene;
-  const secrets = new Set([orders.password, orders.adminPassword, ...held.map(({ password }) => password)]);
-  const forms = [...secrets].flatMap(formsOf);
+export async function leakedSecrets(scene: Books, secrets: readonly string[]): Promise<readonly string[]> {
+  const { world } = scene;
+  const forms = [...new Set(secrets)].flatMap(formsOf);
   const texts = [{ place: "a worker's output", text: world.workerOutput() }, ...(await histories(scene))];
   const places = texts.filter(({ text }) => forms.some((form) => text.includes(form))).map(({ place }) => place);
   places.push(...(await tablesWith(scene, forms)));
@@ -23,8 +22,8 @@ function formsOf(secret: string): readonly string[] {
   return [secret, bytes.toString("hex"), ...shifted];
 }
 
-async function histories({ temporal, ledger, orders, rotationId }: Scene) {
-  const checks = await ledger("SELECT id FROM checks WHERE subject_id = $1", [orders.credentialId]);
+async function histories({ temporal, ledger, credentialId, rotationId }: Books) {
+  const checks = await ledger("SELECT id FROM checks WHERE subject_id = $1", [credentialId]);
   const ids = [`rotate/${rotationId}`, ...checks.map(({ id }) => `check/${String(id)}`)];
   return Promise.all(
     ids.map(async (id) => {
@@ -39,7 +38,7 @@ function bytesAsText(this: unknown, key: string, value: unknown): unknown {
   return raw instanceof Uint8Array ? Buffer.from(raw).toString("utf8") : value;
 }
 
-async function tablesWith({ ledger }: Scene, forms: readonly string[]): Promise<readonly string[]> {
+async function tablesWith({ ledger }: Books, forms: readonly string[]): Promise<readonly string[]> {
   const tables = await ledger(
     "SELECT c.oid::regclass::text AS name FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
   );

@@ -1,6 +1,6 @@
 import type { Client } from "@temporalio/client";
-import pg from "pg";
 import { brokenAudit } from "./oracle-audit.ts";
+import { notEnded, openIntents, withLedger, wrongKept, type Books } from "./oracle-books.ts";
 import { leakedSecrets } from "./oracle-secrets.ts";
 import { noticedTrouble } from "./oracle-sentinel.ts";
 import type { Registered } from "./registered.ts";
@@ -17,9 +17,8 @@ export interface Ended {
 }
 
 /** What the checks of the oracle look at. */
-export interface Scene extends Ended {
-  /** Asks the ledger in plain SQL. */
-  readonly ledger: (text: string, values?: readonly unknown[]) => Promise<readonly Record<string, unknown>[]>;
+export interface Scene extends Ended, Books {
+  readonly world: World;
   readonly held: readonly { readonly user: string; readonly password: string }[];
 }
 
@@ -29,25 +28,27 @@ export interface Scene extends Ended {
  * wrong, each sentence beginning with the number of its invariant.
  */
 export async function consultOracle(ended: Ended): Promise<readonly string[]> {
-  const { shop } = ended.orders;
-  const client = new pg.Client({ connectionString: ended.world.ledgerUrl });
-  await client.connect();
-  try {
-    const scene: Scene = {
-      ...ended,
-      ledger: async (text, values = []) => (await client.query<Record<string, unknown>>(text, [...values])).rows,
-      held: shop.report().held,
-    };
+  const { shop, credentialId } = ended.orders;
+  return withLedger(ended.world.ledgerUrl, async (ledger) => {
+    const scene: Scene = { ...ended, ledger, credentialId, held: shop.report().held };
     const open = [...(await notEnded(scene)), ...(await openIntents(scene))];
     const breaches = [await strangers(scene), await wrongInForce(scene), await wrongKept(scene), await notDead(scene)];
     // The sentinel works until here, so that it would notice what a late attempt of the dead worker breaks.
     const report = await shop.close();
-    const rest = [await noticedTrouble(scene, report), await leakedSecrets(scene), await brokenAudit(scene)];
+    const rest = [
+      await noticedTrouble(scene, report),
+      await leakedSecrets(scene, secretsOf(scene)),
+      await brokenAudit(scene),
+    ];
     return [...open, ...breaches.flat(), ...rest.flat()];
-  } finally {
-    await client.end();
-  }
+  });
 }
+
+const secretsOf = ({ orders, held }: Scene): readonly string[] => [
+  orders.password,
+  orders.adminPassword,
+  ...held.map(({ password }) => password),
+];
 
 /** The roles that can log in, as their server lists them, against the versions that the ledger calls live. */
 async function strangers({ world, orders, ledger }: Scene): Promise<readonly string[]> {
@@ -80,21 +81,6 @@ async function strangers({ world, orders, ledger }: Scene): Promise<readonly str
       breaches.push(`invariant 2: the mark of ${String(rolname)} names version ${String(version)}.`);
   }
   return breaches;
-}
-
-/** Custody has the value of each version that lives and of no other. */
-async function wrongKept({ ledger, orders }: Scene): Promise<readonly string[]> {
-  const rows = await ledger(
-    `SELECT number, state, EXISTS (
-       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%') AS kept
-     FROM versions v WHERE credential_id = $1 AND (state = 'live') <> EXISTS (
-       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%')`,
-    [orders.credentialId],
-  );
-  return rows.map(
-    ({ number, state, kept }) =>
-      `invariant 3: version ${String(number)} is ${String(state)} and its value is ${kept === true ? "kept" : "gone"}.`,
-  );
 }
 
 /** Whether what the consumer's place holds is what the issuer accepts, under the control of a wrong password. */
@@ -134,49 +120,5 @@ async function notDead({ world, orders, held, order, ledger, rotationId }: Scene
     );
     if (row?.["count"] !== 0) breaches.push(`invariant 5: ${String(row?.["count"])} sessions of ${login} are left.`);
   }
-  return breaches;
-}
-
-/** What takes back an intent whose effect was perhaps there. Of `end` only the cut before it: ended sessions come back. */
-const takenBackBy = {
-  issue: "abandon",
-  stage: "forget",
-  cut: "cut-back",
-  end: "cut-back",
-  disable: "enable",
-  deliver: "restore",
-};
-
-/** Intents of which nobody will ever say what became of them. The frame of all deliveries stands for none itself. */
-async function openIntents({ ledger, rotationId, outcome }: Scene): Promise<readonly string[]> {
-  const rows = await ledger(
-    `SELECT step FROM operations o WHERE rotation_id = $1 AND state = 'open' AND NOT EXISTS (
-       SELECT FROM operations u WHERE u.rotation_id = o.rotation_id AND u.state = 'done'
-         AND u.step = $2::jsonb ->> o.step AND u.target = o.target)
-       AND NOT ($3 AND step = 'deliver' AND target = '')`,
-    [rotationId, JSON.stringify(outcome === "undone" ? takenBackBy : {}), outcome === "undone"],
-  );
-  return rows.map(({ step }) => `invariant 9: the rotation is closed and its intent of ${String(step)} is open.`);
-}
-
-/** Nothing waits any more, for the ledger, for a person or in Temporal. */
-async function notEnded({ ledger, rotationId, outcome, temporal }: Scene): Promise<readonly string[]> {
-  const [row] = await ledger(
-    `SELECT r.outcome, (SELECT count(*) FROM starts WHERE rotation_id = r.id)::int AS starts,
-       (SELECT count(*) FROM commands WHERE rotation_id = r.id AND state = 'pending')::int AS commands,
-       (SELECT count(*) FROM holds WHERE rotation_id = r.id AND decided_at IS NULL)::int AS holds,
-       (SELECT count(*) FROM rotation_principals WHERE rotation_id = r.id AND open)::int AS principals
-     FROM rotations r WHERE id = $1`,
-    [rotationId],
-  );
-  const breaches = [];
-  if (row?.["outcome"] !== outcome) breaches.push(`invariant 9: the rotation ended as ${String(row?.["outcome"])}.`);
-  for (const left of ["starts", "commands", "holds", "principals"])
-    if (row?.[left] !== 0) breaches.push(`invariant 9: ${String(row?.[left])} ${left} of the rotation are left open.`);
-  const ended = await Promise.race([
-    temporal.workflow.getHandle(`rotate/${rotationId}`).result(),
-    new Promise((resolve) => setTimeout(resolve, 30_000, "late").unref()),
-  ]).catch((error: unknown) => (error instanceof Error ? error.name : "failed"));
-  if (typeof ended === "string") breaches.push(`invariant 9: the rotation's workflow did not complete (${ended}).`);
   return breaches;
 }
