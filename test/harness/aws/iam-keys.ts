@@ -1,7 +1,7 @@
 import { AwsFault } from "./fault.ts";
 import type { FakeUser } from "./identities.ts";
 import { invalid, page, type Query } from "./query.ts";
-import { permit, type Call } from "./service.ts";
+import { permit, type Call } from "./call.ts";
 import type { XmlContent } from "./xml.ts";
 
 export type IamOperation = (call: Call, query: Query) => XmlContent;

@@ -3,7 +3,7 @@ import type { FakeUser } from "./identities.ts";
 import { userFor, type IamOperation } from "./iam-keys.ts";
 import { decide } from "./policy.ts";
 import { invalid, page } from "./query.ts";
-import { permit, type Call } from "./service.ts";
+import { permit, type Call } from "./call.ts";
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html */
 const GetUser: IamOperation = (call, query) => {

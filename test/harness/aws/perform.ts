@@ -3,7 +3,7 @@ import { sharedFault } from "./fault.ts";
 import { keyOperations, type IamOperation } from "./iam-keys.ts";
 import { userOperations } from "./iam-users.ts";
 import { Query } from "./query.ts";
-import type { Call } from "./service.ts";
+import type { Call } from "./call.ts";
 import { stsOperations } from "./sts.ts";
 import { xmlAnswer, type XmlService } from "./xml.ts";
 
