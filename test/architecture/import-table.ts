@@ -47,10 +47,16 @@ export const importTable: readonly FolderRule[] = [
     imports: ["domain/"],
     packages: ["zod"],
   },
+  {
+    place: "providers/systems/<kind>/",
+    holds: "the client of one system that several kinds, or custody, talk to",
+    imports: ["domain/", "providers/contract/"],
+    packages: ["zod"],
+  },
   ...["issuers", "consumers", "evidence"].map((family) => ({
     place: `providers/${family}/<kind>/`,
     holds: `one kind of ${family === "evidence" ? "evidence" : family.slice(0, -1)}, with its SDK`,
-    imports: ["domain/", "providers/contract/"],
+    imports: ["domain/", "providers/contract/", "providers/systems/"],
     packages: ["zod", "yaml", "pg"],
   })),
   {
@@ -60,6 +66,7 @@ export const importTable: readonly FolderRule[] = [
       "domain/",
       "providers/contract/secret.ts",
       "providers/contract/value.ts",
+      "providers/systems/",
       "ledger/custody-rows.ts",
       "ledger/custody-places.ts",
     ],

@@ -76,6 +76,7 @@ const placeRules: readonly PlaceRule[] = [
       "providers/contract/": "reads a field of a value, checks it before custody",
       "providers/issuers/": "sets the value at the issuer and logs in with it",
       "providers/consumers/": "writes the value where the consumer reads it",
+      "providers/systems/": "logs in to the system, and sends and reads values there",
       "providers/evidence/": "computes what the application answers a challenge with",
       "activities/evidence-round.ts": "hands the authenticator to a collector, wrapped again",
       "custody/": "seals values, takes fingerprints, scrubs logs",

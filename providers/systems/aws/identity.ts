@@ -1,0 +1,112 @@
+import { OperatorNeededError } from "../../../domain/errors.ts";
+import type { ConnectionLook } from "../../contract/connection.ts";
+import type { Finding } from "../../contract/issuer.ts";
+import { askWithTime } from "./ask.ts";
+import { iamOf, stsOf, type Aws } from "./aws.ts";
+import { rightMissing, type AwsCall } from "./api-error.ts";
+
+export interface Caller {
+  readonly account: string;
+  /** `arn:aws:iam::123456789012:user/path/name` */
+  readonly arn: string;
+  readonly at: string;
+}
+
+/** Who the connection's key belongs to. Throws `account_unknown` where that is not the account the connection names. */
+export async function callerOf(aws: Aws): Promise<Caller> {
+  const { account } = aws.settings;
+  // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+  const call = { action: "sts:GetCallerIdentity", resource: "*" };
+  const { answer, at } = await askWithTime(aws, call, async (via) => {
+    const { GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
+    return (await stsOf(aws)).send(new GetCallerIdentityCommand({}), via);
+  });
+  const { Account = "", Arn = "" } = answer ?? {};
+  if (Account !== account)
+    throw new OperatorNeededError(
+      "account_unknown",
+      `The connection's access key belongs to ${/^\d{12}$/.test(Account) ? `account ${Account}` : "no account that can be read"}, and the connection names ${account}. Correct account of the connection, or give it a key of that account, then retry.`,
+    );
+  return { account: Account, arn: Arn, at: at ?? new Date().toISOString() };
+}
+
+/** The IAM user's name; undefined for the root user and for roles. */
+const userNameIn = (arn: string): string | undefined => /:user\/(?:.*\/)?([^/]+)$/.exec(arn)?.[1];
+
+/**
+ * Of these, the calls that the policies of the connection's user do not allow, by IAM's own simulator; undefined where it
+ * may not ask that either. https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+ */
+async function notAllowed(aws: Aws, arn: string, calls: readonly AwsCall[]): Promise<readonly AwsCall[] | undefined> {
+  if (userNameIn(arn) === undefined) return undefined;
+  const client = await iamOf(aws);
+  const missing: AwsCall[] = [];
+  for (const [resource, those] of Map.groupBy(calls, (each) => each.resource)) {
+    const { answer } = await askWithTime(
+      aws,
+      { action: "iam:SimulatePrincipalPolicy", resource: arn },
+      async (via) => {
+        const { SimulatePrincipalPolicyCommand } = await import("@aws-sdk/client-iam");
+        const asked = {
+          PolicySourceArn: arn,
+          ActionNames: those.map(({ action }) => action),
+          ResourceArns: [resource],
+        };
+        return client.send(new SimulatePrincipalPolicyCommand(asked), via);
+      },
+      ["AccessDenied", "AccessDeniedException"],
+    );
+    if (answer === undefined) return undefined;
+    const allowed = (answer.EvaluationResults ?? []).filter(({ EvalDecision }) => EvalDecision === "allowed");
+    missing.push(...those.filter(({ action }) => !allowed.some(({ EvalActionName }) => EvalActionName === action)));
+  }
+  return missing;
+}
+
+/** A right that no connection of rekey's needs: whoever has it can make itself administrator. */
+const farTooMuch: AwsCall = { action: "iam:AttachUserPolicy", resource: "*" };
+
+/** What of the calls is missing, and whether the user may far more. */
+async function rightsFindings(aws: Aws, arn: string, calls: readonly AwsCall[]): Promise<readonly Finding[]> {
+  const whoever =
+    "Whoever gets its key could do anything in the account. Make an IAM user that may only do what docs/aws.md lists, and give the connection its key.";
+  if (arn.endsWith(":root"))
+    return [{ code: "right_unneeded", detail: `The connection's access key is the root user's. ${whoever}` }];
+  const missing = await notAllowed(aws, arn, [...calls, farTooMuch]);
+  if (missing === undefined) return [];
+  const found: Finding[] = missing
+    .filter((call) => call !== farTooMuch)
+    .map((call) => {
+      const { code, detail } = rightMissing(call);
+      return { code, detail };
+    });
+  if (!missing.includes(farTooMuch))
+    found.push({
+      code: "right_unneeded",
+      detail: `The connection's IAM user may attach policies to users. ${whoever}`,
+    });
+  return found;
+}
+
+/** Longer, and the way to a refused signature is short. Milliseconds. */
+const muchSkewMs = 60_000;
+
+/** Logs in with the connection's own key and looks. */
+export async function lookAtAccount(aws: Aws, calls: readonly AwsCall[]): Promise<ConnectionLook> {
+  const { account, arn, at } = await callerOf(aws);
+  const skew = Math.abs(Date.parse(at) - Date.now());
+  const findings: Finding[] = [...(await rightsFindings(aws, arn, calls))];
+  if (skew > muchSkewMs)
+    findings.push({
+      code: "clock_skewed",
+      detail: `This worker's clock differs from AWS's by ${Math.round(skew / 1000)} seconds; from five minutes on, calls are refused. Set it by a time server.`,
+    });
+  return {
+    identity: identityOf(account),
+    about: `AWS account ${account}, region ${aws.settings.region}, as ${arn}`,
+    at,
+    findings,
+  };
+}
+
+const identityOf = (account: string): string => `aws:${account}`;

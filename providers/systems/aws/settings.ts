@@ -1,0 +1,103 @@
+import { X509Certificate } from "node:crypto";
+import { z } from "zod";
+import type { FieldDeclarations } from "../../contract/value.ts";
+
+/** The services that rekey asks, as AWS names them in its addresses. */
+export type AwsService = "iam" | "sts" | "secretsmanager";
+
+/** One account in one region, and how it is reached. */
+export interface AwsSettings {
+  readonly account: string;
+  readonly region: string;
+  readonly endpoints?: { readonly [Name in AwsService]?: string | undefined } | undefined;
+  readonly ca?: string | undefined;
+}
+
+const isEndpoint = (text: string): boolean => {
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== "https:" || url.username !== "" || url.password !== "") return false;
+  return url.pathname === "/" && url.search === "" && url.hash === "";
+};
+
+const isAuthority = (text: string): boolean => {
+  try {
+    return text.includes("-----BEGIN CERTIFICATE-----") && new X509Certificate(text).subject !== "";
+  } catch {
+    return false;
+  }
+};
+
+const endpoint = z
+  .string()
+  .max(512)
+  .refine(isEndpoint, "must be https://HOST, without a path, a user or a question mark")
+  .optional();
+
+/** What every connection to AWS says, of whichever kind it is. */
+export const awsSettings = {
+  account: z
+    .string()
+    .regex(/^\d{12}$/, "must be the twelve digits of an account, in quotes")
+    .describe("The account, twelve digits in quotes: nothing is done in another one"),
+  region: z
+    .string()
+    .regex(/^[a-z]{2,5}(-[a-z]+){1,2}-\d{1,2}$/, "must be the name of a region, such as eu-central-1")
+    .describe("The region; IAM itself has none, and is reached where the region's partition has it"),
+  endpoints: z
+    .strictObject({ iam: endpoint, sts: endpoint, secretsmanager: endpoint })
+    .optional()
+    .describe("Addresses of interface endpoints of yours, by service; AWS's public ones without it"),
+  ca: z
+    .string()
+    .max(65_536)
+    .refine(isAuthority, "must be certificates as PEM, beginning with -----BEGIN CERTIFICATE-----")
+    .optional()
+    .describe("Authorities that alone may vouch for the endpoints, as PEM; those of the platform without it"),
+};
+
+/** An access key of an IAM user that does this work and nothing else. */
+export const awsAdminFields = {
+  accessKeyId: { secret: false, title: "Access key id of the connection's own IAM user" },
+  secretAccessKey: { secret: true, title: "Secret access key of the connection's own IAM user" },
+} as const satisfies FieldDeclarations;
+
+interface Partition {
+  readonly name: string;
+  readonly suffix: string;
+  readonly iam: { readonly host: string; readonly region: string };
+}
+
+/**
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+ * https://docs.aws.amazon.com/general/latest/gr/iam-service.html
+ */
+function partitionOf(region: string): Partition {
+  if (region.startsWith("cn-")) {
+    const suffix = "amazonaws.com.cn";
+    return { name: "aws-cn", suffix, iam: { host: `iam.cn-north-1.${suffix}`, region: "cn-north-1" } };
+  }
+  const suffix = "amazonaws.com";
+  if (region.startsWith("us-gov-"))
+    return { name: "aws-us-gov", suffix, iam: { host: `iam.us-gov.${suffix}`, region: "us-gov-west-1" } };
+  return { name: "aws", suffix, iam: { host: `iam.${suffix}`, region: "us-east-1" } };
+}
+
+export interface Destination {
+  readonly url: string;
+  /** What calls are signed for. */
+  readonly region: string;
+}
+
+/** Where a service is asked. Nothing but the settings decides it. */
+export function destinationOf({ region, endpoints = {} }: AwsSettings, service: AwsService): Destination {
+  const { suffix, iam } = partitionOf(region);
+  const usual = service === "iam" ? iam.host : `${service}.${region}.${suffix}`;
+  return { url: endpoints[service] ?? `https://${usual}`, region: service === "iam" ? iam.region : region };
+}
+
+export const iamArn = ({ account, region }: AwsSettings, resource: string): string =>
+  `arn:${partitionOf(region).name}:iam::${account}:${resource}`;
+
+/** `name` may end in `*`. AWS puts six random characters behind the name of a secret. */
+export const secretArn = ({ account, region }: AwsSettings, name: string): string =>
+  `arn:${partitionOf(region).name}:secretsmanager:${region}:${account}:secret:${name}`;
