@@ -82,7 +82,7 @@ export const right: Parts = {
   wrap: (custody) => custody,
 };
 
-export function custodyOf(store: Store, parts: Parts): Custody {
+function custodyOf(store: Store, parts: Parts): Custody {
   const custody: Custody = {
     putIfAbsent: async (ref, value) => parts.put(store, parts, ref, value),
     get: async (ref) => open(store, parts, ref),
