@@ -2,6 +2,7 @@ import type { Caller } from "./authenticate.ts";
 import { sharedFault, type Protocol } from "./fault.ts";
 import type { Identities } from "./identities.ts";
 import { decide } from "./policy.ts";
+import type { Secrets } from "./secrets.ts";
 import type { FakeAwsSettings } from "./settings.ts";
 import type { Staleness } from "./staleness.ts";
 
@@ -10,6 +11,7 @@ export interface Call {
   readonly caller: Caller;
   readonly endpoint: number;
   readonly identities: Identities;
+  readonly secrets: Secrets;
   readonly staleness: Staleness;
   readonly settings: FakeAwsSettings;
 }

@@ -12,6 +12,8 @@ import type { Interference, LoggedCall } from "./interference.ts";
 import { keyHistory, type KeyMoment } from "./key-history.ts";
 import { perform } from "./perform.ts";
 import { everything, readPolicy } from "./policy.ts";
+import { Secrets } from "./secrets.ts";
+import { holderOf, type SecretVersion } from "./secret-versions.ts";
 import { seeded } from "./random.ts";
 import { nastyByDefault, type FakeAwsSettings } from "./settings.ts";
 import { claimedBy, type SignedRequest } from "./signature.ts";
@@ -28,6 +30,7 @@ export class FakeAws {
   readonly ca = certificates.ca;
   readonly settings: FakeAwsSettings;
   readonly identities: Identities;
+  readonly secrets: Secrets;
   readonly calls: LoggedCall[] = [];
   /** May be set by a test; asked of every call that has been let in. */
   interfere: (asked: Asked) => Interference | undefined = () => undefined;
@@ -42,6 +45,7 @@ export class FakeAws {
     this.settings = settings;
     this.#staleness = new Staleness(settings, seeded(settings.seed));
     this.identities = new Identities(this.#staleness, settings);
+    this.secrets = new Secrets(this.identities.account, this.#staleness, settings);
   }
 
   static async start(settings: Partial<FakeAwsSettings> = {}): Promise<FakeAws> {
@@ -103,6 +107,12 @@ export class FakeAws {
     return keyHistory(this.identities, this.#staleness, userName);
   }
 
+  /** The version that has the stage, however it is marked; undefined when there is none. */
+  versionOf(region: string, secretId: string, stage = "AWSCURRENT"): SecretVersion | undefined {
+    const secret = this.secrets.find(region, secretId);
+    return secret === undefined ? undefined : holderOf(secret.versions, stage);
+  }
+
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -151,8 +161,8 @@ export class FakeAws {
     const where = { endpoint, service, regions, protocol, nowMs, clockOffsetMs };
     const caller = authenticate(request, this.identities, where);
     if (this.#staleness.happens(this.settings.throttling)) throw sharedFault("throttled", protocol, "Rate exceeded");
-    const { identities, settings } = this;
-    return { caller, endpoint, identities, staleness: this.#staleness, settings };
+    const { identities, secrets, settings } = this;
+    return { caller, endpoint, identities, secrets, staleness: this.#staleness, settings };
   }
 }
 
