@@ -1,3 +1,4 @@
+import type { Custody } from "../custody/custody.ts";
 import { connectionSecretRef } from "../custody/refs.ts";
 import type { ConnectionSecrets, GivenSecret } from "../manifests/planning.ts";
 import { RekeyError } from "../domain/errors.ts";
@@ -36,7 +37,7 @@ export function createConnectionSecrets({
   custody,
   fingerprints,
   instance,
-}: Pick<ApiDeps, "custody" | "fingerprints" | "instance">): ConnectionSecrets {
+}: Pick<ApiDeps, "fingerprints" | "instance"> & { readonly custody: Custody }): ConnectionSecrets {
   return {
     refusal(fields, given) {
       const value = asValue(fields, given);

@@ -1,5 +1,5 @@
-import type { Custody } from "../custody/custody.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
+import type { RoutedCustody } from "../custody/route.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
 import type { PublicKeys } from "../ledger/audit-chain.ts";
 import type { Ledger } from "../ledger/database.ts";
@@ -10,7 +10,9 @@ import type { Answer, Received, RouteName } from "./route-table.ts";
 /** All that the API needs of the world. */
 export interface ApiDeps {
   readonly ledger: Ledger;
-  readonly custody: Custody;
+  readonly custody: RoutedCustody;
+  /** The place of new credentials whose manifest says nothing. */
+  readonly custodyDefault: string;
   /** Tells whether the same secret is given again. */
   readonly fingerprints: Fingerprints;
   readonly catalog: Catalog;

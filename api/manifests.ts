@@ -14,8 +14,9 @@ type Names = "applyManifests" | "exportManifests" | "deleteRegistered" | "showMa
 export const manifestHandlers: Handlers<Names> = {
   async applyManifests({ body, actor }, { ledger, catalog, ...deps }) {
     const secrets = createConnectionSecrets(deps);
+    const custody = { places: deps.custody.places, usual: deps.custodyDefault };
     const request = { files: body.files.map(asFile), actor, planDigest: body.planDigest };
-    const answer = await applyManifests({ ledger, catalog, secrets }, request);
+    const answer = await applyManifests({ ledger, catalog, secrets, custody }, request);
     switch (answer.outcome) {
       case "invalid": {
         const [first] = answer.issues;

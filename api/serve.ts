@@ -94,10 +94,11 @@ async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
     timeoutMs: placeTimeoutMs,
     log,
   });
-  const { custodies: places } = settings;
+  const { custodies: places, custodyDefault } = settings;
   return {
     ledger,
     custody: openCustody({ places, ledger: values, keys: custodyKeys, fetch: egress, log: log.warn }),
+    custodyDefault,
     fingerprints: createFingerprints(fingerprintKeys),
     catalog,
     instance: await readInstance(ledger),

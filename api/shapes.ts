@@ -54,6 +54,8 @@ export const credentialDetail = credentialSummary.extend({
     expiresAt: z.string().optional(),
     readers: z.array(z.string()).optional(),
   }),
+  /** The place of its values in custody. */
+  custody: z.string(),
   annotations: texts,
   versions: z.array(
     z.object({

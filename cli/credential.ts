@@ -52,6 +52,7 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
     `  Connection  ${found.connection.ref}${found.connection.hasSecret ? "" : ", which has no secret: apply it with secretFrom"}`,
     `  Logins      ${found.principals.map(printable).join(", ")}`,
     ...inventoryLines(found),
+    ...(found.custody === "embedded" ? [] : [`  Custody     ${found.custody}`]),
     `  Policy      ${found.policyRef === null ? "" : `${found.policyRef}: `}${Object.entries(found.policy)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ")}`,

@@ -1,15 +1,19 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { newId } from "../ledger/new-id.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
-import { memoryCustody, memoryStore, type MemoryStore } from "../test/harness/memory-custody.ts";
+import {
+  memoryCustody,
+  memoryKind,
+  memoryStore,
+  openMemoryCustody,
+  type MemoryStores,
+} from "../test/harness/memory-custody.ts";
 import { custodyKey, type Custody, type CustodyRef } from "./custody.ts";
 import { createKeyRing } from "./key-file.ts";
-import type { CustodyKind } from "./kinds.ts";
 import { openCustody, type CustodyOptions } from "./open-custody.ts";
 import type { RoutedCustody } from "./route.ts";
 
@@ -26,20 +30,7 @@ const options = (places: CustodyOptions["places"]): CustodyOptions => ({
   log: () => undefined,
 });
 
-interface Stored {
-  readonly name: string;
-}
-
-/** A kind whose places are the given stores. */
-const memoryKind = (stores: Readonly<Record<string, MemoryStore>>): CustodyKind<Stored> => ({
-  settingsSchema: z.strictObject({ name: z.string() }),
-  open: ({ settings }) => memoryCustody(stores[settings.name] ?? memoryStore()),
-});
-
-const opened = (stores: Readonly<Record<string, MemoryStore>>): RoutedCustody => {
-  const places = Object.fromEntries(Object.keys(stores).map((name) => [name, { kind: "memory", name }]));
-  return openCustody(options(places), { memory: memoryKind(stores) });
-};
+const opened = (stores: MemoryStores): RoutedCustody => openMemoryCustody(test.ledger, keys, stores);
 
 const refOf = (version: number): CustodyRef => ({
   instance: "ins_test",
@@ -156,10 +147,7 @@ describe("custody over several places", () => {
         return memoryCustody(near).get(asked);
       },
     };
-    const kind: CustodyKind<Stored> = {
-      settingsSchema: z.strictObject({ name: z.string() }),
-      open: ({ settings }) => (settings.name === "near" ? slow : memoryCustody(far)),
-    };
+    const kind = memoryKind((name) => (name === "near" ? slow : memoryCustody(far)));
     const places = { near: { kind: "memory", name: "near" }, far: { kind: "memory", name: "far" } };
     expect(await openCustody(options(places), { memory: kind }).get(ref)).toEqual(given);
   });
@@ -178,10 +166,7 @@ describe("custody over several places", () => {
         return answer;
       },
     };
-    const kind: CustodyKind<Stored> = {
-      settingsSchema: z.strictObject({ name: z.string() }),
-      open: ({ settings }) => (settings.name === "near" ? late : memoryCustody(far)),
-    };
+    const kind = memoryKind((name) => (name === "near" ? late : memoryCustody(far)));
     const places = { near: { kind: "memory", name: "near" }, far: { kind: "memory", name: "far" } };
     expect(await openCustody(options(places), { memory: kind }).putIfAbsent(ref, value())).toEqual(given);
     expect(near.held.size).toBe(0);
@@ -195,6 +180,8 @@ describe("the settings of places", () => {
     ["a wrong setting, by its name", { far: { kind: "memory", name: 7 } }, /"far" is not valid at "name"/],
     ["the name of the place that is always there", { embedded: { kind: "memory", name: "x" } }, /always there/],
   ])("are refused for %s", (_, places, says) => {
-    expect(() => openCustody(options(places), { memory: memoryKind({}) })).toThrow(says);
+    expect(() => openCustody(options(places), { memory: memoryKind(() => memoryCustody(memoryStore())) })).toThrow(
+      says,
+    );
   });
 });

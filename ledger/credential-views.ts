@@ -111,6 +111,8 @@ export interface CredentialDetail extends CredentialSummary {
   /** `team/name` of the policy that it names. */
   readonly policyRef: string | null;
   readonly inventory: Inventory;
+  /** The place of its values in custody. */
+  readonly custody: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly versions: readonly VersionView[];
   readonly consumerList: readonly ConsumerView[];
@@ -118,7 +120,7 @@ export interface CredentialDetail extends CredentialSummary {
 
 export async function readCredential(db: Db, id: string): Promise<CredentialDetail | undefined> {
   const { rows } = await sql<Omit<CredentialDetail, "versions" | "consumerList">>`
-    SELECT ${summaryColumns}, c.principals, c.config, c.policy, c.inventory,
+    SELECT ${summaryColumns}, c.principals, c.config, c.policy, c.inventory, c.custody,
       coalesce(m.annotations, '{}') AS annotations,
       (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
         WHERE p.id = c.policy_id) AS "policyRef",

@@ -71,6 +71,8 @@ export interface CredentialRow {
   /** `team/name` of the policy that it names; null: its manifest says it itself. */
   readonly policyRef: string | null;
   readonly inventory: Inventory;
+  /** The place of its values in custody. */
+  readonly custody: string;
   readonly hasVersions: boolean;
   readonly openRotation: string | null;
 }
@@ -152,7 +154,7 @@ export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise
     SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
       (SELECT nt.name || '/' || n.name FROM connections n JOIN teams nt ON nt.id = n.team_id
         WHERE n.id = c.connection_id) AS connection,
-      c.principals, c.policy, c.inventory,
+      c.principals, c.policy, c.inventory, c.custody,
       (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
         WHERE p.id = c.policy_id) AS "policyRef",
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",

@@ -1,4 +1,5 @@
 import { sql, type Transaction } from "kysely";
+import { embeddedPlace } from "../domain/custody-place.ts";
 import type { Policy } from "../domain/policy.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { locks } from "./database.ts";
@@ -139,22 +140,24 @@ export interface StoredCredential {
   readonly policy: Policy;
   readonly policyId: string | null;
   readonly inventory: Inventory;
+  /** The place of its values in custody; the embedded one unless given. */
+  readonly custody?: string;
 }
 
 export async function storeCredential(trx: Trx, credential: StoredCredential, by: Registering): Promise<void> {
   const { id, teamId, environmentId, connectionId, name, kind, order, config, principals, policy } = credential;
-  const { policyId, inventory } = credential;
+  const { policyId, inventory, custody = embeddedPlace } = credential;
   await sql`
     INSERT INTO credentials AS c
       (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, principals, policy,
-        policy_id, inventory)
+        policy_id, inventory, custody)
     VALUES (${id}, ${teamId}, ${environmentId}, ${connectionId}, ${name}, ${kind}, ${order},
       ${JSON.stringify(config)}::jsonb, ${[...principals]}, ${JSON.stringify(policy)}::jsonb,
-      ${policyId}, ${JSON.stringify(inventory)}::jsonb)
+      ${policyId}, ${JSON.stringify(inventory)}::jsonb, ${custody})
     ON CONFLICT (id) DO UPDATE SET connection_id = excluded.connection_id, kind = excluded.kind,
       rotation_order = excluded.rotation_order, config = excluded.config, principals = excluded.principals,
       policy = excluded.policy, policy_id = excluded.policy_id, inventory = excluded.inventory,
-      revision = c.revision + 1`.execute(trx);
+      custody = excluded.custody, revision = c.revision + 1`.execute(trx);
   await record(trx, "credential", id, by, id);
 }
 

@@ -37,7 +37,7 @@ export type ApplyAnswer =
   /** The ledger is not what it was when the plan was shown: this is the new one. */
   | { readonly outcome: "plan-changed"; readonly plan: ApplyPlan };
 
-type ApplyDeps = Pick<Planning, "catalog" | "secrets"> & { readonly ledger: Ledger };
+type ApplyDeps = Pick<Planning, "catalog" | "secrets" | "custody"> & { readonly ledger: Ledger };
 
 /** Plans the manifests against the ledger and, when the plan is the one that was agreed to, applies all or nothing. */
 export async function applyManifests({ ledger, ...deps }: ApplyDeps, request: ApplyRequest): Promise<ApplyAnswer> {
@@ -61,7 +61,7 @@ export async function applyManifests({ ledger, ...deps }: ApplyDeps, request: Ap
 
 async function planAll(
   trx: Transaction,
-  deps: Pick<Planning, "catalog" | "secrets">,
+  deps: Pick<Planning, "catalog" | "secrets" | "custody">,
   manifests: readonly ReadManifest[],
   files: readonly SentFile[],
 ): Promise<{ readonly items: readonly PlannedItem[] } | { readonly issues: readonly ManifestIssue[] }> {

@@ -3,6 +3,7 @@ import { listRegistered, type Registered } from "../ledger/registry-list.ts";
 import type { ConnectionRow, ConsumerRow, CredentialRow, PolicyRow } from "../ledger/registry-views.ts";
 import { connectionKindsOf, type Catalog } from "../providers/catalog.ts";
 import { noMetadata } from "../ledger/object-metadata.ts";
+import { sayCustody } from "./credential-custody.ts";
 import { inventoryOf } from "./inventory.ts";
 import { isNamed } from "./kind-named.ts";
 import { showMetadata } from "./object-metadata.ts";
@@ -103,7 +104,8 @@ function policyManifest({ team, name, policy }: PolicyRow): ManifestOf<"Policy">
 function credentialManifest(row: CredentialRow, definition: Issuer): ManifestOf<"Credential"> {
   const { team, environment, name, kind: issuer, connection, policy, policyRef } = row;
   const config = inOrder(definition?.configSchema, row.config);
-  const spec = { issuer, connection, config, policy: policyRef ?? showPolicy(policy), ...inventoryOf(row.inventory) };
+  const said = { ...inventoryOf(row.inventory), ...sayCustody(row.custody) };
+  const spec = { issuer, connection, config, policy: policyRef ?? showPolicy(policy), ...said };
   return { apiVersion, kind: "Credential", metadata: { name, team, environment }, spec } as ManifestOf<"Credential">;
 }
 

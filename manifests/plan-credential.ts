@@ -5,6 +5,7 @@ import { adoptHint } from "./adopt-command.ts";
 import { changesBetween, type FieldChange } from "./changes.ts";
 import { checkFields } from "./check-fields.ts";
 import type { ManifestDocument } from "./documents.ts";
+import { custodyOf, sayCustody } from "./credential-custody.ts";
 import { findConnection } from "./find-connection.ts";
 import { inventoryOf } from "./inventory.ts";
 import { issuesOf, placeIds, referred, type Issues, type Planned, type Planning } from "./planning.ts";
@@ -24,6 +25,8 @@ export function planCredential(
   const connection = findConnection(planning, { team: metadata.team, reference: spec.connection }, issues);
   const ruling = rulingPolicy(planning, manifest, issues);
   refuseUnknownOwners(planning, manifest, issues);
+  const existing = planning.snapshot.credentials.get(refKey(metadata));
+  const custody = custodyOf(planning, manifest, existing, issues);
   if (connection === undefined) return { issues: issues.all };
   const definition = planning.catalog.issuers[connection.kind];
   if (definition === undefined) {
@@ -38,7 +41,6 @@ export function planCredential(
   const config = checkFields(document, ["spec", "config"], spec.config, definition.configSchema);
   if (!config.ok) return { issues: [...issues.all, ...config.issues] };
 
-  const existing = planning.snapshot.credentials.get(refKey(metadata));
   const row: CredentialRow = {
     id: existing?.id ?? newId("credential"),
     team: metadata.team,
@@ -52,6 +54,7 @@ export function planCredential(
     policy: ruling.policy,
     policyRef: ruling.ref,
     inventory: inventoryOf(spec),
+    custody,
     hasVersions: existing?.hasVersions ?? false,
     openRotation: existing?.openRotation ?? null,
   };
@@ -74,10 +77,10 @@ export function planCredential(
   };
 }
 
-const specOf = ({ connection, config, policy, policyRef, inventory }: CredentialRow) => ({
+const specOf = ({ connection, config, policy, policyRef, inventory, custody }: CredentialRow) => ({
   // The policy's name beside what it says, so that a plan shows what really changes.
   [policyField]: policyRef,
-  spec: { connection, config, policy: showPolicy(policy), ...inventory },
+  spec: { connection, config, policy: showPolicy(policy), ...inventory, ...sayCustody(custody) },
 });
 
 const policyField = "spec.policy";

@@ -45,10 +45,19 @@ export interface PlannedItem {
   readonly tidy?: () => Promise<void>;
 }
 
+/** Where values can rest. */
+export interface CustodyChoice {
+  /** The places that this process can reach. */
+  readonly places: readonly string[];
+  /** That of a new credential whose manifest says nothing. */
+  readonly usual: string;
+}
+
 /** What is known while the manifests are planned one after the other. Later ones see what earlier ones will make. */
 export interface Planning {
   readonly catalog: Catalog;
   readonly secrets: ConnectionSecrets;
+  readonly custody: CustodyChoice;
   readonly snapshot: RegistrySnapshot;
   /** Those in the same files with mistakes of their own, by `refOf`: whatever refers to one waits until they are mended. */
   readonly broken: ReadonlySet<string>;

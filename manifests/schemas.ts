@@ -57,6 +57,8 @@ export const manifestSchemas = {
       /** The policy itself, or the name of one. */
       policy: z.union([policySchema, reference]).optional(),
       ...inventoryFields(name),
+      /** The place of its values in custody, of those that the settings name. */
+      custody: name.optional(),
     }),
   ),
   Consumer: envelope(

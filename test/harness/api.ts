@@ -4,18 +4,18 @@ import { buildApi } from "../../api/build-api.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { tokenDigest } from "../../api/token-file.ts";
 import type { Custody } from "../../custody/custody.ts";
-import { createEmbeddedCustody } from "../../custody/embedded.ts";
 import { createFingerprints } from "../../custody/fingerprint.ts";
 import { createKeyRing } from "../../custody/key-file.ts";
+import { embeddedPlace } from "../../domain/custody-place.ts";
 import { createLog } from "../../custody/scrubbed-log.ts";
 import { createScrubber } from "../../custody/scrubber.ts";
-import { createCustodyRows } from "../../ledger/custody-rows.ts";
 import { readInstance } from "../../ledger/health.ts";
 import { storeToken } from "../../ledger/tokens.ts";
 import type { Catalog } from "../../providers/catalog.ts";
 
 import { fakeCatalog } from "./fake-catalog.ts";
 import type { TestLedger } from "./ledger.ts";
+import { openMemoryCustody, type MemoryStores } from "./memory-custody.ts";
 
 export interface TestApi {
   readonly app: FastifyInstance;
@@ -35,13 +35,24 @@ export interface TestApi {
 
 const keys = () => createKeyRing([{ id: "key_test", key: createSecretKey(randomBytes(32)) }]);
 
+interface ApiPlaces {
+  /** Places of custody besides the embedded one. */
+  readonly stores?: MemoryStores;
+  readonly custodyDefault?: string;
+}
+
 /** The API over a real ledger and real custody, asked without a socket. */
-export async function withApi({ ledger }: TestLedger, catalog: Catalog = fakeCatalog): Promise<TestApi> {
+export async function withApi(
+  { ledger }: TestLedger,
+  catalog: Catalog = fakeCatalog,
+  { stores = {}, custodyDefault = embeddedPlace }: ApiPlaces = {},
+): Promise<TestApi> {
   const logged: string[] = [];
-  const custody = createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: keys() });
+  const custody = openMemoryCustody(ledger, keys(), stores);
   const deps: ApiDeps = {
     ledger,
     custody,
+    custodyDefault,
     fingerprints: createFingerprints(keys()),
     catalog,
     instance: await readInstance(ledger),

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { embeddedPlace } from "../../domain/custody-place.ts";
 import { OperatorNeededError } from "../../domain/errors.ts";
 import { custodyKey, type Custody, type CustodyRef } from "../../custody/custody.ts";
+import type { CustodyKind } from "../../custody/kinds.ts";
+import { openCustody } from "../../custody/open-custody.ts";
+import type { KeyRing } from "../../custody/key-file.ts";
+import type { RoutedCustody } from "../../custody/route.ts";
 import { decodeValue, encodeValue } from "../../custody/value-encoding.ts";
+import type { Ledger } from "../../ledger/database.ts";
 import type { Value } from "../../providers/contract/value.ts";
 
 /** A store that keeps bytes by their keys, as one far away does, and every ref beside its bytes. */
@@ -44,3 +51,29 @@ export function memoryCustody(store: MemoryStore): Custody {
       }),
   };
 }
+
+/** Stores by the names of their places. */
+export type MemoryStores = Readonly<Record<string, MemoryStore>>;
+
+interface MemorySettings {
+  readonly name: string;
+}
+
+export const memoryKind = (open: (name: string) => Custody): CustodyKind<MemorySettings> => ({
+  settingsSchema: z.strictObject({ name: z.string() }),
+  open: ({ settings }) => open(settings.name),
+});
+
+const nobody = Object.assign(() => Promise.reject(new Error("nobody is asked")), {
+  resolve: () => Promise.resolve([]),
+});
+
+/** Custody as a process opens it, with a place in memory for each store. */
+export function openMemoryCustody(ledger: Ledger, keys: KeyRing, stores: MemoryStores = {}): RoutedCustody {
+  const places = Object.fromEntries(Object.keys(stores).map((name) => [name, { kind: "memory", name }]));
+  const kind = memoryKind((name) => memoryCustody(stores[name] ?? memoryStore()));
+  return openCustody({ places, ledger, keys, fetch: nobody, log: () => undefined }, { memory: kind });
+}
+
+/** What a manifest may say where there is no further place. */
+export const onlyEmbedded = { places: [embeddedPlace], usual: embeddedPlace };

@@ -17,6 +17,7 @@ import { newSecret } from "./postgres-issuer.ts";
 import { startShop, type Shop } from "./shop.ts";
 import type { StepBench } from "./step-bench.ts";
 import { untilLedger } from "./world.ts";
+import { onlyEmbedded } from "./memory-custody.ts";
 
 /** A database that knows nothing of rekey, with an application on one ordinary login that owns everything. */
 export interface OrdinaryLogin {
@@ -138,9 +139,12 @@ export async function applyFor(bench: StepBench, { manifests }: InitFound, admin
   const { ledger, custody, deps } = bench;
   const { rows } = await sql<{ id: string }>`SELECT id FROM instance`.execute(ledger.db);
   const secrets = createConnectionSecrets({ custody, fingerprints: deps.fingerprints, instance: rows[0]?.id ?? "" });
-  const plan = await applyManifests({ ledger, catalog, secrets }, { files, actor });
+  const plan = await applyManifests({ ledger, catalog, secrets, custody: onlyEmbedded }, { files, actor });
   if (plan.outcome !== "planned") throw new Error(JSON.stringify(plan));
-  await applyManifests({ ledger, catalog, secrets }, { files, actor, planDigest: plan.plan.digest });
+  await applyManifests(
+    { ledger, catalog, secrets, custody: onlyEmbedded },
+    { files, actor, planDigest: plan.plan.digest },
+  );
   const found = await sql<{ id: string }>`SELECT id FROM credentials ORDER BY created_at DESC LIMIT 1`.execute(
     ledger.db,
   );

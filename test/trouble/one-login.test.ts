@@ -15,6 +15,7 @@ import { Secret } from "../../providers/contract/secret.ts";
 import { makeAdmin, newSecret } from "../harness/postgres-issuer.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { openWorld, untilLedger, type World } from "../harness/world.ts";
+import { onlyEmbedded } from "../harness/memory-custody.ts";
 
 let world: World;
 let one: Registered;
@@ -73,9 +74,12 @@ ${credential("hand", firstAdmin)}`;
   );
   const { ledger, custody } = world;
   const secrets = createConnectionSecrets({ custody, fingerprints, instance: await readInstance(ledger) });
-  const plan = await applyManifests({ ledger, catalog, secrets }, { files, actor: "tok_test" });
+  const plan = await applyManifests({ ledger, catalog, secrets, custody: onlyEmbedded }, { files, actor: "tok_test" });
   if (plan.outcome !== "planned") throw new Error(JSON.stringify(plan));
-  await applyManifests({ ledger, catalog, secrets }, { files, actor: "tok_test", planDigest: plan.plan.digest });
+  await applyManifests(
+    { ledger, catalog, secrets, custody: onlyEmbedded },
+    { files, actor: "tok_test", planDigest: plan.plan.digest },
+  );
 }
 
 /** Gives the value of today, which is the right one, and waits for what the worker finds. */
