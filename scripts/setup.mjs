@@ -2,9 +2,10 @@
 // Gets everything that `npm run demo` and `npm test` need, once: packages, Node 24, PostgreSQL's binaries, the Temporal
 // dev server. Runs on Node 20 or newer before any package is there, so it uses none. May be stopped and run again at any
 // point, and by two at once. Options: --servers gets the real servers too that other tests run against;
-// --only=packages|node|postgres|temporal|kubernetes|vault, --cache=<folder>; with --only=temporal, kubernetes or vault,
-// --where prints where the program lies, --where=found too but gets nothing.
+// --only=packages|node|postgres|temporal|kubernetes|vault|moto, --cache=<folder>; with --only=temporal, kubernetes,
+// vault or moto, --where prints where the program lies, --where=found too but gets nothing.
 import { kubernetes } from "./setup/kubernetes.mjs";
+import { moto } from "./setup/moto.mjs";
 import { node24 } from "./setup/node.mjs";
 import { packages } from "./setup/packages.mjs";
 import { isAsked, only, wantsServers } from "./setup/places.mjs";
@@ -14,7 +15,7 @@ import { temporal } from "./setup/temporal.mjs";
 import { vault } from "./setup/vault.mjs";
 
 const began = performance.now();
-const servers = { kubernetes, vault };
+const servers = { kubernetes, vault, moto };
 const steps = { packages, node: node24, postgres, temporal, ...servers };
 
 async function setUp() {

@@ -23,6 +23,12 @@ const fakes: Record<string, string> = {
       write("node_modules/.package-lock.json", JSON.stringify(lock));
     }`,
   etcd: "",
+  python3: `
+    if (args[0] === "-c") console.log("3.11 /usr");
+    else if (does("hang")) { console.error("python hangs"); setInterval(() => {}, 1000); }
+    else if (does("fail")) process.exit(1);
+    else write(path.join(args[2], "bin/python"),
+      '#!/bin/sh\\necho "pip $*" >> "$FAKE_CALLS"\\nexit ' + (does("fail-pip") ? 1 : 0) + "\\n", 0o755);`,
   go: `
     if (args[0] === "build" && does("hang")) { console.error("go builds"); setInterval(() => {}, 1000); }
     else if (args[0] === "build" && does("fail")) process.exit(2);
@@ -79,6 +85,7 @@ export class SetupSandbox {
       "scripts/temporal/go.mod",
       "scripts/kubernetes/go.mod",
       "scripts/vault",
+      "scripts/moto",
     ])
       await cp(join(tree, part), join(box.tree, part), { recursive: true });
     await box.write("package.json", { dependencies: { node: "24.0.0" } });
