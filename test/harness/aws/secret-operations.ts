@@ -1,6 +1,6 @@
 import { decide } from "./policy.ts";
 import { AwsFault, sharedFault } from "./fault.ts";
-import { invalidParameter, type JsonFields } from "./json-fields.ts";
+import { invalidParameter, invalidRequest, type JsonFields } from "./json-fields.ts";
 import { permit, type Call } from "./call.ts";
 import type { FakeSecret } from "./secrets.ts";
 
@@ -108,6 +108,12 @@ const GetResourcePolicy: SecretOperation = (call, fields) => {
   return { ARN: secret.arn, Name: secret.name, ResourcePolicy: secret.resourcePolicy };
 };
 
+/** No rotation of AWS's own happens here. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html#API_RotateSecret_Errors */
+const RotateSecret: SecretOperation = (call, fields) => {
+  liveSecret(call, fields, "RotateSecret");
+  throw invalidRequest("No Lambda rotation function ARN is associated with this secret.");
+};
+
 export const secretOperations = {
   DescribeSecret,
   DeleteSecret,
@@ -115,4 +121,5 @@ export const secretOperations = {
   TagResource,
   UntagResource,
   GetResourcePolicy,
+  RotateSecret,
 };
