@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { IssuerDefinition, IssuerSession } from "../../../providers/contract/issuer.ts";
 import { Secret } from "../../../providers/contract/secret.ts";
 import { revealField, type Value } from "../../../providers/contract/value.ts";
@@ -7,7 +8,7 @@ import { gate } from "../gate.ts";
 import { referenceIssuer, type ReferenceConfig } from "./issuer.ts";
 import { ReferenceServer } from "./server.ts";
 import { slotHandle } from "./slots.ts";
-import type { Trouble } from "./wire.ts";
+import { wireTo, type Trouble } from "./wire.ts";
 
 export type Shape = "two slots" | "one slot" | "minted";
 
@@ -36,6 +37,18 @@ function makeServer(shape: Shape, seed: number, twist: Twist): ReferenceServer {
   return server;
 }
 
+const issuerOn = (server: ReferenceServer, slots: readonly string[], trouble: Trouble = {}) =>
+  referenceIssuer(
+    {
+      lagMs: server.lagMs,
+      capacity: server.capacity,
+      adminName: server.admin.name,
+      wire: (_connection: unknown, adminSecret, signal) => wireTo(server, adminSecret, signal, trouble),
+    },
+    slots,
+    z.unknown(),
+  );
+
 /** A reference issuer in a world of its own. The seed decides which answers are stale. */
 export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twist = {}): Promise<IssuerWorld> {
   const server = makeServer(shape, seed, twist);
@@ -48,7 +61,7 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
     how: OpenHow & { on?: ReferenceServer; admin?: string; slots?: readonly string[]; trouble?: Trouble },
   ) {
     const on = how.on ?? server;
-    const definition = twisted(referenceIssuer(on, slots, how.trouble ?? {}), twist);
+    const definition = twisted(issuerOn(on, slots, how.trouble), twist);
     const right = await definition.open(
       {
         connection: {},
@@ -68,7 +81,7 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
     return twist.session === undefined ? right : { ...right, ...twist.session(right, on) };
   }
 
-  const definition: IssuerDefinition<unknown, ReferenceConfig> = twisted(referenceIssuer(server, slots, {}), twist);
+  const definition: IssuerDefinition<unknown, ReferenceConfig> = twisted(issuerOn(server, slots), twist);
   const lacks = (reason: string) => ({ lacks: reason });
   const world: IssuerWorld = {
     definition,

@@ -5,13 +5,21 @@ import type { IssuerDefinition, IssuerFacts, IssuerSession } from "../../../prov
 import { revealField, type Value } from "../../../providers/contract/value.ts";
 import { isOurs, readMark, translated, type Owner } from "./mark.ts";
 import { mintEffects, mintFields } from "./mint.ts";
-import type { LoginAnswer, ReferenceServer } from "./server.ts";
+import type { LoginAnswer } from "./server.ts";
 import { readSlotHandle, slotEffects, slotFields, slotHandle } from "./slots.ts";
-import { wireTo, type Trouble, type Wire } from "./wire.ts";
+import type { Wire } from "./wire.ts";
 
 export interface ReferenceConfig {
   /** The logins we choose secrets for; none when the issuer mints. One is a single slot. */
   readonly slots: readonly string[];
+}
+
+/** What is known of a server before it is reached, and the way to it. */
+export interface Reached<Connection> {
+  readonly lagMs: number;
+  readonly capacity: number;
+  readonly adminName: string;
+  wire(connection: Connection, adminSecret: string, signal: AbortSignal): Wire;
 }
 
 interface Parts {
@@ -124,23 +132,18 @@ async function endSessions(
 }
 
 function openReference(
-  server: ReferenceServer,
-  opening: { admin: Value; config: ReferenceConfig } & Owner,
-  signal: AbortSignal,
-  trouble: Trouble,
-): { session: IssuerSession; wire: Wire } {
-  const wire = wireTo(server, revealField(opening.admin, "password"), signal, trouble);
-  const owner = { instance: opening.instance, credential: opening.credential };
-  const parts: Parts = { wire, owner, config: opening.config };
-  const effects =
-    opening.config.slots.length > 0 ? slotEffects(wire, owner, opening.config.slots) : mintEffects(wire, owner);
-  const session: IssuerSession = {
+  wire: Wire,
+  { instance, credential, config }: { config: ReferenceConfig } & Owner,
+): IssuerSession {
+  const owner = { instance, credential };
+  const parts: Parts = { wire, owner, config };
+  const effects = config.slots.length > 0 ? slotEffects(wire, owner, config.slots) : mintEffects(wire, owner);
+  return withOurErrors({
     identify: () => wire.identity(),
     async preflight() {
       await wire.identity();
-      if (server.deniesAdmin)
-        return [{ code: "right_missing", detail: "The connection may not change logins.", mend: "grant change" }];
-      return [];
+      if (await wire.mayChange()) return [];
+      return [{ code: "right_missing", detail: "The connection may not change logins.", mend: "grant change" }];
     },
     ...effects,
     probe: (request) => probe(parts, request),
@@ -148,8 +151,7 @@ function openReference(
     usage: (handles) => usage(parts, handles),
     endSessions: (request) => endSessions(parts, request),
     close: () => Promise.resolve(),
-  };
-  return { session: withOurErrors(session), wire };
+  });
 }
 
 /** Every method of a session, with the server's faults said in our words. */
@@ -161,7 +163,7 @@ function withOurErrors(session: IssuerSession): IssuerSession {
   return Object.fromEntries(methods) as unknown as IssuerSession;
 }
 
-function referenceFacts(server: ReferenceServer, slots: readonly string[]): IssuerFacts {
+function referenceFacts(server: Reached<never>, slots: readonly string[]): IssuerFacts {
   return {
     chooser: slots.length > 0 ? "rekey" : "issuer",
     slots: slots.length === 1 ? { "single-slot": 1 } : { overlap: server.capacity },
@@ -178,11 +180,11 @@ function referenceFacts(server: ReferenceServer, slots: readonly string[]): Issu
 }
 
 /** A reference issuer on one server. Strict, so that each clause of the contract can be met and can be broken. */
-export function referenceIssuer(
-  server: ReferenceServer,
+export function referenceIssuer<Connection>(
+  server: Reached<Connection>,
   slots: readonly string[],
-  trouble: Trouble,
-): IssuerDefinition<unknown, ReferenceConfig> {
+  connectionSchema: z.ZodType<Connection>,
+): IssuerDefinition<Connection, ReferenceConfig> {
   const minted = slots.length === 0;
   return {
     kind: minted ? "reference-minted" : "reference-slots",
@@ -191,11 +193,11 @@ export function referenceIssuer(
     fields: minted ? mintFields : slotFields,
     authenticator: minted ? "secretKey" : "password",
     adminFields: slotFields,
-    connectionSchema: z.unknown(),
+    connectionSchema,
     configSchema: z.object({ slots: z.array(z.string()) }),
     orderOf: () => (slots.length === 1 ? "single-slot" : "overlap"),
     principalsOf: (config) => config.slots,
-    adminPrincipalOf: () => server.admin.name,
+    adminPrincipalOf: () => server.adminName,
     handleOf(config, value, version) {
       const { name } = loginOf(value);
       if (config.slots.length === 0) return name;
@@ -206,9 +208,10 @@ export function referenceIssuer(
     adoptedFields: Object.keys(minted ? mintFields : slotFields),
     complete: (_connection, _config, given) => given,
     async open(opening, context) {
-      if (opening.config.slots.includes(server.admin.name))
+      if (opening.config.slots.includes(server.adminName))
         throw new PermanentError("principal_is_connection", "The connection's own login cannot be managed.");
-      const { session } = openReference(server, opening, context.signal, trouble);
+      const wire = server.wire(opening.connection, revealField(opening.admin, "password"), context.signal);
+      const session = openReference(wire, opening);
       await session.identify();
       return session;
     },

@@ -64,16 +64,24 @@ export class ReferenceServer {
   nextMinted: string | undefined;
   #history = new Map<string, State[]>();
   #clock = Date.UTC(2001, 8, 9);
+  readonly #elapsed: () => number;
   #random: () => number;
 
-  constructor(options: { readonly seed: number; readonly lagMs: number; readonly capacity: number }) {
+  /** `elapsed`: milliseconds since any beginning, where time passes by itself; else it does only by `pass`. */
+  constructor(options: {
+    readonly seed: number;
+    readonly lagMs: number;
+    readonly capacity: number;
+    readonly elapsed?: () => number;
+  }) {
     this.lagMs = options.lagMs;
     this.capacity = options.capacity;
+    this.#elapsed = options.elapsed ?? (() => 0);
     this.#random = randomFrom(options.seed);
   }
 
   now(): number {
-    this.#clock += 1;
+    this.#clock = Math.max(this.#clock + 1, Date.UTC(2001, 8, 9) + this.#elapsed());
     return this.#clock;
   }
 
@@ -87,6 +95,11 @@ export class ReferenceServer {
 
   read(name: string): Entry | undefined {
     return this.#history.get(name)?.at(-1)?.entry;
+  }
+
+  /** How often it has changed: rises with each write. */
+  revisionOf(name: string): number {
+    return this.#history.get(name)?.length ?? 0;
   }
 
   /** Replaces an entry in one step, whoever asks; `undefined` removes it. Returns the server's time of the change. */

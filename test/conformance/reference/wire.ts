@@ -12,6 +12,8 @@ export type Edit = (present: Entry | undefined) => Entry | "leave" | "remove";
 /** The server as a provider reaches it. */
 export interface Wire {
   identity(): Promise<string>;
+  /** Whether the connection has the right to change logins. */
+  mayChange(): Promise<boolean>;
   now(): Promise<number>;
   names(): Promise<readonly string[]>;
   read(name: string): Promise<Entry | undefined>;
@@ -53,6 +55,7 @@ export function wireTo(server: ReferenceServer, adminSecret: string, signal: Abo
 
   return {
     identity: () => ask(() => server.identity),
+    mayChange: () => ask(() => !server.deniesAdmin),
     now: () => ask(() => server.now()),
     names: () => ask(() => server.names()),
     read: (name) => ask(() => server.read(name)),
