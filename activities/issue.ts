@@ -2,18 +2,22 @@ import { PermanentError } from "../domain/errors.ts";
 import type { Turn } from "../ledger/operations.ts";
 import type { VersionChange } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
+import { mintedValue, type MintedValue } from "./minted-value.ts";
 import { newValue, type NewValue } from "./new-value.ts";
 import { seeAccepted } from "./probe-rounds.ts";
-import { effect, refOf, withIssuer } from "./reach.ts";
+import { effect, withIssuer } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
 
 /** Makes the candidate beside the version in use, and sees it accepted. */
 export const issue: StepWork = async (scene) => {
   const { deps, one, turn, context } = scene;
   return withIssuer(deps, one, context, async (session, definition) => {
-    const prepared =
-      definition.facts.chooser === "rekey" ? await newValue(deps, one, session, definition, turnOf(turn)) : undefined;
-    return { does: "finish", versions: [await putInForce(scene, session, definition, prepared)] };
+    if (definition.facts.chooser === "rekey") {
+      const prepared = await newValue(deps, one, session, definition, turnOf(turn));
+      return { does: "finish", versions: [await putInForce(scene, session, definition, prepared)] };
+    }
+    const minted = await mintedValue(deps, one, session, definition, turnOf(turn));
+    return { does: "finish", versions: [await seenAccepted(scene, session, definition, minted)] };
   });
 };
 
@@ -34,24 +38,31 @@ export const cut: StepWork = async (scene) => {
 };
 
 async function putInForce(
-  { deps, one, turn, context }: StepScene,
+  scene: StepScene,
   session: IssuerSession,
   definition: IssuerDefinition,
-  prepared: NewValue | undefined,
+  { handle, value }: NewValue,
 ): Promise<VersionChange> {
-  const { operationKey, versionId } = one.to;
+  const { one, turn } = scene;
+  const { operationKey } = one.to;
   const { claim } = turnOf(turn);
-  const request = { operationKey, claim, keep: one.keep, handle: prepared?.handle ?? "" };
   const made = await effect(one.order === "single-slot" ? "cut" : "issue", async () =>
-    session.issue(prepared === undefined ? request : { ...request, chosen: prepared.value }),
+    session.issue({ operationKey, claim, keep: one.keep, handle, chosen: value }),
   );
-  // A minted value exists nowhere else: it rests in custody before anything is asked of it.
-  const value = prepared?.value ?? (await deps.custody.putIfAbsent(refOf(one, one.to), made.value));
-  const { signal } = context;
+  return seenAccepted(scene, session, definition, { handle: made.handle, value, effectiveAt: made.effectiveAt });
+}
+
+async function seenAccepted(
+  { deps, one, context: { signal } }: StepScene,
+  session: IssuerSession,
+  { facts }: IssuerDefinition,
+  { handle, value, effectiveAt }: MintedValue,
+): Promise<VersionChange> {
   await deps.scrubber.withHeld([value], async () =>
-    seeAccepted(session, definition.facts, { handle: made.handle, value }, { inRow: one.policy.answersInRow, signal }),
+    seeAccepted(session, facts, { handle, value }, { inRow: one.policy.answersInRow, signal }),
   );
-  return { versionId, state: "live", handle: made.handle, effectiveAt: made.effectiveAt };
+  const { versionId } = one.to;
+  return { versionId, state: "live", handle, ...(effectiveAt === undefined ? {} : { effectiveAt }) };
 }
 
 /** The turn of a step that acts outside. Without one it must not act. */

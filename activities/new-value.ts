@@ -34,8 +34,7 @@ export async function newValue(
   const value =
     kept ?? (await chosen(deps, one, definition, session.choose({ operationKey, version: number, keep: one.keep })));
   const handle = definition.handleOf(definition.configSchema.parse(one.config), value, number);
-  const authenticator = value[definition.authenticator];
-  const fingerprint = authenticator instanceof Secret ? { fingerprint: deps.fingerprints.of(authenticator) } : {};
+  const fingerprint = fingerprintOf(deps, definition, value);
   // From here an undo knows what to end, or this attempt learns that there was one.
   try {
     await transact(deps.ledger, async (trx) => {
@@ -50,14 +49,27 @@ export async function newValue(
   return { handle, value };
 }
 
+/** What a version is recognised by later, to go into its row. */
+export function fingerprintOf(
+  { fingerprints }: StepDeps,
+  { authenticator }: IssuerDefinition,
+  value: Value,
+): { readonly fingerprint?: string } {
+  const secret = value[authenticator];
+  return secret instanceof Secret ? { fingerprint: fingerprints.of(secret) } : {};
+}
+
 /**
  * What a late attempt has put into custody for a version that was given up meanwhile opens nothing. A newer attempt that
- * goes forward shares the value, and one that has a handle may be in force at the issuer: both are left alone.
+ * goes forward shares the value, and one that has a handle may be in force at the issuer until it was seen dead: both
+ * are left alone.
  */
-async function forgetUnused(deps: StepDeps, one: RotationCase): Promise<void> {
+export async function forgetUnused(deps: StepDeps, one: RotationCase): Promise<void> {
   const now = (await readCases(deps.ledger.db, [one.rotationId])).get(one.rotationId);
-  if (now === undefined || now.to.handle !== undefined) return;
-  if (now.direction === "undo" || now.phase === "closed") await deps.custody.forget(refOf(now, now.to));
+  if (now === undefined) return;
+  const { direction, phase, to } = now;
+  const isGivenUp = direction === "undo" || phase === "closed";
+  if (to.state === "proven-dead" || (to.handle === undefined && isGivenUp)) await deps.custody.forget(refOf(now, to));
 }
 
 async function chosen(

@@ -25,9 +25,13 @@ export async function probeInRow(
   return answer;
 }
 
+/** Between two askings while an issuer may still be telling its parts of a new version. Milliseconds. */
+const newsMs = 1_000;
+
 /**
- * Sees the candidate accepted, under controls.
- * @throws {TransientError} `candidate_refused` while it is not: it may take the issuer a while.
+ * Sees the candidate accepted, under controls. What the issuer says otherwise within its lag is old news: it is asked
+ * again.
+ * @throws {TransientError} `candidate_refused` when it is not by then: it may take the issuer a while longer.
  */
 export async function seeAccepted(
   session: IssuerSession,
@@ -35,7 +39,13 @@ export async function seeAccepted(
   request: ProbeRequest,
   rounds: Omit<ProbeRounds, "lagMs">,
 ): Promise<void> {
-  const answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs: facts.activationLagMs });
+  const lagMs = facts.activationLagMs;
+  const end = performance.now() + lagMs;
+  let answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs });
+  while (answer.verdict !== "accepted" && performance.now() < end) {
+    await pause(Math.min(newsMs, lagMs / 4), undefined, { signal: rounds.signal });
+    answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs });
+  }
   if (answer.verdict === "accepted") return;
   if (answer.verdict === "refused")
     throw new TransientError("candidate_refused", `The issuer refuses the version (${answer.code}).${reason(answer)}`);

@@ -1,27 +1,36 @@
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { transact } from "../ledger/database.ts";
 import { assertTurnStands } from "../ledger/operations.ts";
+import type { RotationCase } from "../ledger/rotation-cases.ts";
 import { changeVersions } from "../ledger/versions.ts";
 import type { IssuerSession } from "../providers/contract/issuer.ts";
 import { timesAfterReturn } from "../providers/evidence/sessions/one-slot.ts";
 import { turnOf } from "./issue.ts";
 import { seeAccepted } from "./probe-rounds.ts";
-import { effect, formerOf, valueOf, withIssuer } from "./reach.ts";
+import { effect, formerOf, issuerOf, valueOf, withIssuer } from "./reach.ts";
 import { endSessionsInRow } from "./revoke.ts";
+import type { StepDeps } from "./step-deps.ts";
 import type { StepResult, StepScene } from "./step-frame.ts";
 
-/** Ends the candidate. One that was never chosen has nothing at the issuer that could be ended. */
+/**
+ * Ends the candidate. One that was never chosen has nothing at the issuer that could be ended; one that the issuer makes
+ * may be there although no answer named it, and is found there by its operation.
+ */
 export async function abandon({ deps, one, turn, context }: StepScene): Promise<StepResult> {
   const { handle, operationKey, versionId } = one.to;
-  if (handle === undefined) return { does: "finish" };
-  const request = { handle, operationKey, claim: turnOf(turn).claim };
+  if (handle === undefined && !isMinted(deps, one)) return { does: "finish" };
+  const request = { handle: handle ?? "", operationKey, claim: turnOf(turn).claim };
   await withIssuer(deps, one, context, async (session) => {
     await effect("undo-abandon", async () => session.abandon(request));
     // Whoever is still in was named to a person, who accepted that it breaks.
-    await endSessionsInRow(session, request, one.policy.answersInRow, context.signal);
+    if (handle !== undefined) await endSessionsInRow(session, request, one.policy.answersInRow, context.signal);
   });
   return { does: "finish", versions: [{ versionId, state: "ended" }] };
 }
+
+/** The issuer makes the value, so that the ledger may not know yet what there is. */
+export const isMinted = (deps: StepDeps, { connection }: RotationCase): boolean =>
+  issuerOf(deps, connection.kind).facts.chooser === "issuer";
 
 /**
  * Puts the former value back into its only slot, which ends the candidate. Both versions are one login, so that only the

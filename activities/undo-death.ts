@@ -10,6 +10,8 @@ import { deathGap, provenDead } from "./prove.ts";
 import { probeInRow } from "./probe-rounds.ts";
 import { effect, formerOf, refOf, withIssuer } from "./reach.ts";
 import { endSessionsInRow } from "./revoke.ts";
+import { isMinted } from "./undo-candidate.ts";
+import { proveGone } from "./undo-minted.ts";
 import type { StepResult, StepScene } from "./step-frame.ts";
 
 /**
@@ -43,8 +45,11 @@ export async function proveRefused(scene: StepScene): Promise<StepResult> {
   const { deps, one, context } = scene;
   const { handle, versionId } = one.to;
   const value = await deps.custody.get(refOf(one, one.to));
-  if (handle === undefined) return { does: "finish" };
+  const minted = isMinted(deps, one);
+  if (handle === undefined && !minted) return { does: "finish" };
   if (one.acceptedUnproven) return { does: "finish", versions: [{ versionId, state: "accepted-unproven" }] };
+  if (minted) return proveGone(scene, value);
+  if (handle === undefined) return { does: "finish" };
   // Without its value nobody can see it refused: that is for a person to accept, never silently clean.
   if (value === undefined)
     return waitOrHold(
