@@ -1,17 +1,20 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CreateAccessKeyCommand, CreateUserCommand, PutUserPolicyCommand, type IAMClient } from "@aws-sdk/client-iam";
 import { freePort } from "../../embedded/processes.ts";
+import { makeCertificates } from "./aws/authority.ts";
 import { awsClients, type AwsEndpoint, type AwsKeys } from "./aws/clients.ts";
 import { everything } from "./aws/policy.ts";
 
 /** A server of moto that verifies signatures and policies; where it differs from AWS, `aws-differences.test.ts` says. */
 export interface Moto extends AwsEndpoint {
+  readonly ca: string;
   /** May do everything. */
   readonly admin: AwsKeys;
   /** A user with these documents of IAM, or with all rights, and a key of theirs. */
@@ -40,9 +43,13 @@ export async function startMoto(): Promise<Moto> {
   if (python === undefined) throw new Error(noMoto);
   const folder = await mkdtemp(join(tmpdir(), "rk-moto-"));
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const { ca, cert, key } = makeCertificates();
+  const server = { url: `https://127.0.0.1:${port}`, ca };
+  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  await writeFile(certFile, cert);
+  await writeFile(keyFile, key, { mode: 0o600 });
   const log = openSync(join(folder, "log"), "a");
-  const args = ["-m", "moto.server", "-H", "127.0.0.1", "-p", String(port)];
+  const args = ["-m", "moto.server", "-H", "127.0.0.1", "-p", String(port), "-c", certFile, "-k", keyFile];
   const child = spawn(python, args, { cwd: folder, stdio: ["ignore", log, log] });
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
@@ -53,16 +60,16 @@ export async function startMoto(): Promise<Moto> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await isReady(url, () => readFileSync(join(folder, "log"), "utf8"));
-    const nobody = awsClients({ url }, { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "none is verified yet" });
+    await isReady(server, () => readFileSync(join(folder, "log"), "utf8"));
+    const nobody = awsClients(server, { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "none is verified yet" });
     const admin = await newUser(nobody.iam, "moto-admin", [everything]);
     nobody.close();
     // http://docs.getmoto.org/en/latest/docs/iam.html: until then nothing is verified.
-    const answer = await fetch(`${url}/moto-api/reset-auth`, { method: "POST", body: "0" });
-    if (!answer.ok) throw new Error(`moto does not verify signatures: it answered ${answer.status}.`);
-    const { iam, close } = awsClients({ url }, admin, { region: "us-east-1" });
+    const status = await ask(server, "POST", "/moto-api/reset-auth", "0");
+    if (status !== 200) throw new Error(`moto does not verify signatures: it answered ${status}.`);
+    const { iam, close } = awsClients(server, admin, { region: "us-east-1" });
     return {
-      url,
+      ...server,
       admin,
       addUser: (name, policies = [everything]) => newUser(iam, name, policies),
       async stop() {
@@ -86,15 +93,20 @@ async function newUser(iam: IAMClient, UserName: string, policies: readonly unkn
   return { accessKeyId: AccessKey?.AccessKeyId ?? "", secretAccessKey: AccessKey?.SecretAccessKey ?? "" };
 }
 
-async function isReady(url: string, log: () => string): Promise<void> {
+async function isReady(server: Pick<Moto, "url" | "ca">, log: () => string): Promise<void> {
   const end = performance.now() + 120_000;
-  for (;;) {
-    const status = await fetch(`${url}/moto-api/data.json`).then(
-      (answer) => answer.status,
-      () => 0,
-    );
-    if (status === 200) return;
+  while ((await ask(server, "GET", "/moto-api/data.json").catch(() => 0)) !== 200) {
     if (performance.now() > end) throw new Error(`moto does not answer:\n${log().slice(-3000)}`);
     await sleep(50);
   }
+}
+
+/** The status of the answer. */
+function ask({ url, ca }: Pick<Moto, "url" | "ca">, method: string, path: string, body?: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(new URL(path, url), { method, ca, agent: false }, (answer) => {
+      answer.resume().on("end", () => resolve(answer.statusCode ?? 0));
+    });
+    sent.on("error", reject).end(body);
+  });
 }
