@@ -2,6 +2,7 @@ import type { ConnectionKind } from "./contract/connection.ts";
 import type { ConsumerDefinition } from "./contract/consumer.ts";
 import type { EvidenceDefinition } from "./contract/evidence.ts";
 import type { IssuerDefinition } from "./contract/issuer.ts";
+import { awsSecretsManager } from "./consumers/aws-secrets-manager/definition.ts";
 import { exec } from "./consumers/exec/definition.ts";
 import { file } from "./consumers/file/definition.ts";
 import { kubernetesSecret } from "./consumers/kubernetes-secret/definition.ts";
@@ -23,7 +24,7 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
 
 export const catalog: Catalog = {
   issuers: byKind<IssuerDefinition>([postgresRole]),
-  consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, webhook]),
+  consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, awsSecretsManager, webhook]),
   collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };
 

@@ -18,8 +18,9 @@ const fileSize: Rule = {
       })),
 };
 
+// What AWS calls a product is a name, and no grammar of ours.
 const reserved =
-  /^(?:utils?|helpers?|misc|commons?|types|managers?|services?)$|-(?:fns|maps|utils?|helpers?|types|manager)$/;
+  /^(?:utils?|helpers?|misc|commons?|types|managers?|services?)$|-(?:fns|maps|utils?|helpers?|types)$|(?<!^aws-secrets)-manager$/;
 const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 const isPage = (path: string): boolean => /^[A-Z]+\.md$/.test(path);
 

@@ -53,12 +53,19 @@ export async function scriptedAws(account = "123456789012"): Promise<ScriptedAws
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const url = `https://127.0.0.1:${port}`;
-  const settings = { account, region: "eu-central-1", endpoints: { iam: url, sts: url, secretsmanager: url }, ca };
+  const accessKeyId = "AKIAEXAMPLE000000001";
+  const settings = {
+    account,
+    accessKeyId,
+    region: "eu-central-1",
+    endpoints: { iam: url, sts: url, secretsmanager: url },
+    ca,
+  };
   return {
     settings,
     aws: {
       settings,
-      key: { accessKeyId: "AKIAEXAMPLE000000001", secretAccessKey: new Secret(randomBytes(20).toString("hex")) },
+      secretAccessKey: new Secret(randomBytes(20).toString("hex")),
       codes: { unreachable: "issuer_unreachable", authFailed: "issuer_auth_failed", refused: "principal_missing" },
       context: {
         signal: new AbortController().signal,

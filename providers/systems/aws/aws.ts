@@ -7,11 +7,6 @@ import type { Secret } from "../../contract/secret.ts";
 import { overEgress } from "./over-egress.ts";
 import { destinationOf, type AwsService, type AwsSettings } from "./settings.ts";
 
-export interface AwsKey {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: Secret<string>;
-}
-
 /** Which codes stand for what every service has alike: an issuer, a target and a custody name it differently. */
 export interface AwsCodes {
   readonly unreachable: Code;
@@ -22,7 +17,8 @@ export interface AwsCodes {
 /** One account, asked with one access key. */
 export interface Aws {
   readonly settings: AwsSettings;
-  readonly key: AwsKey;
+  /** Of the key that the settings name. */
+  readonly secretAccessKey: Secret<string>;
   readonly codes: AwsCodes;
   readonly context: Pick<ProviderContext, "fetch" | "signal">;
 }
@@ -31,13 +27,13 @@ export interface Aws {
  * Everything that the SDK would otherwise look for in the environment, in `~/.aws` or at a metadata service is said, so
  * that only the connection decides where calls go, and as whom.
  */
-function configOf({ settings, key, context }: Aws, service: AwsService) {
+function configOf({ settings, secretAccessKey, context }: Aws, service: AwsService) {
   const { url, region } = destinationOf(settings, service);
   return {
     endpoint: url,
     ignoreConfiguredEndpointUrls: true,
     region,
-    credentials: { accessKeyId: key.accessKeyId, secretAccessKey: key.secretAccessKey.reveal() },
+    credentials: { accessKeyId: settings.accessKeyId, secretAccessKey: secretAccessKey.reveal() },
     requestHandler: overEgress(context, settings.ca),
     defaultsMode: "standard" as const,
     // Repeating is decided in ask.ts, which knows what has an effect.
@@ -55,17 +51,32 @@ function configOf({ settings, key, context }: Aws, service: AwsService) {
   };
 }
 
+interface Clients {
+  iam?: IAMClient;
+  sts?: STSClient;
+  secretsManager?: SecretsManagerClient;
+}
+
+/** Made on first use, and gone with what they were made for. */
+const made = new WeakMap<Aws, Clients>();
+
+function clientsOf(aws: Aws): Clients {
+  const present = made.get(aws) ?? {};
+  made.set(aws, present);
+  return present;
+}
+
 export async function iamOf(aws: Aws): Promise<IAMClient> {
-  const sdk = await import("@aws-sdk/client-iam");
-  return new sdk.IAMClient(configOf(aws, "iam"));
+  const { IAMClient } = await import("@aws-sdk/client-iam");
+  return (clientsOf(aws).iam ??= new IAMClient(configOf(aws, "iam")));
 }
 
 export async function stsOf(aws: Aws): Promise<STSClient> {
-  const sdk = await import("@aws-sdk/client-sts");
-  return new sdk.STSClient(configOf(aws, "sts"));
+  const { STSClient } = await import("@aws-sdk/client-sts");
+  return (clientsOf(aws).sts ??= new STSClient(configOf(aws, "sts")));
 }
 
 export async function secretsManagerOf(aws: Aws): Promise<SecretsManagerClient> {
-  const sdk = await import("@aws-sdk/client-secrets-manager");
-  return new sdk.SecretsManagerClient(configOf(aws, "secretsmanager"));
+  const { SecretsManagerClient } = await import("@aws-sdk/client-secrets-manager");
+  return (clientsOf(aws).secretsManager ??= new SecretsManagerClient(configOf(aws, "secretsmanager")));
 }

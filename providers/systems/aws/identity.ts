@@ -1,7 +1,7 @@
 import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { ConnectionLook } from "../../contract/connection.ts";
 import type { Finding } from "../../contract/issuer.ts";
-import { askWithTime } from "./ask.ts";
+import { askUnless, askWithTime } from "./ask.ts";
 import { iamOf, stsOf, type Aws } from "./aws.ts";
 import { rightMissing, type AwsCall } from "./api-error.ts";
 
@@ -33,32 +33,41 @@ export async function callerOf(aws: Aws): Promise<Caller> {
 /** The IAM user's name; undefined for the root user and for roles. */
 const userNameIn = (arn: string): string | undefined => /:user\/(?:.*\/)?([^/]+)$/.exec(arn)?.[1];
 
-/**
- * Of these, the calls that the policies of the connection's user do not allow, by IAM's own simulator; undefined where it
- * may not ask that either. https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
- */
-async function notAllowed(aws: Aws, arn: string, calls: readonly AwsCall[]): Promise<readonly AwsCall[] | undefined> {
-  if (userNameIn(arn) === undefined) return undefined;
+/** What IAM's own simulator says of some calls on one resource; undefined where the user may not ask it. */
+async function simulated(aws: Aws, arn: string, actions: readonly string[], resource: string) {
   const client = await iamOf(aws);
+  const { SimulatePrincipalPolicyCommand } = await import("@aws-sdk/client-iam");
+  const asked = { PolicySourceArn: arn, ActionNames: [...actions], ResourceArns: [resource] };
+  const call = { action: "iam:SimulatePrincipalPolicy", resource: arn };
+  const allowed: string[] = [];
+  let next: string | undefined;
+  do {
+    const command = new SimulatePrincipalPolicyCommand(next === undefined ? asked : { ...asked, Marker: next });
+    const answer = await askUnless(aws, call, ["AccessDenied"], async (via) => client.send(command, via));
+    if (answer === undefined) return undefined;
+    for (const { EvalActionName, EvalDecision } of answer.EvaluationResults ?? [])
+      if (EvalDecision === "allowed" && EvalActionName !== undefined) allowed.push(EvalActionName);
+    next = answer.IsTruncated === true ? answer.Marker : undefined;
+  } while (next !== undefined);
+  return allowed;
+}
+
+/**
+ * Of these, the calls that the policies of the connection's user do not allow; undefined where it may not ask.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+ */
+export async function notAllowed(
+  aws: Aws,
+  arn: string,
+  calls: readonly AwsCall[],
+): Promise<readonly AwsCall[] | undefined> {
+  if (userNameIn(arn) === undefined) return undefined;
   const missing: AwsCall[] = [];
   for (const [resource, those] of Map.groupBy(calls, (each) => each.resource)) {
-    const { answer } = await askWithTime(
-      aws,
-      { action: "iam:SimulatePrincipalPolicy", resource: arn },
-      async (via) => {
-        const { SimulatePrincipalPolicyCommand } = await import("@aws-sdk/client-iam");
-        const asked = {
-          PolicySourceArn: arn,
-          ActionNames: those.map(({ action }) => action),
-          ResourceArns: [resource],
-        };
-        return client.send(new SimulatePrincipalPolicyCommand(asked), via);
-      },
-      ["AccessDenied", "AccessDeniedException"],
-    );
-    if (answer === undefined) return undefined;
-    const allowed = (answer.EvaluationResults ?? []).filter(({ EvalDecision }) => EvalDecision === "allowed");
-    missing.push(...those.filter(({ action }) => !allowed.some(({ EvalActionName }) => EvalActionName === action)));
+    const actions = those.map(({ action }) => action);
+    const allowed = await simulated(aws, arn, actions, resource);
+    if (allowed === undefined) return undefined;
+    missing.push(...those.filter(({ action }) => !allowed.includes(action)));
   }
   return missing;
 }

@@ -9,6 +9,8 @@ export type AwsService = "iam" | "sts" | "secretsmanager";
 export interface AwsSettings {
   readonly account: string;
   readonly region: string;
+  /** Of the IAM user as whom rekey asks. */
+  readonly accessKeyId: string;
   readonly endpoints?: { readonly [Name in AwsService]?: string | undefined } | undefined;
   readonly ca?: string | undefined;
 }
@@ -43,6 +45,10 @@ export const awsSettings = {
     .string()
     .regex(/^[a-z]{2,5}(-[a-z]+){1,2}-\d{1,2}$/, "must be the name of a region, such as eu-central-1")
     .describe("The region; IAM itself has none, and is reached where the region's partition has it"),
+  accessKeyId: z
+    .string()
+    .regex(/^[A-Z0-9]{16,128}$/, "must be the id of an access key, such as AKIAIOSFODNN7EXAMPLE")
+    .describe("Id of the access key of rekey's own IAM user, which does this work and nothing else"),
   endpoints: z
     .strictObject({ iam: endpoint, sts: endpoint, secretsmanager: endpoint })
     .optional()
@@ -55,10 +61,9 @@ export const awsSettings = {
     .describe("Authorities that alone may vouch for the endpoints, as PEM; those of the platform without it"),
 };
 
-/** An access key of an IAM user that does this work and nothing else. */
+/** What belongs to the key that the settings name. */
 export const awsAdminFields = {
-  accessKeyId: { secret: false, title: "Access key id of the connection's own IAM user" },
-  secretAccessKey: { secret: true, title: "Secret access key of the connection's own IAM user" },
+  secretAccessKey: { secret: true, title: "Secret access key of rekey's own IAM user" },
 } as const satisfies FieldDeclarations;
 
 interface Partition {
@@ -89,15 +94,20 @@ export interface Destination {
 }
 
 /** Where a service is asked. Nothing but the settings decides it. */
-export function destinationOf({ region, endpoints = {} }: AwsSettings, service: AwsService): Destination {
+export function destinationOf(
+  { region, endpoints = {} }: Pick<AwsSettings, "region" | "endpoints">,
+  service: AwsService,
+): Destination {
   const { suffix, iam } = partitionOf(region);
   const usual = service === "iam" ? iam.host : `${service}.${region}.${suffix}`;
   return { url: endpoints[service] ?? `https://${usual}`, region: service === "iam" ? iam.region : region };
 }
 
-export const iamArn = ({ account, region }: AwsSettings, resource: string): string =>
+type Place = Pick<AwsSettings, "account" | "region">;
+
+export const iamArn = ({ account, region }: Place, resource: string): string =>
   `arn:${partitionOf(region).name}:iam::${account}:${resource}`;
 
 /** `name` may end in `*`. AWS puts six random characters behind the name of a secret. */
-export const secretArn = ({ account, region }: AwsSettings, name: string): string =>
+export const secretArn = ({ account, region }: Place, name: string): string =>
   `arn:${partitionOf(region).name}:secretsmanager:${region}:${account}:secret:${name}`;

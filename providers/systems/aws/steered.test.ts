@@ -86,7 +86,7 @@ test("nothing of the environment or of the user's files says where a call goes, 
   const day = String(meant.calls[0]?.headers["x-amz-date"]).slice(0, 8);
   expect(scopes).toEqual(
     ["eu-central-1/sts", "us-east-1/iam", "eu-central-1/secretsmanager"].map(
-      (scope) => `${aws.key.accessKeyId}/${day}/${scope}/aws4_request`,
+      (scope) => `${aws.settings.accessKeyId}/${day}/${scope}/aws4_request`,
     ),
   );
   const said = JSON.stringify(meant.calls);
@@ -112,7 +112,7 @@ test.each([
   ],
   ["us-gov-east-1", "https://iam.us-gov.amazonaws.com", "us-gov-west-1", "https://sts.us-gov-east-1.amazonaws.com"],
 ])("in %s IAM is asked at %s, signed for %s", (region, iam, signedFor, sts) => {
-  const settings = { account: "123456789012", region };
+  const settings = { region };
   expect(destinationOf(settings, "iam")).toEqual({ url: iam, region: signedFor });
   expect(destinationOf(settings, "sts")).toEqual({ url: sts, region });
 });
