@@ -125,29 +125,38 @@ export class FakeAws {
       return;
     }
     const requestId = randomUUID();
-    const { status, type, body, outcome, isLost } = await this.#answer(request, asked, requestId);
+    const answer = await this.#answer(request, asked, requestId);
+    const { status, type, body, outcome, isApplied, isLost } = answer;
     const claimed = claimedBy(request);
     const { service, action, fields } = asked;
     const who = { accessKeyId: claimed?.accessKeyId, region: claimed?.region };
-    this.calls.push({ atMs: Date.now(), service, action, fields, ...who, outcome, isAnswered: !isLost });
+    this.calls.push({ atMs: Date.now(), service, action, fields, ...who, outcome, isApplied, isAnswered: !isLost });
     if (isLost) outgoing.destroy();
     else outgoing.writeHead(status, { "content-type": type, "x-amzn-requestid": requestId }).end(body);
   }
 
   async #answer(request: SignedRequest, asked: Asked, requestId: string) {
-    const type = asked.protocol === "json" ? "application/x-amz-json-1.1" : "text/xml";
-    let isLost = false;
+    const { protocol } = asked;
+    const type = protocol === "json" ? "application/x-amz-json-1.1" : "text/xml";
+    let [isApplied, isLost] = [false, false];
     try {
       const call = this.#letIn(request, asked);
       const interference = this.interfere(asked);
       if (interference !== undefined && "answer" in interference) throw interference.answer;
       if (interference !== undefined && "hold" in interference) await interference.hold;
+      const isFailing = this.#staleness.happens(this.settings.failures);
+      const failure = sharedFault("broken", protocol, "The request processing has failed.");
+      if (isFailing && this.#staleness.happens(0.5)) throw failure;
+      const body = perform(asked, request.body, call, requestId);
+      isApplied = true;
+      if (isFailing || (interference !== undefined && "failAfterwards" in interference)) throw failure;
       isLost = interference !== undefined && "loseAnswer" in interference;
       isLost ||= this.#staleness.happens(this.settings.lostAnswers);
-      return { status: 200, type, body: perform(asked, request.body, call, requestId), outcome: "ok", isLost };
+      return { status: 200, type, body, outcome: "ok", isApplied, isLost };
     } catch (error) {
       if (!(error instanceof AwsFault)) throw error;
-      return { status: error.status, type, body: faultBody(asked, error, requestId), outcome: error.code, isLost };
+      const body = faultBody(asked, error, requestId);
+      return { status: error.status, type, body, outcome: error.code, isApplied, isLost };
     }
   }
 

@@ -69,7 +69,19 @@ test("a share of the answers is lost although the calls were done", async () => 
   }
   const lost = aws.calls.filter(({ action, isAnswered }) => action === "CreateAccessKey" && !isAnswered);
   expect(lost.length).toBeGreaterThan(2);
-  expect(lost.every((call) => call.outcome === "ok")).toBe(true);
+  expect(lost.every((call) => call.isApplied)).toBe(true);
+});
+
+test("a failure of the service says nothing of whether the call was done", async () => {
+  const { aws, admin } = await start({ failures: 0.5 });
+  const seen = await outcomes(40, () => list(admin));
+  expect(Object.keys(seen)).toEqual(expect.arrayContaining(["ok", "ServiceFailureException"]));
+  const failed = aws.calls.filter((call) => call.outcome === "ServiceFailure");
+  expect(new Set(failed.map(({ isApplied }) => isApplied))).toEqual(new Set([true, false]));
+  const { aws: other, admin: otherAdmin } = await start({});
+  other.interfere = () => ({ failAfterwards: true });
+  expect(await outcome(create(otherAdmin))).toBe("ServiceFailureException");
+  expect(other.keysOf("shop")).toHaveLength(1);
 });
 
 test("a fresh key is refused and not listed by those that have not heard of it, but it counts", async () => {
@@ -144,7 +156,19 @@ test("every call is in the log with who made it and how it ended, and no secret 
     as(aws, { accessKeyId: "AKIAAAAAAAAAAAAAAAAA", secretAccessKey }).iam.send(new ListAccessKeysCommand()),
   );
   expect(aws.calls).toMatchObject([
-    { service: "iam", action: "CreateAccessKey", region: "us-east-1", outcome: "ok", isAnswered: true },
-    { action: "ListAccessKeys", accessKeyId: "AKIAAAAAAAAAAAAAAAAA", outcome: "InvalidClientTokenId" },
+    {
+      service: "iam",
+      action: "CreateAccessKey",
+      region: "us-east-1",
+      outcome: "ok",
+      isApplied: true,
+      isAnswered: true,
+    },
+    {
+      action: "ListAccessKeys",
+      accessKeyId: "AKIAAAAAAAAAAAAAAAAA",
+      outcome: "InvalidClientTokenId",
+      isApplied: false,
+    },
   ]);
 });

@@ -5,6 +5,8 @@ export type Interference =
   | { readonly answer: AwsFault }
   /** It is applied, and the connection cut instead of an answer. */
   | { readonly loseAnswer: true }
+  /** It is applied, and answered as a failure of the service. */
+  | { readonly failAfterwards: true }
   /** It is applied once the promise has come true; other calls pass meanwhile. */
   | { readonly hold: Promise<void> };
 
@@ -19,6 +21,8 @@ export interface LoggedCall {
   readonly region: string | undefined;
   /** `ok` or the code of the refusal. */
   readonly outcome: string;
-  /** Whether the answer was sent; what is `ok` has been applied either way. */
+  /** Whether it was done, whatever was answered. */
+  readonly isApplied: boolean;
+  /** Whether the answer was sent. */
   readonly isAnswered: boolean;
 }

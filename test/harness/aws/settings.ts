@@ -6,6 +6,8 @@ export interface FakeAwsSettings {
   readonly throttling: number;
   /** The share of calls that are done and whose answer never comes. */
   readonly lostAnswers: number;
+  /** The share of calls that a service says it failed at, whether or not it had done them. */
+  readonly failures: number;
   /** How many servers stand behind each address; each call meets one of them at random. */
   readonly endpoints: number;
   /** A fresh key, or one made active again, is refused for up to this long. */
@@ -30,6 +32,7 @@ export const nastyByDefault: FakeAwsSettings = {
   scale: 0.1,
   throttling: 0.05,
   lostAnswers: 0,
+  failures: 0,
   endpoints: 3,
   freshKeyLagMs: 15_000,
   endedKeyLagMs: 4000,
