@@ -12,6 +12,10 @@ export const look = z.object({
 
 const initResult = z.object({
   seen: z.array(z.object({ name: z.string(), text: z.string() })),
+  /** It is the credential's already: nothing is to do. */
+  isUnderRekey: z.boolean().optional(),
+  /** `team/name` of the connection that is registered for the server and is used; else it is among the manifests. */
+  connection: z.string().optional(),
   /** For a person to run, in this order. */
   steps: z.array(
     z.object({ title: z.string(), why: z.string(), where: z.string(), run: z.string(), undo: z.string() }),

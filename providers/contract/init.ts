@@ -15,8 +15,22 @@ export interface InitStep {
   readonly undo: string;
 }
 
+/** A mark of rekey that was found on what is asked about: it is under rekey already, here or elsewhere. */
+export interface Claimed {
+  /** What carries it, such as a login. */
+  readonly on: string;
+  /** Whose mark it is; undefined where it cannot be read. */
+  readonly by: { readonly instance: string; readonly credential: string } | undefined;
+  /** What takes it away, once nobody rotates it any more. */
+  readonly mend: string;
+}
+
 /** What a look at a system says about bringing one thing of it under rekey. */
 export interface Inspection {
+  /** What the system calls itself, as `identify` says it. */
+  readonly identity: string;
+  /** Absent where nothing of rekey was found. */
+  readonly claimed?: Claimed;
   /** What was seen, a line each. */
   readonly seen: readonly { readonly name: string; readonly text: string }[];
   /** What stands in the way. */

@@ -33,6 +33,10 @@ export interface OrdinaryLogin {
 /** What a check of kind `init` answered. */
 export interface InitFound {
   readonly steps: readonly InitStep[];
+  readonly credential: string;
+  readonly isUnderRekey?: boolean;
+  /** Registered already, and used. */
+  readonly connection?: string;
   readonly manifests: readonly { readonly kind: string; readonly spec?: Readonly<Record<string, unknown>> }[];
 }
 
@@ -76,13 +80,17 @@ async function answered(bench: StepBench, checkId: string): Promise<Check> {
 export async function initFor(
   bench: StepBench,
   login: OrdinaryLogin,
-  { host, port }: { readonly host: string; readonly port: number } = bench.issuer,
+  {
+    host,
+    port,
+    admin = `admin_${login.database}`,
+  }: { readonly host: string; readonly port: number; readonly admin?: string } = bench.issuer,
 ): Promise<InitFound & Pick<Check, "findings">> {
   const { superuser } = bench.issuer;
   const { name: role, database, file } = login;
   const asked = {
     issuer: "postgres-role",
-    question: { connection: { host, port, database, user: superuser.user }, role, admin: `admin_${database}` },
+    question: { connection: { host, port, database, user: superuser.user }, role, admin },
     team: "main",
     environment: "production",
     name: database.replace("_", "-"),

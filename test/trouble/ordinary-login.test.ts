@@ -56,6 +56,9 @@ for (const release of releases)
         expect(await outcomeOf(at, rotation)).toBe("proven");
         if (version === 2) expect(await at.issuer.logsIn(login.name, login.password, login.database)).toBe("28P01");
       }
+      const again = await initFor(at, login);
+      const none = { isUnderRekey: true, steps: [], manifests: [], findings: [] };
+      expect(again).toMatchObject({ ...none, credential: `main/${login.database.replace("_", "-")}` });
       const { failures, statements } = await login.shop.close();
       expect(failures).toEqual([]);
       expect(statements).toBeGreaterThan(20);
@@ -66,6 +69,21 @@ for (const release of releases)
         login.database,
       );
       expect(owners).toEqual([{ tableowner: name }]);
+    });
+
+    it("shares its registered connection with a second login of the server", async (context) => {
+      const at = ready(context);
+      const login = await makeOrdinaryLogin(at);
+      await bringUnder(at, login);
+      const second = await makeOrdinaryLogin(at);
+      const connection = `main/${login.database.replace("_", "-")}-server`;
+      const found = await initFor(at, second, { ...at.issuer, admin: `admin_${login.database}` });
+      expect(found).toMatchObject({ connection });
+      expect(found.manifests.map(({ kind }) => kind)).not.toContain("Connection");
+      expect(found.manifests.find(({ kind }) => kind === "Credential")?.spec).toMatchObject({ connection });
+      const other = await initFor(at, second, { ...at.issuer, admin: "another_admin" });
+      expect(other.manifests.map(({ kind }) => kind)).toContain("Connection");
+      await Promise.all([login.shop.close(), second.shop.close()]);
     });
 
     it("invariant 10: undoing the first rotation brings version 1 back, the owner's own login", async (context) => {

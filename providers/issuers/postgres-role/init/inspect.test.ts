@@ -128,6 +128,31 @@ onEachRelease((current) => {
     expect((await look(server, long.user)).steps).toEqual([]);
   });
 
+  test("sees the mark of rekey on the login or on one that works as it, with the SQL that takes it away", async () => {
+    const server = current();
+    const app = await makeLogin(server);
+    const found = await look(server, app.user);
+    expect(found.claimed).toBeUndefined();
+    await server.ask(sqlOf(found));
+    const claim = { epoch: 1, number: 1 };
+    const mark = { instance: "ins_1", credential: "crd_1", version: 2, operationKey: "k", claim, state: "live" };
+    const comment = `rekey:${JSON.stringify({ ...mark, at: "2026-01-01T00:00:00.000Z" })}`;
+    await server.ask(`COMMENT ON ROLE ${app.user}_b IS '${comment}'; ALTER ROLE ${app.user}_b LOGIN`);
+    const by = { instance: "ins_1", credential: "crd_1" };
+    const onPair = await look(server, app.user);
+    expect(onPair.claimed).toMatchObject({ on: `${app.user}_b`, by });
+    await server.ask(`COMMENT ON ROLE ${app.user} IS 'ours. ${comment}'; ALTER ROLE ${app.user} NOLOGIN`);
+    const onBoth = await look(server, app.user);
+    expect(onBoth.claimed).toMatchObject({ on: app.user, by });
+    await server.ask(onBoth.claimed?.mend ?? "");
+    expect((await look(server, app.user)).claimed).toBeUndefined();
+    expect(await server.ask(`SELECT shobj_description('${app.user}'::regrole, 'pg_authid') AS c`)).toEqual([
+      { c: "ours." },
+    ]);
+    await server.ask(`COMMENT ON ROLE ${app.user} IS 'rekey:{?'`);
+    expect((await look(server, app.user)).claimed).toMatchObject({ on: app.user, by: undefined });
+  });
+
   test("quotes a login with capitals, dashes and quotes everywhere", async () => {
     const server = current();
     const odd = await makeLogin(server, `Ann's "Shop"-${newMark()}; DROP ROLE keeper`);

@@ -11,6 +11,7 @@ import { otherEncryption } from "../preflight.ts";
 import { ident } from "../quoting.ts";
 import { roleBeyondUs } from "../rights.ts";
 import { accessSteps, readAccessRules, unprovableWay } from "./access-rules.ts";
+import { readClaimed } from "./claimed.ts";
 import { lookError } from "./look-error.ts";
 import { questionSchema, type Question } from "./question.ts";
 import { seenOfClients, seenOfRole, seenOfServer } from "./seen.ts";
@@ -41,6 +42,7 @@ async function inspectServer(work: Work, question: Question): Promise<Inspection
   const { user: _, ...address } = connection;
   const role = await readRole(work, name);
   if (role === undefined) throw await missing(work, name);
+  const claimed = await readClaimed(work, role);
   const chosen = await chooseSlots(work, name);
   if (chosen === undefined)
     throw new OperatorNeededError(
@@ -52,6 +54,8 @@ async function inspectServer(work: Work, question: Question): Promise<Inspection
   const clients = await readClients(work);
   const admin = { name: question.admin, role: await readRole(work, question.admin) };
   return {
+    identity: work.server.identity,
+    ...(claimed === undefined ? {} : { claimed }),
     seen: [
       ...(await seenOfServer(work)),
       ...(await seenOfRole(work, role)),
@@ -99,10 +103,6 @@ async function findingsOf(
     ...is(!role.canLogin, {
       code: "principal_mismatch",
       detail: `${name} may not log in: it is no login that an application has today. Name the one that it logs in with.`,
-    }),
-    ...is(role.comment.mark !== undefined, {
-      code: "principal_claimed",
-      detail: `${name} carries the mark of a credential of rekey already.`,
     }),
     ...roleBeyondUs(work, role),
     ...(await md5Password(work, role.name, connection.user)),

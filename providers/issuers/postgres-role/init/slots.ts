@@ -17,12 +17,16 @@ export function slotName(role: string, letter: string): string {
   return `${base}_${letter}`;
 }
 
+/** All names that the pair may get. */
+export const slotNames = (role: string): readonly string[] =>
+  letters.map((letter) => slotName(role, letter)).filter((name) => name !== role);
+
 /** Two names for the pair: the first that are free, or that somebody prepared; and those that others have. */
 export async function chooseSlots(
   work: Work,
   role: string,
 ): Promise<{ readonly slots: readonly [Slot, Slot]; readonly taken: readonly string[] } | undefined> {
-  const names = letters.map((letter) => slotName(role, letter)).filter((name) => name !== role);
+  const names = slotNames(role);
   const roles = await readRoles(work, names);
   const owners = await work.ask<{ name: string }>(
     `SELECT DISTINCT r.rolname::text AS name FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid
