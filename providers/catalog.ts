@@ -6,6 +6,7 @@ import { awsSecretsManager } from "./consumers/aws-secrets-manager/definition.ts
 import { exec } from "./consumers/exec/definition.ts";
 import { file } from "./consumers/file/definition.ts";
 import { kubernetesSecret } from "./consumers/kubernetes-secret/definition.ts";
+import { vaultKv } from "./consumers/vault-kv/definition.ts";
 import { webhook } from "./consumers/webhook/definition.ts";
 import { challenge } from "./evidence/challenge/definition.ts";
 import { platform } from "./evidence/platform/definition.ts";
@@ -24,7 +25,7 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
 
 export const catalog: Catalog = {
   issuers: byKind<IssuerDefinition>([postgresRole]),
-  consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, awsSecretsManager, webhook]),
+  consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, vaultKv, awsSecretsManager, webhook]),
   collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };
 
