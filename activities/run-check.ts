@@ -10,6 +10,7 @@ import { adopt } from "./checks/adopt.ts";
 import { consumerTest } from "./checks/consumer-test.ts";
 import { init } from "./checks/init.ts";
 import { doctor } from "./checks/doctor.ts";
+import { move } from "./checks/move.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { contextFor } from "./step-frame.ts";
 
@@ -24,7 +25,7 @@ export interface CheckScene {
 /** What a check does outside. `recorded`: its answer lies in the ledger already, with what followed from it. */
 export type CheckWork = (scene: CheckScene) => Promise<CheckOutcome | "recorded">;
 
-const works: Readonly<Record<CheckKind, CheckWork>> = { adopt, doctor, init, "consumer-test": consumerTest };
+const works: Readonly<Record<CheckKind, CheckWork>> = { adopt, doctor, init, "consumer-test": consumerTest, move };
 
 /**
  * Looks outside once on somebody's request. What was found, trouble included, is the check's answer. A secret that was

@@ -1,4 +1,4 @@
-import type { Custody } from "../custody/custody.ts";
+import type { RoutedCustody } from "../custody/route.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { ObservationKeys } from "../custody/observation-keys.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
@@ -18,7 +18,7 @@ export interface AboutWorker {
 /** All that the steps need of the world. Made once per worker. */
 export interface StepDeps {
   readonly ledger: Ledger;
-  readonly custody: Custody;
+  readonly custody: RoutedCustody;
   readonly fingerprints: Fingerprints;
   readonly scrubber: Scrubber;
   readonly catalog: Catalog;

@@ -14,6 +14,7 @@ import { auditHandlers } from "./audit.ts";
 import { authenticate, callerOf, rateKey } from "./authenticate.ts";
 import { checkHandlers } from "./checks.ts";
 import { consumerHandlers } from "./consumers.ts";
+import { moveHandlers } from "./credential-move.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
 import { doctorHandlers } from "./doctor.ts";
@@ -32,6 +33,7 @@ const handlers: Handlers<RouteName> = {
   ...manifestHandlers,
   ...consumerHandlers,
   ...credentialHandlers,
+  ...moveHandlers,
   ...checkHandlers,
   ...rotationHandlers,
   ...auditHandlers,

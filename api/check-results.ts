@@ -42,4 +42,5 @@ export const checkResults = {
   "consumer-test": z.object({
     parts: z.array(z.object({ part: z.string(), state: z.enum(["ok", "not", "left-out"]), text: z.string() })),
   }),
+  move: z.object({ from: z.string(), to: z.string(), versions: z.array(z.number()) }),
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

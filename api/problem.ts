@@ -17,6 +17,7 @@ const statuses: Partial<Record<Code, number>> = {
   plan_changed: 409,
   command_refused: 409,
   delete_refused: 409,
+  move_refused: 409,
   already_adopted: 409,
   not_adopted: 409,
   check_pending: 409,

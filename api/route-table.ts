@@ -180,6 +180,18 @@ export const routes = {
     }),
     response: z.object({ checkId: z.string() }),
   },
+  moveCredential: {
+    method: "POST",
+    path: "/credentials/:credential/move",
+    summary:
+      "Moves the credential's values to another place of custody. No rotation begins meanwhile. Poll the check that it answers with.",
+    params: credential,
+    body: z.object({
+      /** One of those that the settings name, or `embedded`. */
+      custody: z.string().min(1).max(63),
+    }),
+    response: z.object({ checkId: z.string() }),
+  },
   listConsumers: {
     method: "GET",
     path: "/consumers",

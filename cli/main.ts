@@ -8,6 +8,7 @@ import { doctor } from "./doctor.ts";
 import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
 import { listConsumers, showConsumer, testConsumer, type ConsumerOptions, type TestOptions } from "./consumer.ts";
 import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
+import { move, type MoveOptions } from "./move.ts";
 import { deleteOne, type DeleteOptions } from "./delete.ts";
 import { demo } from "./demo.ts";
 import { exitCodeLines, exitCodes } from "./exit-codes.ts";
@@ -189,6 +190,14 @@ credential
   .option("--field <name=value>", "another field that is no secret", collect)
   .addOption(timeout())
   .action((name: string, options: AdoptOptions) => act((io) => adopt(io, name, options)));
+
+credential
+  .command("move")
+  .description("take its values to another place of custody; no rotation of it begins meanwhile")
+  .argument("<credential>", "team/name")
+  .requiredOption("--custody <place>", "one that REKEY_CUSTODIES_FILE names, or embedded")
+  .addOption(timeout())
+  .action((name: string, options: MoveOptions) => act((io) => move(io, name, options)));
 
 const consumer = program.command("consumer").description("one place that runs on a credential's current version");
 const whichConsumer = ["<consumer>", "team/name"] as const;

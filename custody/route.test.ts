@@ -1,9 +1,9 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
-import { newId } from "../ledger/new-id.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import type { Value } from "../providers/contract/value.ts";
+import { insertCredential } from "../test/harness/credential-row.ts";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import {
   memoryCustody,
@@ -56,17 +56,7 @@ async function pointTo(ref: CustodyRef, place: string): Promise<void> {
 
 beforeAll(async () => {
   test = await withLedger();
-  const { db } = test.ledger;
-  const [team, environment, connection] = [newId("team"), newId("environment"), newId("connection")];
-  credential = newId("credential");
-  await sql`INSERT INTO teams (id, name) VALUES (${team}, 'shop')`.execute(db);
-  await sql`INSERT INTO environments (id, name) VALUES (${environment}, 'prod')`.execute(db);
-  await sql`INSERT INTO connections (id, team_id, environment_id, name, kind, settings, admin_principal)
-    VALUES (${connection}, ${team}, ${environment}, 'db', 'fake', '{}', 'admin')`.execute(db);
-  await sql`INSERT INTO credentials (id, team_id, environment_id, connection_id, name, kind, rotation_order, config,
-      principals, policy, policy_id, inventory)
-    VALUES (${credential}, ${team}, ${environment}, ${connection}, 'orders', 'fake', 'overlap', '{}', '{}', '{}', NULL, '{}')
-    `.execute(db);
+  credential = await insertCredential(test.ledger);
 });
 
 describe("custody over several places", () => {

@@ -2,6 +2,7 @@ import { embeddedPlace } from "../domain/custody-place.ts";
 import { OperatorNeededError, TransientError } from "../domain/errors.ts";
 import type { CustodyPlaces } from "../ledger/custody-places.ts";
 import { custodyKey, type Custody, type CustodyRef } from "./custody.ts";
+import { moveValue, type Holding, type ValueMove } from "./move-value.ts";
 
 /** Custody over several places. Which one a value lies in, the ledger knows. */
 export interface RoutedCustody extends Custody {
@@ -12,6 +13,8 @@ export interface RoutedCustody extends Custody {
    * @throws {OperatorNeededError} `custody_place_unknown`
    */
   at(place: string): Custody;
+  /** Moves one value to another place; `move-value.ts` says how. */
+  move(move: ValueMove, holding: Holding): Promise<void>;
 }
 
 export interface RouteOptions {
@@ -49,6 +52,7 @@ export function routeCustody({ embedded, others, book }: RouteOptions): RoutedCu
   return {
     places,
     at,
+    move: async (move, holding) => moveValue({ at, book, holding }, move),
 
     async putIfAbsent(ref, value) {
       if (isEmbedded(ref)) return embedded.putIfAbsent(ref, value);

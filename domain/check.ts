@@ -7,6 +7,7 @@ export const checkSubjects = {
   init: "none",
   doctor: "none",
   "consumer-test": "consumer",
+  move: "credential",
 } as const satisfies Readonly<Record<string, CheckSubject>>;
 
 export type CheckKind = keyof typeof checkSubjects;

@@ -64,6 +64,8 @@ export const advice: Readonly<Record<Code, string>> = {
     "Give rekey's login for the store again, in the file that the settings name, and see that its policy allows what the documentation lists; then `retry`.",
   custody_place_unknown:
     "Put the entry of that place back into the file that `REKEY_CUSTODIES_FILE` names, the same one for the API and every worker, restart them, then `retry`. `rekey credential move` takes a credential's values elsewhere before a place is given up.",
+  move_refused:
+    "Do what the detail says, then `rekey credential move` again. Until then every value can be read where it lies.",
   evidence_missing:
     "Look which consumer and what is missing, restart or correct that consumer, then `retry`; the hold says what it means to go on without its proof.",
   stranger_seen:

@@ -45,6 +45,7 @@ export const codes = {
   custody_unreachable: "The custody cannot be reached",
   custody_auth_failed: "The custody refuses rekey's own login",
   custody_place_unknown: "The settings do not name the place where the value lies",
+  move_refused: "The values cannot be moved as they are",
   // proof
   evidence_missing: "Not every consumer has shown the evidence its policy asks for",
   stranger_seen: "Somebody who is not registered uses the old version",

@@ -76,7 +76,7 @@ async function lockForAdoption(trx: Transaction<Tables>, credentialId: string): 
   const { rows } = await sql<AdoptRow>`
     SELECT t.name || '/' || c.name AS name, c.connection_id, n.pool, n.settings, c.current_version,
       (SELECT id FROM instance) AS instance,
-      (SELECT k.id FROM checks k WHERE k.subject_id = c.id AND k.kind = 'adopt' AND k.state = 'pending' LIMIT 1) AS pending
+      (SELECT k.id FROM checks k WHERE k.subject_id = c.id AND k.kind IN ('adopt', 'move') AND k.state = 'pending' LIMIT 1) AS pending
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN connections n ON n.id = c.connection_id
     WHERE c.id = ${credentialId} AND c.retired_at IS NULL`.execute(trx);
   const [row] = rows;

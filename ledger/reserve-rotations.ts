@@ -88,12 +88,14 @@ interface RefusalRow {
   readonly is_adopted: boolean;
   readonly principal: string | null;
   readonly rotation_id: string | null;
+  readonly moving: string | null;
 }
 
 async function findRefusals(trx: Transaction<Tables>, ids: readonly string[]): Promise<readonly ReserveRefusal[]> {
   const { rows } = await sql<RefusalRow>`
     SELECT c.id, t.name || '/' || c.name AS name, busy.principal, busy.rotation_id,
-      c.current_version IS NOT NULL AS is_adopted
+      c.current_version IS NOT NULL AS is_adopted,
+      (SELECT k.id FROM checks k WHERE k.subject_id = c.id AND k.kind = 'move' AND k.state = 'pending' LIMIT 1) AS moving
     FROM credentials c JOIN connections n ON n.id = c.connection_id JOIN teams t ON t.id = c.team_id
     LEFT JOIN LATERAL (
       SELECT p.principal, p.rotation_id FROM rotation_principals p
@@ -109,6 +111,12 @@ function asRefusal(row: RefusalRow, clash: LoginRefusal | undefined): ReserveRef
       credentialId: row.id,
       code: "not_adopted",
       detail: `${row.name} has no version yet: \`rekey credential adopt ${row.name} --username LOGIN\`, with the login of those in \`rekey credential show ${row.name}\` that is in use.`,
+    };
+  if (row.moving !== null)
+    return {
+      credentialId: row.id,
+      code: "check_pending",
+      detail: `Check ${row.moving} is moving the values of ${row.name} to another place. Ask again when it has ended, and see that a worker runs.`,
     };
   if (row.principal !== null)
     return {

@@ -90,6 +90,7 @@ export async function askRightly(
     listCredentials: { query: {} },
     showCredential: { params: credential },
     adoptCredential: { params: credential, body: { secret: run.login.adminPassword, fields: {} } },
+    moveCredential: { params: credential, body: { custody: "nowhere" } },
     listConsumers: { query: {} },
     showConsumer: { params: { consumer: "shop/shop" }, query: {} },
     testConsumer: { params: { consumer: "shop/shop" }, body: {} },

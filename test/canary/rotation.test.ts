@@ -50,7 +50,10 @@ describe.runIf(hasTemporal)("a whole run of the product", () => {
     const asked = new Map(told.answers.map((one) => [one.name, one.status]));
     expect([...asked.keys()]).toEqual([...Object.keys(routes), "resume", "openapi"]);
     const answered = [...asked].filter(([, status]) => status === 200).map(([route]) => route);
-    expect(Object.keys(routes).filter((route) => !answered.includes(route))).toEqual(["adoptCredential"]);
+    expect(Object.keys(routes).filter((route) => !answered.includes(route))).toEqual([
+      "adoptCredential",
+      "moveCredential",
+    ]);
     expect(told.answers.flatMap((one) => scanText(one.name, one.answer, words))).not.toEqual([]);
     expect(told.answers.flatMap((one) => scanText(one.name, one.answer, needles))).toEqual([]);
   });

@@ -15,7 +15,7 @@ import type { Value } from "../../providers/contract/value.ts";
 export interface MemoryStore {
   readonly held: Map<string, { readonly ref: CustodyRef; readonly bytes: Buffer }>;
   /** Called before and after each effect or look, with what is done; may throw as a process that dies there does. */
-  at(moment: string): void;
+  at(moment: string): void | Promise<void>;
 }
 
 export function memoryStore(at: MemoryStore["at"] = () => undefined): MemoryStore {
@@ -25,10 +25,9 @@ export function memoryStore(at: MemoryStore["at"] = () => undefined): MemoryStor
 /** A strict custody over a store in memory. Many of one store stand for many processes. */
 export function memoryCustody(store: MemoryStore): Custody {
   async function doing<T>(what: string, work: () => T): Promise<T> {
-    store.at(`before ${what}`);
-    await Promise.resolve();
+    await store.at(`before ${what}`);
     const answer = work();
-    store.at(`after ${what}`);
+    await store.at(`after ${what}`);
     return answer;
   }
 
