@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { ProviderLog } from "../providers/contract/context.ts";
 import type { Egress } from "../providers/contract/egress.ts";
 import type { Custody } from "./custody.ts";
+import { vaultKind } from "./vault.ts";
 
 /** All that a place outside the ledger is opened with. */
 export interface CustodyOpening<Settings> {
@@ -25,4 +26,6 @@ export interface CustodyKind<Settings = unknown> {
 }
 
 /** Every kind by its name, a line each. */
-export const custodyKinds: Readonly<Record<string, CustodyKind>> = {};
+export const custodyKinds: Readonly<Record<string, CustodyKind>> = {
+  vault: vaultKind,
+};
