@@ -41,6 +41,7 @@ export const advice: Readonly<Record<Code, string>> = {
   right_missing: "Run the statement that the finding prints as an administrator of the issuer, then `retry`.",
   principal_missing: "Create the role at the issuer, or correct its name in the credential, then `retry`.",
   principal_mismatch: "Run the statements that the finding prints, so that both logins may do the same, then `retry`.",
+  principal_unfit: "Change the login as the finding says, with the statement that it prints, then `retry`.",
   principal_owns_objects:
     "Run the statements that the finding prints: what the logins own goes to their owner role, so that neither is needed later.",
   principal_is_connection: "Give the connection a login of its own. The hand that rotates is not rotated by itself.",

@@ -30,6 +30,7 @@ export const codes = {
   right_missing: "The connection lacks a right it needs",
   principal_missing: "The principal does not exist at the issuer",
   principal_mismatch: "The principals do not have the same rights and settings",
+  principal_unfit: "The login is set up so that it cannot be rotated",
   principal_owns_objects: "A login of the pair owns objects",
   principal_is_connection: "A connection's own principal cannot be managed",
   no_free_slot: "The issuer has no free slot for a new version",

@@ -12,6 +12,7 @@ import { challenge } from "./evidence/challenge/definition.ts";
 import { platform } from "./evidence/platform/definition.ts";
 import { sessions } from "./evidence/sessions/definition.ts";
 import { postgresRole } from "./issuers/postgres-role/definition.ts";
+import { vaultApproleSecretId } from "./issuers/vault-approle-secret-id/definition.ts";
 
 /** Everything of a kind, by its name. Nothing else in the program names one. */
 export interface Catalog {
@@ -24,7 +25,7 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
   Object.fromEntries(definitions.map((definition) => [definition.kind, definition]));
 
 export const catalog: Catalog = {
-  issuers: byKind<IssuerDefinition>([postgresRole]),
+  issuers: byKind<IssuerDefinition>([postgresRole, vaultApproleSecretId]),
   consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, vaultKv, awsSecretsManager, webhook]),
   collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };
