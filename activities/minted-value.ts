@@ -6,7 +6,7 @@ import type { RotationCase } from "../ledger/rotation-cases.ts";
 import { changeVersions } from "../ledger/versions.ts";
 import type { Issued, IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import { assertFit, type Value } from "../providers/contract/value.ts";
-import { leftoversAmong } from "./leftovers.ts";
+import { endLeftovers, leftoversAmong } from "./leftovers.ts";
 import { fingerprintOf, forgetUnused } from "./new-value.ts";
 import { effect, refOf } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
@@ -48,6 +48,7 @@ export async function mintedValue(
       `The value of version ${one.to.number} of ${one.credentialName} found its place in custody taken by that of an attempt that had lost its turn. The version is given up: rotate anew.`,
     );
   await assertStillOurs(deps, one, turn);
+  await endLeftovers(deps, one, session, turn, made.handle);
   return { handle: made.handle, value, effectiveAt: made.effectiveAt };
 }
 
@@ -64,7 +65,7 @@ async function mint(one: RotationCase, session: IssuerSession, turn: Turn): Prom
   } catch (error) {
     if (!(error instanceof RekeyError) || error.code !== "no_free_slot") throw error;
     // A call that reached the issuer twice has left a key of this very turn: the next one ends it.
-    if (leftoversAmong(await session.list(), one.keep).length === 0) throw error;
+    if (leftoversAmong(await session.list(), one, one.keep).length === 0) throw error;
     throw new TransientError("no_free_slot", "A key of an attempt before takes the place. The next attempt ends it.");
   }
 }

@@ -28,10 +28,25 @@ export async function probeInRow(
 /** Between two askings while an issuer may still be telling its parts of a new version. Milliseconds. */
 const newsMs = 1_000;
 
+/** What an issuer says other than accepted within its lag is old news: it is asked again until that is over. */
+export async function probeNew(
+  session: IssuerSession,
+  { activationLagMs }: IssuerFacts,
+  request: ProbeRequest,
+  rounds: ProbeRounds,
+): Promise<ProbeAnswer> {
+  const end = performance.now() + activationLagMs;
+  let answer = await probeInRow(session, request, "accepted", rounds);
+  while (answer.verdict !== "accepted" && performance.now() < end) {
+    await pause(Math.min(newsMs, activationLagMs / 4), undefined, { signal: rounds.signal });
+    answer = await probeInRow(session, request, "accepted", rounds);
+  }
+  return answer;
+}
+
 /**
- * Sees the candidate accepted, under controls. What the issuer says otherwise within its lag is old news: it is asked
- * again.
- * @throws {TransientError} `candidate_refused` when it is not by then: it may take the issuer a while longer.
+ * Sees the candidate accepted, under controls.
+ * @throws {TransientError} `candidate_refused` when it is not: it may take the issuer a while longer than it says.
  */
 export async function seeAccepted(
   session: IssuerSession,
@@ -39,13 +54,7 @@ export async function seeAccepted(
   request: ProbeRequest,
   rounds: Omit<ProbeRounds, "lagMs">,
 ): Promise<void> {
-  const lagMs = facts.activationLagMs;
-  const end = performance.now() + lagMs;
-  let answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs });
-  while (answer.verdict !== "accepted" && performance.now() < end) {
-    await pause(Math.min(newsMs, lagMs / 4), undefined, { signal: rounds.signal });
-    answer = await probeInRow(session, request, "accepted", { ...rounds, lagMs });
-  }
+  const answer = await probeNew(session, facts, request, { ...rounds, lagMs: facts.activationLagMs });
   if (answer.verdict === "accepted") return;
   if (answer.verdict === "refused")
     throw new TransientError("candidate_refused", `The issuer refuses the version (${answer.code}).${reason(answer)}`);

@@ -57,7 +57,7 @@ async function listInRow(scene: StepScene, session: IssuerSession, facts: Issuer
     const listed = await session.list();
     // A list without it is of another place, or of somebody who may not see.
     if (!listed.some(({ handle, state }) => handle === formerOf(one).handle && state !== "ended")) return unseenGap;
-    const left = leftoversAmong(listed, one.keep);
+    const left = leftoversAmong(listed, one, one.keep);
     if (left.length > 0) return leftGap(left);
   }
   return undefined;

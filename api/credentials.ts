@@ -123,6 +123,11 @@ function valueOf(definition: Issuer, found: Detail, { secret, fields }: Given): 
 /** The login of a value that nobody knows, which it must then be known by. */
 function loginOf(definition: Issuer, found: Detail, fields: Given["fields"]): string {
   const { username, ...others } = fields;
+  if (!definition.adoptedFields.includes("username"))
+    throw new ProblemError(
+      "request_invalid",
+      `A value of this kind is known by more than a login, so that it cannot be adopted without being given: ${adoptHint(definition, refOf(found), found.principals)}.`,
+    );
   if (username === undefined || Object.keys(others).length > 0)
     throw new ProblemError(
       "request_invalid",
@@ -141,10 +146,11 @@ function refuseForeign(definition: Issuer, found: Detail, value: Value): void {
   try {
     definition.handleOf(found.config, value, 1);
   } catch (error) {
-    const detail = error instanceof RekeyError ? error.detail : "The login is not the credential's.";
+    const detail = error instanceof RekeyError ? error.detail : "The value is not the credential's.";
+    const logins = found.principals.length === 0 ? "" : ` Its logins: ${found.principals.join(", ")}.`;
     throw new ProblemError(
       "request_invalid",
-      `${detail} Its logins: ${found.principals.join(", ")}. Name the one in use: ${adoptCommand(definition, refOf(found), found.principals)}`,
+      `${detail}${logins} Name the one in use: ${adoptCommand(definition, refOf(found), found.principals)}`,
     );
   }
 }

@@ -83,7 +83,7 @@ export const advice: Readonly<Record<Code, string>> = {
   candidate_refused:
     "Look at the issuer's access rules for the version that the hold names, then `retry`; the hold says whether the rotation can still go back.",
   not_adopted:
-    "Give the value that the credential has today with `rekey credential adopt CREDENTIAL --username LOGIN`, then rotate.",
+    "Give the value that the credential has today, with the command that `rekey credential show CREDENTIAL` names, then rotate.",
   principal_claimed: "Take the login out of one of the two credentials; one login belongs to one credential.",
   principal_busy:
     "Wait until the other rotation has closed, or end it; one login takes part in one rotation at a time.",

@@ -110,7 +110,7 @@ function asRefusal(row: RefusalRow, clash: LoginRefusal | undefined): ReserveRef
     return {
       credentialId: row.id,
       code: "not_adopted",
-      detail: `${row.name} has no version yet: \`rekey credential adopt ${row.name} --username LOGIN\`, with the login of those in \`rekey credential show ${row.name}\` that is in use.`,
+      detail: `${row.name} has no version yet: give it the value of today with \`rekey credential adopt ${row.name}\`. \`rekey credential show ${row.name}\` has the whole command.`,
     };
   if (row.moving !== null)
     return {

@@ -4,7 +4,7 @@ import { adoptVersion, readAdoptCase, type AdoptCase } from "../../ledger/adopt-
 import type { ProviderContext } from "../../providers/contract/context.ts";
 import type { Finding, IssuerSession, PreflightRequest } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
-import { probeInRow, reason } from "../probe-rounds.ts";
+import { probeNew, reason } from "../probe-rounds.ts";
 import { withIssuer } from "../reach.ts";
 import type { CheckWork } from "../run-check.ts";
 import type { StepDeps } from "../step-deps.ts";
@@ -23,13 +23,14 @@ export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) =>
   if (value === undefined)
     throw new OperatorNeededError(
       "custody_missing",
-      `The value that was given for ${credentialName} is not in custody. Give it again: \`rekey credential adopt ${credentialName} --username LOGIN\`.`,
+      `The value that was given for ${credentialName} is not in custody. Give it again: \`rekey credential show ${credentialName}\` names the command.`,
     );
   await withIssuer(deps, check, context, async (session, definition) => {
     const identity = await session.identify();
     const handle = definition.handleOf(definition.configSchema.parse(config), value, number);
+    const rounds = { inRow: 1, lagMs: 0, signal: context.signal };
     const answer = await deps.scrubber.withHeld([value], async () =>
-      probeInRow(session, { handle, value }, "accepted", { inRow: 1, lagMs: 0, signal: context.signal }),
+      probeNew(session, definition.facts, { handle, value }, rounds),
     );
     if (answer.verdict !== "accepted")
       throw new OperatorNeededError(

@@ -94,6 +94,8 @@ export interface ListedVersion {
   readonly state: "live" | "disabled" | "ended";
   /** False when no mark of ours is on it: a stranger. */
   readonly ours: boolean;
+  /** Of a minted one: the key of the operation that made it, where the mark says so. */
+  readonly operationKey?: string;
   /** Issuer's clock, ISO 8601: since when it is in its slot, where the issuer can say. Never later than in truth. */
   readonly effectiveAt?: string;
 }

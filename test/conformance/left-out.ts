@@ -16,6 +16,7 @@ export const withoutConnection: ConsumerLeavesOut = {
 export const whereRekeyChooses = [
   "7.2 a minted repeat ends only its own leftover with a lower claim",
   "7.2 a minted repeat never ends what the ledger records",
+  "7.2 a minted version is listed as made by its own operation, or by none",
   "7.7 an unfit minted value is refused and can be abandoned",
 ] as const;
 

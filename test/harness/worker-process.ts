@@ -7,10 +7,12 @@ import { readSettings } from "../../settings.ts";
 import { catalog } from "../../providers/catalog.ts";
 import { startWorker } from "../../worker/main.ts";
 import { fakeSecret } from "./fake-cluster.ts";
+import { addMintedKinds } from "./minting/issuer.ts";
 
 // A call that is on its way cannot be called back: such a worker goes on with a step that was cancelled.
 if (process.env["DEAF"] === "yes") AbortSignal.any = () => new AbortController().signal;
 Object.assign(catalog.consumers, { [fakeSecret.kind]: fakeSecret });
+addMintedKinds();
 // One that is killed writes nothing at its end.
 flushCompileCache();
 if (process.argv[3] === "prepared") await once(process, "message");

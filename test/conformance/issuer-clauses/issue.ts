@@ -99,6 +99,17 @@ export const issueClauses = {
     await assertLogin(world, recorded.value, "accepted");
   },
 
+  async "7.2 a minted version is listed as made by its own operation, or by none"(world: IssuerWorld) {
+    needsMinted(world);
+    const session = await world.open();
+    const made = await makePair(world, session);
+    const listed = await (await world.open()).list();
+    for (const { handle, intent } of made) {
+      const { operationKey = intent.operationKey } = listed.find((each) => each.handle === handle) ?? {};
+      assert.equal(operationKey, intent.operationKey);
+    }
+  },
+
   async "7.2 what is issued is marked as ours"(world: IssuerWorld) {
     const session = await world.open();
     const made = await makeVersion(session, 1, []);

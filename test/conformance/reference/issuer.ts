@@ -84,7 +84,8 @@ async function list({ wire, config, owner }: Parts): ReturnType<IssuerSession["l
     if (entry === undefined || (entry.mark === undefined && entry.secret === undefined)) continue;
     const handle = config.slots.length > 0 ? slotHandle(name, readMark(entry)?.version ?? 0) : name;
     const state = entry.secret === undefined ? "ended" : entry.enabled ? "live" : "disabled";
-    listed.push({ handle, state, ours: isOurs(entry, owner) });
+    const made = config.slots.length > 0 ? undefined : readMark(entry)?.operationKey;
+    listed.push({ handle, state, ours: isOurs(entry, owner), ...(made === undefined ? {} : { operationKey: made }) });
   }
   return listed;
 }

@@ -70,6 +70,19 @@ export const wrongAtIssue: readonly WrongIssuer[] = [
     twist: { session: (right) => ({ issue: (request) => right.issue({ ...request, keep: [] }) }) },
   },
   {
+    name: "lists one operation as the maker of all",
+    shape: "minted",
+    caughtBy: "7.2 a minted version is listed as made by its own operation, or by none",
+    twist: {
+      session: (right) => ({
+        list: async () =>
+          (await right.list()).map((each, _at, [first]) =>
+            first?.operationKey === undefined ? each : { ...each, operationKey: first.operationKey },
+          ),
+      }),
+    },
+  },
+  {
     name: "ignores keep",
     shape: "two slots",
     caughtBy: "7.3 what is in keep is never touched",

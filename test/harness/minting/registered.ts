@@ -1,4 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "kysely";
 import type { Policy } from "../../../domain/policy.ts";
@@ -17,9 +18,9 @@ export interface MintedRegistered extends RegisteredCredential {
   /** The key of version 1, which a person made. */
   readonly firstKey: string;
   /** What the server says to the key in the consumer's file, asked as an application does. */
-  logsIn(): Promise<string>;
+  logsIn(): string;
   /** The key in the consumer's file. */
-  keyInUse(): Promise<string>;
+  keyInUse(): string;
   /** Keys that the ledger holds as living at the issuer, sorted. */
   ledgerKeys(): Promise<readonly string[]>;
   close(): void;
@@ -29,16 +30,18 @@ export interface RegisterMintedOptions {
   readonly policy?: Partial<Policy>;
   /** How long the issuer's parts go on answering by what was before a change. One of `addMintedKinds`. Milliseconds. */
   readonly lagMs?: number;
+  /** How many keys the issuer has room for. */
+  readonly capacity?: number;
 }
 
 export const isMint = ({ method, path }: HttpCall): boolean => method === "POST" && path === "/keys";
 
-/** With a server of its own, on which there are two places for keys. */
+/** With a server of its own. */
 export async function registerMinted(
   at: Pick<World, "ledger" | "custody" | "folder">,
-  { policy = {}, lagMs = 0 }: RegisterMintedOptions = {},
+  { policy = {}, lagMs = 0, capacity = 2 }: RegisterMintedOptions = {},
 ): Promise<MintedRegistered> {
-  const issuer = await startMintServer({ lagMs });
+  const issuer = await startMintServer({ lagMs, capacity });
   const proxy = await proxyHttp(issuer.url);
   const { server } = issuer;
   const mark = newMark();
@@ -58,13 +61,22 @@ export async function registerMinted(
     },
     today: { keyId: first.name, secretKey: new Secret(first.secret) },
   });
-  const read = async (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(await readFile(file, "utf8"))?.[1] ?? "";
+  // In one piece with asking the server: nothing of this process comes between.
+  const read = () => {
+    const text = readFileSync(file, "utf8");
+    const [, id = ""] = /^KEY_ID=(.*)$/m.exec(text) ?? [];
+    const [, secret = ""] = /^SECRET_KEY=(.*)$/m.exec(text) ?? [];
+    return { id, secret };
+  };
   return {
     ...stored,
     ...{ issuer, proxy },
     firstKey: first.name,
-    keyInUse: () => read("KEY_ID"),
-    logsIn: async () => server.login(await read("KEY_ID"), await read("SECRET_KEY")),
+    keyInUse: () => read().id,
+    logsIn() {
+      const { id, secret } = read();
+      return server.login(id, secret);
+    },
     async ledgerKeys() {
       const { rows } = await sql<{ handle: string }>`
         SELECT handle FROM versions WHERE credential_id = ${stored.credentialId} AND state IN ('live', 'disabled')

@@ -47,9 +47,9 @@ function answersOf(server: ReferenceServer): Answers {
   };
 }
 
-export async function startMintServer({ lagMs }: { readonly lagMs: number }): Promise<MintServer> {
+export async function startMintServer(options: { readonly lagMs: number; readonly capacity: number }) {
   const began = performance.now();
-  const server = new ReferenceServer({ seed: 5, lagMs, capacity: 2, elapsed: () => performance.now() - began });
+  const server = new ReferenceServer({ ...options, seed: 5, elapsed: () => performance.now() - began });
   const answers = answersOf(server);
 
   async function serve(message: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -75,7 +75,7 @@ export async function startMintServer({ lagMs }: { readonly lagMs: number }): Pr
   });
   await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
   const { port } = front.address() as AddressInfo;
-  return {
+  const made: MintServer = {
     url: `http://127.0.0.1:${port}`,
     server,
     keys: () => server.names(),
@@ -84,4 +84,5 @@ export async function startMintServer({ lagMs }: { readonly lagMs: number }): Pr
       front.close();
     },
   };
+  return made;
 }
