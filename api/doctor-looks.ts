@@ -12,7 +12,7 @@ export interface CustodyKeyPlace {
 const sealedWithinMs = 30_000;
 
 /** What the API knows by itself: the ledger, what is registered, what waits, and the custody key. */
-export function ownLooks(facts: DoctorFacts, key: CustodyKeyPlace): readonly Look[] {
+export function ownLooks(facts: DoctorFacts, key: CustodyKeyPlace, places: readonly string[]): readonly Look[] {
   return [
     {
       about: "API and ledger",
@@ -20,6 +20,15 @@ export function ownLooks(facts: DoctorFacts, key: CustodyKeyPlace): readonly Loo
       text: `rekey ${version} over PostgreSQL ${facts.server}, schema ${facts.latestMigration.replace(/\.sql$/, "")}.`,
     },
     keyLook(facts, key),
+    ...facts.places.map((one) => placeLook(one, places)),
+    ...facts.halfMoved.map((one) =>
+      look(
+        `Credential ${one.name}`,
+        "warn",
+        `A move of its values did not come to its end: one of them may lie in a second place, besides ${one.more}, where it is read. Move it again, to either.`,
+        `rekey credential move ${one.name} --custody ${one.more}`,
+      ),
+    ),
     sealLook(facts),
     ...facts.holds.map((one) =>
       look(
@@ -105,6 +114,18 @@ function keyLook({ keyCopied }: DoctorFacts, { file, id }: CustodyKeyPlace): Loo
     "warn",
     `It lies in ${file}, and nobody has said that a copy is kept elsewhere. Whoever loses it loses every value in custody and has to adopt each credential again. Keep the copy apart from the ledger's backups.`,
     `install -m 600 ${file} /media/safe/\nrekey custody copied`,
+  );
+}
+
+function placeLook({ name, more }: Noted, places: readonly string[]): Look {
+  const about = `Custody place ${name}`;
+  const has = `${more} ${more === "1" ? "credential has its values" : "credentials have their values"} there`;
+  if (places.includes(name)) return { about, state: "ok", text: `${has}.` };
+  return look(
+    about,
+    "bad",
+    `${has}, and the API's settings do not name it, so that they cannot be read. Put its entry back into the file of REKEY_CUSTODIES_FILE, for the API and every worker, and restart them.`,
+    "rekey doctor",
   );
 }
 

@@ -4,11 +4,14 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Look } from "../domain/look.ts";
 import { ownLooks } from "./doctor-looks.ts";
 import { finishCheck } from "../ledger/checks.ts";
+import { readDoctorFacts } from "../ledger/doctor-facts.ts";
+import { newId } from "../ledger/new-id.ts";
 import { transact } from "../ledger/database.ts";
 import { version } from "../release.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { applyText } from "../test/harness/apply-text.ts";
 import { withLedger } from "../test/harness/ledger.ts";
+import { memoryStore } from "../test/harness/memory-custody.ts";
 import { connectionIndex, consumer, credential, everything } from "../test/harness/manifests.ts";
 
 let api: TestApi;
@@ -130,9 +133,17 @@ it("rows that nobody seals are bad after a while", () => {
     withoutConsumers: [],
     withoutEvidence: [],
   };
-  const facts = { ...none, expiring: [], server: "18.4", latestMigration: "0001-base.sql", keyCopied: null };
+  const facts = {
+    ...none,
+    expiring: [],
+    places: [],
+    halfMoved: [],
+    server: "18.4",
+    latestMigration: "0001-base.sql",
+    keyCopied: null,
+  };
   const of = (unsealedMs: number) =>
-    ownLooks({ ...facts, unsealed: 7, unsealedMs }, { file: "/k", id: "key_1" }).find(
+    ownLooks({ ...facts, unsealed: 7, unsealedMs }, { file: "/k", id: "key_1" }, ["embedded"]).find(
       ({ about }) => about === "Audit trail",
     );
   expect(of(30_000)).toMatchObject({ state: "ok" });
@@ -144,4 +155,33 @@ it("rows that nobody seals are bad after a while", () => {
 
 it("of a check of another kind, or none, nothing is shown", async () => {
   expect((await api.ask("GET", "/doctor/chk_none")).status).toBe(404);
+});
+
+it("a place of custody that no setting names any more is bad, and a move that was left half done is told", async () => {
+  const own = await withApi(await withLedger(), undefined, { stores: { far: memoryStore() } });
+  await applyText(own, everything, { [connectionIndex]: randomBytes(12).toString("hex") });
+  const { db: ledger } = own.deps.ledger;
+  await sql`UPDATE credentials SET custody = 'far'`.execute(ledger);
+  const looksOf = async (places: readonly string[]) => {
+    const facts = await readDoctorFacts(ledger, { silentMs: 1_000, soonMs: 1_000 });
+    const looks = ownLooks(facts, { file: "/k", id: "key_1" }, places);
+    return looks.filter(
+      ({ about, text }) => about.startsWith("Custody place") || text.includes("A move of its values"),
+    );
+  };
+  expect(await looksOf(own.deps.custody.places)).toMatchObject([
+    { about: "Custody place far", state: "ok", text: "1 credential has its values there." },
+  ]);
+  expect(await looksOf(["embedded"])).toMatchObject([
+    { state: "bad", text: expect.stringContaining("Put its entry back into the file of REKEY_CUSTODIES_FILE") },
+  ]);
+  await sql`INSERT INTO versions (id, credential_id, connection_id, number, state, operation_key)
+    SELECT ${newId("version")}, id, connection_id, 1, 'live', 'key' FROM credentials`.execute(ledger);
+  await sql`INSERT INTO custody_places (key, place, other)
+    SELECT id || '/1/version', 'far', 'embedded' FROM credentials`.execute(ledger);
+  expect((await looksOf(own.deps.custody.places))[1]).toMatchObject({
+    state: "warn",
+    mend: "rekey credential move shop/orders --custody far",
+  });
+  await own.app.close();
 });

@@ -100,6 +100,27 @@ describe("rekey credential", () => {
     expect(parsed((await cli.run(["credential", "show", ref, "--json"])).out)).toMatchObject({ currentVersion: 1 });
   });
 
+  it("moves a credential's values and says what to write, or what hindered it", async () => {
+    const ref = await adopted(api);
+    const move = ["credential", "move", ref, "--custody", "embedded"];
+    for (const ok of [false, true]) {
+      const moving = cli.start(move);
+      await moving.line("Check chk_");
+      const [check] = await readDueChecks(api.deps.ledger, 1);
+      const findings = ok ? [] : [{ code: "custody_unreachable" as const, detail: "The store does not answer." }];
+      const result = { from: "far", to: "embedded", versions: [1] };
+      await api.deps.ledger.db
+        .transaction()
+        .execute((trx) => finishCheck(trx, check?.checkId ?? "", { ok, findings, ...(ok ? { result } : {}) }));
+      const { code, out } = await moving.ended;
+      expect(code).toBe(ok ? 0 : 1);
+      expect(out).toContain(ok ? "Write `custody: embedded`" : "The store does not answer.");
+    }
+    const { code, err } = await cli.run([...move.slice(0, -1), "nowhere"]);
+    expect([code, err]).toEqual([expect.any(Number), expect.stringContaining("The settings name embedded")]);
+    expect(code).not.toBe(0);
+  });
+
   it("adopts a secret from standard input and prints what the check found", async () => {
     const ref = await adopted(api);
     await sql`UPDATE credentials SET current_version = NULL WHERE name = ${ref.split("/")[1] ?? ""}`.execute(

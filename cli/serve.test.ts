@@ -99,6 +99,20 @@ describe("rekey serve", () => {
     }
   });
 
+  it("makes no new keys while values that rest in another place need the lost ones", async () => {
+    const { home, env } = await place();
+    await rekey(["migrate"], { env });
+    const serving = start(["serve"], { env });
+    await serving.line("The API answers at");
+    serving.process.kill("SIGTERM");
+    await serving.ended;
+    await query(env.DATABASE_URL, "INSERT INTO custody_places (key, place) VALUES ('a/1/version', 'far')");
+    await rm(join(home, "keys", "fingerprint.json"));
+    const { code, err } = await rekey(["serve"], { env });
+    expect(code).toBe(1);
+    expect(err).toContain("fingerprint.json does not exist. Restore it");
+  });
+
   it("makes no new custody key while values need the lost one", async () => {
     const { home, env } = await place();
     await rekey(["migrate"], { env });

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from "kysely";
+import { embeddedPlace } from "../domain/custody-place.ts";
 import type { Tables } from "./tables.ts";
 
 /** Something of the ledger that a person may have to see to, with since when. */
@@ -31,6 +32,10 @@ export interface DoctorFacts {
   readonly withoutEvidence: readonly Noted[];
   /** Credentials whose `expiresAt` is near or past; `ageMs` is the time until then, negative. */
   readonly expiring: readonly Noted[];
+  /** Places of custody besides the ledger; `more` is how many credentials have values or their next ones there. */
+  readonly places: readonly Noted[];
+  /** Credentials with a value that may lie in two places, while nobody moves it; `more` is where it is to be read. */
+  readonly halfMoved: readonly Noted[];
   /** When a person last said that the custody key's file is copied, for which key. */
   readonly keyCopied: { readonly keyId: string; readonly at: Date } | null;
 }
@@ -51,6 +56,10 @@ export async function readDoctorFacts(
     ), open AS (
       SELECT r.*, t.name || '/' || c.name AS ref FROM rotations r JOIN credentials c ON c.id = r.credential_id
       JOIN teams t ON t.id = c.team_id WHERE r.outcome IS NULL
+    ), placed AS (
+      SELECT c.id AS credential_id, c.ref, p.place, p.other FROM registered c
+      JOIN versions v ON v.credential_id = c.id AND v.state IN ('intended', 'live', 'disabled')
+      JOIN custody_places p ON p.key = c.id || '/' || v.number || '/version'
     ), unsealed AS (
       SELECT at FROM audit WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0)
     )
@@ -81,6 +90,13 @@ export async function readDoctorFacts(
           ${sinceMs("(inventory ->> 'expiresAt')::timestamptz")} AS age
         FROM registered WHERE (inventory ->> 'expiresAt')::timestamptz
           < clock_timestamp() + ${soonMs} * interval '1 millisecond' LIMIT ${most}) l) AS expiring,
+      (SELECT ${listed} FROM (SELECT place AS name, count(DISTINCT id)::text AS more, 0 AS age
+        FROM (SELECT custody AS place, id FROM registered UNION ALL SELECT place, credential_id FROM placed) a
+        WHERE place <> ${embeddedPlace} GROUP BY place ORDER BY place LIMIT ${most}) l) AS places,
+      (SELECT ${listed} FROM (SELECT DISTINCT ON (ref) ref AS name, place AS more, 0 AS age FROM placed p
+        WHERE other IS NOT NULL AND NOT EXISTS (SELECT FROM checks k
+          WHERE k.subject_id = p.credential_id AND k.kind = 'move' AND k.state = 'pending')
+        ORDER BY ref LIMIT ${most}) l) AS "halfMoved",
       (SELECT jsonb_build_object('keyId', details ->> 'key', 'at', at) FROM audit
         WHERE action = 'custody.key_copied' ORDER BY id DESC LIMIT 1) AS "keyCopied"`.execute(db);
   const [facts] = rows;

@@ -3,10 +3,10 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import { buildApi } from "../../api/build-api.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { tokenDigest } from "../../api/token-file.ts";
-import type { Custody } from "../../custody/custody.ts";
 import { createFingerprints } from "../../custody/fingerprint.ts";
 import { createKeyRing } from "../../custody/key-file.ts";
 import { embeddedPlace } from "../../domain/custody-place.ts";
+import type { RoutedCustody } from "../../custody/route.ts";
 import { createLog } from "../../custody/scrubbed-log.ts";
 import { createScrubber } from "../../custody/scrubber.ts";
 import { readInstance } from "../../ledger/health.ts";
@@ -20,7 +20,7 @@ import { openMemoryCustody, type MemoryStores } from "./memory-custody.ts";
 export interface TestApi {
   readonly app: FastifyInstance;
   readonly deps: ApiDeps;
-  readonly custody: Custody;
+  readonly custody: RoutedCustody;
   readonly token: string;
   /** Lines of the log so far. */
   readonly logged: readonly string[];
