@@ -11,6 +11,7 @@ import { webhook } from "./consumers/webhook/definition.ts";
 import { challenge } from "./evidence/challenge/definition.ts";
 import { platform } from "./evidence/platform/definition.ts";
 import { sessions } from "./evidence/sessions/definition.ts";
+import { awsIamAccessKey } from "./issuers/aws-iam-access-key/definition.ts";
 import { postgresRole } from "./issuers/postgres-role/definition.ts";
 import { vaultApproleSecretId } from "./issuers/vault-approle-secret-id/definition.ts";
 
@@ -25,7 +26,7 @@ const byKind = <T extends { readonly kind: string }>(definitions: readonly T[]):
   Object.fromEntries(definitions.map((definition) => [definition.kind, definition]));
 
 export const catalog: Catalog = {
-  issuers: byKind<IssuerDefinition>([postgresRole, vaultApproleSecretId]),
+  issuers: byKind<IssuerDefinition>([postgresRole, vaultApproleSecretId, awsIamAccessKey]),
   consumers: byKind<ConsumerDefinition>([file, exec, kubernetesSecret, vaultKv, awsSecretsManager, webhook]),
   collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { createEgress } from "../../providers/contract/egress-client.ts";
 import type { ProviderContext } from "../../providers/contract/context.ts";
 import { Secret } from "../../providers/contract/secret.ts";
@@ -30,4 +31,11 @@ export function contextFor(urls: readonly string[], part: Partial<ProviderContex
     log,
     fetch: createEgress({ allowedLocalPorts, ownPorts: [], log, timeoutMs: 60_000 }),
   };
+}
+
+/** The policy below a heading of a page that people are told to give, for this account. */
+export async function policyIn(page: URL, heading: string, account: string): Promise<unknown> {
+  const [, below = ""] = (await readFile(page, "utf8")).split(heading);
+  const [, json = ""] = /```json\n([^`]+)```/.exec(below) ?? [];
+  return JSON.parse(json.replaceAll("123456789012", account)) as unknown;
 }

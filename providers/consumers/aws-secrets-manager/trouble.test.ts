@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RekeyError } from "../../../domain/errors.ts";
-import { adminOf, contextFor, settingsAt } from "../../../test/harness/aws-settings.ts";
+import { adminOf, contextFor, policyIn, settingsAt } from "../../../test/harness/aws-settings.ts";
 import { awsClients, type AwsKeys } from "../../../test/harness/aws/clients.ts";
 import { AwsFault } from "../../../test/harness/aws/fault.ts";
 import { FakeAws } from "../../../test/harness/aws/fake-aws.ts";
@@ -29,14 +29,9 @@ const delivery = (number: number, text = freshText(), expected?: string): Delive
   ...(expected === undefined ? {} : { expected }),
 });
 
-const readMe = new URL("README.md", import.meta.url);
-
-/** The policy that the page shows, for this account. */
-async function policyOfThePage(account: string): Promise<unknown> {
-  const { readFile } = await import("node:fs/promises");
-  const [, json = ""] = /```json\n([^`]+)```/.exec(await readFile(readMe, "utf8")) ?? [];
-  return JSON.parse(json.replaceAll("123456789012", account)) as unknown;
-}
+/** The policy that people are told to give. */
+const policyOfThePage = async (account: string) =>
+  policyIn(new URL("../../../docs/aws.md", import.meta.url), "The user that writes secrets", account);
 
 async function place(text: string | undefined, settings: Partial<FakeAwsSettings> = gentle) {
   const fake = await FakeAws.start(settings);

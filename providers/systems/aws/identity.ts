@@ -31,7 +31,7 @@ export async function callerOf(aws: Aws): Promise<Caller> {
 }
 
 /** The IAM user's name; undefined for the root user and for roles. */
-const userNameIn = (arn: string): string | undefined => /:user\/(?:.*\/)?([^/]+)$/.exec(arn)?.[1];
+export const userNameIn = (arn: string): string | undefined => /:user\/(?:.*\/)?([^/]+)$/.exec(arn)?.[1];
 
 /** What IAM's own simulator says of some calls on one resource; undefined where the user may not ask it. */
 async function simulated(aws: Aws, arn: string, actions: readonly string[], resource: string) {
@@ -118,4 +118,4 @@ export async function lookAtAccount(aws: Aws, calls: readonly AwsCall[]): Promis
   };
 }
 
-const identityOf = (account: string): string => `aws:${account}`;
+export const identityOf = (account: string): string => `aws:${account}`;

@@ -1,0 +1,145 @@
+import { compareClaims } from "../../../domain/claim.ts";
+import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
+import type { EffectRequest, Issued, IssueRequest } from "../../contract/issuer.ts";
+import { Secret } from "../../contract/secret.ts";
+import { assertFit } from "../../contract/value.ts";
+import { fields } from "./config.ts";
+import { intentTag, isFor, isOf, keyTag, writeIntent, writeMark } from "./mark.ts";
+import { refuseOwnPrincipal } from "./preflight.ts";
+import { isMarkedOurs, madeSince, survey, type Scope, type Survey } from "./survey.ts";
+import { createKey, deleteKey, isUsed, removeTags, setActive, writeTags } from "./user.ts";
+
+/** A user has room for two keys, inactive ones too: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+export const slots = 2;
+
+const outdated = (): PermanentError =>
+  new PermanentError("claim_outdated", "A newer attempt has worked on this user's keys. Nothing was done.");
+
+/** Inactive first: if the rest is lost, it is refused at least, and can be brought back. */
+async function end({ user }: Scope, id: string): Promise<void> {
+  await setActive(user, id, false);
+  await deleteKey(user, id);
+  await removeTags(user, [keyTag(id)]);
+}
+
+/**
+ * What this operation made and the ledger does not have. A key whose answer was lost is ours only when the note names this
+ * very operation and nothing speaks against it; anything else may be somebody's, and a person is asked.
+ */
+async function leftoversOf(scope: Scope, seen: Survey, operationKey: string): Promise<readonly string[]> {
+  const marked = [...seen.marks].filter(([, mark]) => isOf(mark, scope.owner) && isFor(mark, operationKey));
+  const unanswered = madeSince(seen, operationKey).map(({ id }) => id);
+  for (const id of unanswered)
+    if (await isUsed(scope.user, id))
+      throw new OperatorNeededError(
+        "candidate_in_use",
+        `Key ${id} of ${scope.user.name} came up while rekey was making one and got no answer, and somebody uses it: it is not rekey's. Find out who made it. If nobody needs it, delete it (aws iam delete-access-key --user-name ${scope.user.name} --access-key-id ${id}); then retry.`,
+      );
+  return [...marked.map(([id]) => id).filter((id) => seen.everSeen.some((key) => key.id === id)), ...unanswered];
+}
+
+function noRoom({ user, owner }: Scope, seen: Survey, keep: readonly string[]): OperatorNeededError {
+  const unknown = seen.keys.filter(({ id }) => !keep.includes(id) && !isMarkedOurs(seen, id, owner));
+  const which =
+    unknown.length === 0
+      ? "Both of its keys are in use."
+      : `Nobody has told rekey of ${unknown.map(({ id, isActive }) => `${id}${isActive ? "" : " (inactive)"}`).join(", ")}.`;
+  return new OperatorNeededError(
+    "no_free_slot",
+    `The IAM user ${user.name} has two keys, which is all that AWS allows, inactive ones too. ${which} rekey never picks one to remove: delete the one that nobody needs (aws iam delete-access-key --user-name ${user.name} --access-key-id ID), then retry.`,
+  );
+}
+
+/** Marks of ours on keys that are gone would fill the user's fifty tags. */
+async function clearMarks({ user, owner }: Scope, { marks, everSeen }: Survey): Promise<void> {
+  const gone = [...marks].filter(([id, mark]) => isOf(mark, owner) && !everSeen.some((key) => key.id === id));
+  await removeTags(
+    user,
+    gone.map(([id]) => keyTag(id)),
+  );
+}
+
+export async function issueKey(scope: Scope, request: IssueRequest): Promise<Issued> {
+  const { user, owner } = scope;
+  const { operationKey, claim, keep } = request;
+  await refuseOwnPrincipal(user);
+  const seen = await survey(scope);
+  const { intent, marks } = seen;
+  const isLater = intent !== undefined && compareClaims(intent.claim, claim) > 0;
+  const isMade = [...marks.values()].some(
+    (mark) => isOf(mark, owner) && isFor(mark, operationKey) && compareClaims(mark.claim, claim) >= 0,
+  );
+  if (isLater || isMade) throw outdated();
+
+  const found = new Set(await leftoversOf(scope, seen, operationKey));
+  // Of an earlier attempt whose value is in nobody's hands.
+  if (isThere(seen, request.handle)) found.add(request.handle);
+  const leftovers = [...found].filter((id) => !keep.includes(id));
+  for (const id of leftovers) assertOurs(scope, seen, { ...request, handle: id });
+  for (const id of leftovers) await end(scope, id);
+  await clearMarks(scope, seen);
+  const isLeft = ({ id }: { readonly id: string }): boolean => !leftovers.includes(id);
+  if (seen.keys.filter(isLeft).length >= slots) throw noRoom(scope, seen, keep);
+
+  // Before the call, so that a key whose answer is lost can be told from everybody else's.
+  const before = seen.everSeen.filter(isLeft).map(({ id }) => id);
+  const note = { instance: owner.instance, operationKey, claim, atMs: seen.atMs, before, isAnswered: false };
+  await writeTags(user, { [intentTag(owner)]: writeIntent(note) });
+  const made = await createKey(user);
+  if (made === undefined) throw noRoom(scope, seen, keep);
+  await writeTags(user, {
+    [keyTag(made.id)]: writeMark({ ...owner, operationKey, claim }),
+    [intentTag(owner)]: writeIntent({ ...note, isAnswered: true }),
+  });
+  const value = { accessKeyId: made.id, secretAccessKey: new Secret(made.secret) };
+  assertFit(value, fields);
+  return { handle: made.id, value, effectiveAt: made.createdAt.toISOString() };
+}
+
+/** That the key may be touched in this turn. A key without a mark is one that a person made, and the ledger knows. */
+function assertOurs({ owner, user }: Scope, { marks }: Survey, { handle, claim }: EffectRequest): void {
+  const mark = marks.get(handle);
+  if (mark === undefined) return;
+  if (!isOf(mark, owner))
+    throw new PermanentError(
+      "handle_taken",
+      `Key ${handle} of ${user.name} belongs to another credential or installation of rekey, as its tag ${keyTag(handle)} says. Nothing was done.`,
+    );
+  if (compareClaims(claim, mark.claim) < 0) throw outdated();
+}
+
+const isThere = ({ everSeen }: Survey, id: string): boolean => everSeen.some((key) => key.id === id);
+
+/** Ends all that the operation made; what nobody got an answer for is found by its note. */
+export async function abandonKey(scope: Scope, request: EffectRequest): Promise<void> {
+  const seen = await survey(scope);
+  const found = new Set(await leftoversOf(scope, seen, request.operationKey));
+  if (request.handle !== "" && isThere(seen, request.handle)) found.add(request.handle);
+  for (const id of found) assertOurs(scope, seen, { ...request, handle: id });
+  for (const id of found) await end(scope, id);
+}
+
+/** Its id is never given again, so that a late call hits nothing else. */
+export async function revokeKey(scope: Scope, request: EffectRequest): Promise<void> {
+  const seen = await survey(scope);
+  assertOurs(scope, seen, request);
+  if (isThere(seen, request.handle)) await end(scope, request.handle);
+}
+
+async function setState(scope: Scope, request: EffectRequest, isActive: boolean): Promise<void> {
+  const { user, owner } = scope;
+  const { handle, claim } = request;
+  const seen = await survey(scope);
+  assertOurs(scope, seen, request);
+  const gone = new PermanentError("handle_taken", `The IAM user ${user.name} has no key ${handle} any more.`);
+  if (!isThere(seen, handle)) throw gone;
+  // The turn is noted first: whoever comes late finds it.
+  // One that a person made stays out of the reach of what looks for an operation's own.
+  const operationKey = seen.marks.get(handle)?.operationKey ?? `adopted:${handle}`;
+  await writeTags(user, { [keyTag(handle)]: writeMark({ ...owner, operationKey, claim }) });
+  if (!(await setActive(user, handle, isActive))) throw gone;
+}
+
+export const disableKey = async (scope: Scope, request: EffectRequest): Promise<void> =>
+  setState(scope, request, false);
+export const enableKey = async (scope: Scope, request: EffectRequest): Promise<void> => setState(scope, request, true);

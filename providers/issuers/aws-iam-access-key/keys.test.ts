@@ -1,0 +1,215 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { RekeyError, TransientError } from "../../../domain/errors.ts";
+import { nextTurn, openKeys } from "../../../test/harness/aws-keys.ts";
+import { policyIn, settingsAt } from "../../../test/harness/aws-settings.ts";
+import { awsClients } from "../../../test/harness/aws/clients.ts";
+import { FakeAws } from "../../../test/harness/aws/fake-aws.ts";
+import { everything } from "../../../test/harness/aws/policy.ts";
+import { gentle, type FakeAwsSettings } from "../../../test/harness/aws/settings.ts";
+import type { Issued, IssuerSession } from "../../contract/issuer.ts";
+import { revealField, type Value } from "../../contract/value.ts";
+import type { Lags } from "./definition.ts";
+
+/** The policy that people are told to give. */
+const page = new URL("../../../docs/aws.md", import.meta.url);
+const newKey = () => randomBytes(8).toString("hex");
+
+async function place(part: Partial<FakeAwsSettings> = gentle, lags?: Lags) {
+  const fake = await FakeAws.start({ ...part });
+  onTestFinished(() => fake.close());
+  const { account } = fake.identities;
+  fake.addUser("rekey", [await policyIn(page, "The user that rotates access keys", account)]);
+  fake.addUser("orders", [], "/team/");
+  const admin = fake.addKey("rekey");
+  const settings = settingsAt(fake, account, admin);
+  const open = async (how: { user?: string; credential?: string; account?: string } = {}) =>
+    openKeys({
+      settings: how.account === undefined ? settings : { ...settings, account: how.account },
+      admin,
+      url: fake.url,
+      user: how.user ?? "orders",
+      ...(how.credential === undefined ? {} : { credential: how.credential }),
+      ...(lags === undefined ? {} : { lags }),
+    });
+  const idsNow = () => fake.keysOf("orders").map(({ id }) => id);
+  return { fake, open, idsNow };
+}
+
+async function failing(work: Promise<unknown>): Promise<RekeyError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof RekeyError) return error;
+  throw new Error("it has to fail in our words", { cause: error });
+}
+
+/** As the engine asks: again under a new claim while the failure passes by itself. */
+async function untilDone<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    const done = await work().catch((error: unknown) => {
+      if (!(error instanceof TransientError) || tries > 30) throw error;
+      return undefined;
+    });
+    if (done !== undefined) return done;
+  }
+}
+
+const issue = async (session: IssuerSession, keep: readonly string[], operationKey = newKey()): Promise<Issued> =>
+  session.issue({ handle: "", operationKey, claim: nextTurn(), keep });
+const effect = (handle: string) => ({ handle, operationKey: newKey(), claim: nextTurn() });
+
+/** An issue whose answer is lost; the key is there. */
+async function loseAnswer(fake: FakeAws, session: IssuerSession, keep: readonly string[], operationKey: string) {
+  let lost = 0;
+  fake.interfere = ({ action }) => (action === "CreateAccessKey" && lost++ === 0 ? { loseAnswer: true } : undefined);
+  expect(await failing(issue(session, keep, operationKey))).toMatchObject({ code: "issuer_unreachable" });
+  const left = fake.keysOf("orders").find(({ id }) => !keep.includes(id));
+  if (left === undefined) throw new Error("the key was not made");
+  return left;
+}
+
+async function useIt(fake: FakeAws, { id, secret }: { id: string; secret: string }): Promise<void> {
+  const { sts, close } = awsClients(fake, { accessKeyId: id, secretAccessKey: secret });
+  await sts.send(new GetCallerIdentityCommand({}));
+  close();
+}
+
+describe("a key whose answer was lost", () => {
+  test("is ended by the next attempt of the same operation, and by nobody else's", async () => {
+    const { fake, open, idsNow } = await place();
+    const session = await open();
+    const { handle } = await issue(session, []);
+    const left = await loseAnswer(fake, session, [handle], "lost");
+    const another = await failing(issue(session, [handle]));
+    expect(another).toMatchObject({ name: "OperatorNeededError", code: "no_free_slot" });
+    expect(another.detail).toContain(left.id);
+    expect(idsNow()).toEqual([handle, left.id]);
+    const made = await issue(session, [handle], "lost");
+    expect(idsNow()).toEqual([handle, made.handle]);
+  });
+
+  test("that somebody uses is asked about, and left as it is", async () => {
+    const { fake, open, idsNow } = await place();
+    const session = await open();
+    const left = await loseAnswer(fake, session, [], "lost");
+    await useIt(fake, left.key);
+    for (const work of [issue(session, [], "lost"), session.abandon({ ...effect(""), operationKey: "lost" })]) {
+      const error = await failing(work);
+      expect(error).toMatchObject({ name: "OperatorNeededError", code: "candidate_in_use" });
+      expect(error.detail).toContain(left.id);
+    }
+    expect(idsNow()).toEqual([left.id]);
+    expect(fake.keysOf("orders")[0]?.status).toBe("Active");
+  });
+
+  test("is found by an undo that knows nothing but the operation", async () => {
+    const { fake, open, idsNow } = await place();
+    await loseAnswer(fake, await open(), [], "lost");
+    const again = await open();
+    expect((await again.list()).map(({ ours }) => ours)).toEqual([true]);
+    await again.abandon({ ...effect(""), operationKey: "lost" });
+    expect(idsNow()).toEqual([]);
+  });
+
+  test("is not confused with what a person makes after the answer of a later attempt", async () => {
+    const { fake, open, idsNow } = await place();
+    const session = await open();
+    const { handle } = await issue(session, [], "answered");
+    const { accessKeyId } = fake.addKey("orders");
+    expect((await session.list()).map(({ handle: id, ours }) => [id, ours])).toEqual([
+      [handle, true],
+      [accessKeyId, false],
+    ]);
+    await session.abandon({ ...effect(handle), operationKey: "answered" });
+    expect(idsNow()).toEqual([accessKeyId]);
+  });
+});
+
+describe("preflight", () => {
+  const live = { instance: "ins_one", credential: "crd_orders", live: [] };
+
+  test("counts an inactive key that nobody knows, and says how to take it away", async () => {
+    const { fake, open } = await place();
+    const session = await open();
+    const { handle } = await issue(session, []);
+    const { accessKeyId } = fake.addKey("orders", "Inactive");
+    const [found] = await session.preflight({ ...live, live: [handle] });
+    expect(found).toMatchObject({ code: "no_free_slot" });
+    expect(found?.detail).toContain(`${accessKeyId} (inactive)`);
+    expect(found?.mend).toBe(`aws iam delete-access-key --user-name orders --access-key-id ${accessKeyId}`);
+  });
+
+  test("names each right that is missing on this very user", async () => {
+    const { fake, open } = await place();
+    const policy = (await policyIn(page, "The user that rotates access keys", fake.identities.account)) as {
+      Statement: { Action: string[] }[];
+    };
+    const [first, ...others] = policy.Statement;
+    const Action = first?.Action.filter((action) => action !== "iam:DeleteAccessKey");
+    fake.setPolicies("rekey", [{ ...policy, Statement: [{ ...first, Action }, ...others] }]);
+    const found = await (await open()).preflight(live);
+    expect(found.map(({ code }) => code)).toEqual(["right_missing"]);
+    expect(found[0]?.detail).toContain(":user/team/orders");
+    expect(fake.calls.filter(({ action }) => /^(?:Create|Update|Delete|Tag)/.test(action))).toEqual([]);
+  });
+
+  test("sees a user that is not there, the connection's own, and another account", async () => {
+    const { fake, open } = await place();
+    const codesOf = async (how: Parameters<typeof open>[0]) =>
+      (await (await open(how)).preflight(live)).map(({ code }) => code);
+    expect(await codesOf({ user: "none" })).toEqual(["right_missing"]);
+    fake.setPolicies("rekey", [everything]);
+    expect(await codesOf({ user: "none" })).toEqual(["principal_missing"]);
+    expect(await codesOf({ user: "rekey" })).toEqual(["principal_is_connection"]);
+    expect(await codesOf({ account: "111122223333" })).toEqual(["account_unknown"]);
+  });
+});
+
+test("fifty rotations with every twentieth call throttled and every twentieth answer lost", async () => {
+  const scale = 0.005;
+  const [fresh, ended, listed] = [15_000, 4000, 4000].map((ms) => ms * scale);
+  const lags = { activationMs: fresh ?? 0, deactivationMs: ended ?? 0, listMs: listed ?? 0 };
+  const { fake, open, idsNow } = await place({ throttling: 0.05, lostAnswers: 0.05, scale, pageSize: 2 }, lags);
+  const session = await open();
+  const accepted = async (value: Value, handle: string, control?: Value) => {
+    for (let inARow = 0; inARow < 4;) {
+      const asked = { handle, value, ...(control === undefined ? {} : { control }) };
+      const { verdict } = await untilDone(() => session.probe(asked));
+      inARow = verdict === "accepted" ? inARow + 1 : 0;
+    }
+  };
+  let former: Issued | undefined;
+  for (let rotation = 1; rotation <= 51; rotation++) {
+    const operationKey = newKey();
+    const keep = former === undefined ? [] : [former.handle];
+    const made = await untilDone(() => issue(session, keep, operationKey));
+    await sleep(lags.activationMs);
+    await accepted(made.value, made.handle);
+    const old = former;
+    former = made;
+    if (old === undefined) continue;
+    const refused = async (work: (request: ReturnType<typeof effect>) => Promise<void> | undefined) =>
+      untilDone(async () => {
+        await work(effect(old.handle));
+        return true;
+      });
+    await refused((request) => session.disable?.(request));
+    await refused((request) => session.revoke(request));
+    await sleep(Math.max(lags.deactivationMs, lags.listMs));
+    const asked = { handle: old.handle, value: old.value, control: made.value };
+    for (let verdict = ""; verdict !== "refused";) ({ verdict } = await untilDone(() => session.probe(asked)));
+  }
+  const last = former;
+  expect(idsNow()).toEqual([last?.handle]);
+  expect(fake.acceptsNow(last?.handle ?? "", revealField(last?.value ?? {}, "secretAccessKey"))).toBe(true);
+  const history = fake.historyOf("orders");
+  const first = history.findIndex(({ acceptedEverywhere }) => acceptedEverywhere.length > 0);
+  expect(Math.max(...history.map(({ existing }) => existing.length))).toBe(2);
+  expect(Math.min(...history.slice(first).map(({ acceptedEverywhere }) => acceptedEverywhere.length))).toBe(1);
+  expect(fake.calls.filter(({ isAnswered }) => !isAnswered).length).toBeGreaterThan(20);
+  expect(fake.calls.filter(({ outcome }) => outcome === "Throttling").length).toBeGreaterThan(20);
+}, 600_000);

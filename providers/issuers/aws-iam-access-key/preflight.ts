@@ -1,0 +1,54 @@
+import { OperatorNeededError } from "../../../domain/errors.ts";
+import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
+import { rightMissing } from "../../systems/aws/api-error.ts";
+import { callerOf, notAllowed, userNameIn } from "../../systems/aws/identity.ts";
+import { madeSince, isMarkedOurs, survey, type Scope } from "./survey.ts";
+import { actions, arnOf, type ManagedUser } from "./user.ts";
+
+const ownPrincipal = (name: string): OperatorNeededError =>
+  new OperatorNeededError(
+    "principal_is_connection",
+    `The connection's own access key belongs to the IAM user ${name}, whose keys it is to rotate: it could lock itself out. Make a user for rekey, and give the connection its key; then retry.`,
+  );
+
+/** Also sees that the key leads to the account that the connection names. Names of users differ by more than case. */
+export async function refuseOwnPrincipal({ aws, name }: ManagedUser): Promise<string> {
+  const { arn } = await callerOf(aws);
+  if (userNameIn(arn)?.toLowerCase() === name.toLowerCase()) throw ownPrincipal(name);
+  return arn;
+}
+
+/** Changes nothing. */
+export async function preflight(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
+  const { user, owner } = scope;
+  try {
+    const own = await refuseOwnPrincipal(user);
+    const resource = await arnOf(user);
+    const missing = await notAllowed(
+      user.aws,
+      own,
+      actions.map((action) => ({ action, resource })),
+    );
+    if (missing !== undefined && missing.length > 0) return missing.map(rightMissing).map(asFinding);
+    const seen = await survey(scope);
+    const unknown = seen.keys.filter(({ id }) => !live.includes(id) && !isMarkedOurs(seen, id, owner));
+    // What an earlier attempt left without an answer is ended by the next one.
+    const left = new Set(madeSince(seen).map(({ id }) => id));
+    if (seen.keys.length < 2 || unknown.every(({ id }) => left.has(id))) return [];
+    const ids = unknown.map(({ id, isActive }) => `${id}${isActive ? "" : " (inactive)"}`).join(", ");
+    return [
+      {
+        code: "no_free_slot",
+        detail: `The IAM user ${user.name} has two keys, which is all that AWS allows, and nobody has told rekey of ${ids}. Find out who uses it, and delete it when nobody does.`,
+        mend: unknown
+          .map(({ id }) => `aws iam delete-access-key --user-name ${user.name} --access-key-id ${id}`)
+          .join("\n"),
+      },
+    ];
+  } catch (error) {
+    if (error instanceof OperatorNeededError) return [asFinding(error)];
+    throw error;
+  }
+}
+
+const asFinding = ({ code, detail }: Finding): Finding => ({ code, detail });
