@@ -216,7 +216,7 @@ describe("mistakes that need the ledger", () => {
     ["a port out of range", "user: rekey_admin", "user: rekey_admin, port: 70000", "spec.config.port"],
     ["a field of a credential", "logins:", "login:", "did you mean logins?"],
     ["a connection that is not there", "connection: main", "connection: mian", "names no connection that exists"],
-    ["a credential that is not there", "credential: orders", "credential: order", "names no credential that exists"],
+    ["a credential that is not there", "credential: orders", "credential: order", "Did you mean shop/orders?"],
     ["an issuer that is not the connection's", "connection: main", "connection: main\n  issuer: other", "must be fake-db, as its connection is"],
     ["a relative path", "/srv/web.env", "web.env", "spec.config.path: must be an absolute path"],
     ["a field that the value does not have", "DB_PASSWORD: password", "DB_PASSWORD: pasword", "Did you mean password?"],

@@ -6,7 +6,7 @@ import type { Io } from "./io.ts";
 import { readSecretInput } from "./read-input.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
-import { findingLines, waitForCheck } from "./wait-for-check.ts";
+import { detailLines, findingLines, waitForCheck } from "./wait-for-check.ts";
 import { wrap } from "./wrap.ts";
 
 export interface ListOptions {
@@ -160,7 +160,7 @@ export async function adopt(io: Io, credential: string, options: AdoptOptions): 
   }
   io.say(
     "It was not adopted, and nothing was changed:",
-    ...check.findings.flatMap(findingLines),
+    ...check.findings.flatMap(detailLines),
     "  Next: mend that, then give the value again.",
   );
   return exitCodes.failed;

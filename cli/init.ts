@@ -7,7 +7,7 @@ import { inFolder, nextLines, problemLines, seenLines, stepLines, underRekeyLine
 import type { Io } from "./io.ts";
 import { readSecretInput } from "./read-input.ts";
 import { withoutLineEnd } from "./secret-from.ts";
-import { findingLines, waitForCheck } from "./wait-for-check.ts";
+import { detailLines, waitForCheck } from "./wait-for-check.ts";
 
 export interface InitOptions {
   readonly host: string;
@@ -64,7 +64,7 @@ export async function initPostgres(io: Io, options: InitOptions): Promise<ExitCo
   const found = check.result;
   if (found === null || !("steps" in found)) {
     io.give(check);
-    io.say("The server could not be looked at. Nothing was changed:", ...check.findings.flatMap(findingLines));
+    io.say("The server could not be looked at. Nothing was changed:", ...check.findings.flatMap(detailLines));
     return exitCodes.failed;
   }
   if (found.manifests.length === 0) {

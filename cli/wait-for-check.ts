@@ -27,9 +27,15 @@ export async function waitForCheck(
   }
 }
 
-export function findingLines({ title, detail, mend }: Answer<"showCheck">["findings"][number]): readonly string[] {
+type Finding = Answer<"showCheck">["findings"][number];
+
+export function findingLines(finding: Finding): readonly string[] {
+  return [`  ${finding.title}`, ...detailLines(finding)];
+}
+
+/** Without the title of the code, which is of all that can mean: where somebody typed something, what is wrong leads. */
+export function detailLines({ detail, mend }: Pick<Finding, "detail" | "mend">): readonly string[] {
   return [
-    `  ${title}`,
     ...wrapPasted("", detail, "    "),
     ...(mend === undefined ? [] : ["    To mend it:", ...mend.split("\n").map((line) => `      ${printable(line)}`)]),
   ];

@@ -22,12 +22,13 @@ export function planConsumer(
   const issues = issuesOf(document);
   const team = teamId(planning.snapshot, metadata.team, issues);
   const credentialKey = refKey(resolveRef(spec.credential, metadata.team));
-  const credential = referred(planning, "Credential", planning.snapshot.credentials, credentialKey, () =>
-    issues.add(
-      ["spec", "credential"],
-      "names no credential that exists; add a Credential manifest, or write team/name.",
-    ),
-  );
+  const { credentials, credentialNames } = planning.snapshot;
+  const credential = referred(planning, "Credential", credentials, credentialKey, () => {
+    const nearest = nearestWord(credentialKey, [...credentials.keys(), ...credentialNames]);
+    const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
+    const text = `names no credential that exists; add a Credential manifest, or write team/name.${hint}`;
+    issues.add(["spec", "credential"], text);
+  });
   if (credential !== undefined && metadata.environment !== undefined && metadata.environment !== credential.environment)
     issues.add(
       ["metadata", "environment"],

@@ -34,6 +34,8 @@ export interface RegistrySnapshot {
   readonly connectionNames: readonly string[];
   /** By `team/name`. */
   readonly credentials: Map<string, CredentialRow>;
+  /** `team/name` of every credential that is registered, likewise. */
+  readonly credentialNames: readonly string[];
   /** By id of the credential and name. */
   readonly consumers: Map<string, ConsumerRow>;
   /** Those that are reached over one of the connections. */
@@ -89,6 +91,7 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     connections: byRef(connections),
     connectionNames: names.connections.map(refKey),
     credentials: byRef(credentials),
+    credentialNames: names.credentials.map(refKey),
     consumers: new Map(consumers.map((row) => [consumerKey(row.credentialId, row.name), row])),
     reached,
     claims: [...(await findPrincipalClaims(trx, ids))],

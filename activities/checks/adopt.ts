@@ -1,9 +1,11 @@
 import { versionRef } from "../../custody/refs.ts";
 import { OperatorNeededError, type Code } from "../../domain/errors.ts";
+import { printable } from "../../domain/printable.ts";
 import { adoptVersion, readAdoptCase, type AdoptCase } from "../../ledger/adopt-cases.ts";
 import type { ProviderContext } from "../../providers/contract/context.ts";
 import type { Finding, IssuerSession, PreflightRequest } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
+import type { Value } from "../../providers/contract/value.ts";
 import { probeNew, reason } from "../probe-rounds.ts";
 import { withIssuer } from "../reach.ts";
 import type { CheckWork } from "../run-check.ts";
@@ -35,8 +37,8 @@ export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) =>
     if (answer.verdict !== "accepted")
       throw new OperatorNeededError(
         "candidate_refused",
-        answer.verdict === "refused"
-          ? `The issuer refuses the value (${answer.code}). Nothing was changed. Give the one that works today.`
+        answer.verdict === "refused" || answer.saysNo === true
+          ? `The server refuses this ${definition.authenticator}${nameOf(value)}. Type the one that the application uses now. Nothing was changed (${answer.code}).`
           : `Whether the issuer accepts the value cannot be said (${answer.code}).${reason(answer)} Nothing was changed. Look at the issuer, then adopt again.`,
       );
     await deps.scrubber.withHeld([value], async () => findUnprovable(session, check, { handle, value }));
@@ -47,6 +49,8 @@ export const adopt: CheckWork = async ({ deps, check: { checkId }, context }) =>
   });
   return "recorded";
 };
+
+const nameOf = ({ username }: Value): string => (typeof username === "string" ? ` for ${printable(username)}` : "");
 
 /** Takes a login as version 1 whose value nobody knows: it has to be there, and such that later questions can be put. */
 async function adoptUnknown(

@@ -83,6 +83,8 @@ export interface ProbeAnswer {
   readonly verdict: "accepted" | "refused" | "unknown";
   /** `accepted`, or the issuer's refusal code, or a word for what made it unknown. */
   readonly code: string;
+  /** Of an `unknown`: the issuer did say no to this value, though that proves nothing of its version. */
+  readonly saysNo?: true;
   /** For an operator: what made it unknown and what to do about it, where the code does not say so by itself. */
   readonly why?: string;
   /** Each control that was asked in the same round, with its answer. */

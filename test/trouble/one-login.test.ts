@@ -94,6 +94,7 @@ async function adopt(name: string, username: string, password: string) {
       const given = { username, password: new Secret(password) };
       const config = configSchema.parse(rows[0]?.config);
       const value = complete(connectionSchema.parse(place.settings), config, given);
+      await world.custody.forget(versionRef(place));
       await world.custody.putIfAbsent(versionRef(place), value);
     },
   });
@@ -115,6 +116,13 @@ describe("a second connection to a server, registered before anybody had seen wh
     expect(check.findings[0]?.detail).toContain(`the login ${firstAdmin}, which connection`);
     expect(await world.issuer.logsIn(firstAdmin, one.adminPassword, "postgres")).toBe("accepted");
     expect(await identityOfSecond()).toEqual([{ identity: null }]);
+  });
+
+  it("says first that the password is not the one that the application uses", async () => {
+    const check = await adopt("same", login, newSecret());
+    expect(check.findings[0]?.detail).toMatch(
+      new RegExp(`^The server refuses this password for ${login}\\. Type the one that the application uses now\\.`),
+    );
   });
 
   it("invariant 7: takes no login that a credential over the first one has", async () => {

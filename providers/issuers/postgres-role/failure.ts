@@ -15,7 +15,7 @@ export function loginError({ code }: LoginFailure, connection: ConnectionConfig)
     case "28P01":
       return new OperatorNeededError(
         "issuer_auth_failed",
-        `The server refuses the password of ${user}. Store the right one in the connection.`,
+        `The server refuses the password of ${user}. Put the right one into the file that the connection's manifest names in secretFrom, then run \`rekey apply -f\` with that manifest again.`,
       );
     case "28000":
       return new OperatorNeededError(

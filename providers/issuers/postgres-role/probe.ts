@@ -88,7 +88,7 @@ async function refused(scope: Scope, request: ProbeRequest, place: Place, round:
   if (catalogue === "unmarked" && role?.canLogin === false)
     return { ...unknown("catalogue_unmarked"), why: endedByWhom(scope, place, role) };
   if (catalogue === "live" || catalogue === "unmarked" || catalogue === "missing")
-    return unknown(`catalogue_${catalogue}`);
+    return { ...unknown(`catalogue_${catalogue}`), saysNo: true };
   // Whoever sits between can refuse in the server's name; accepting needs the verifier.
   if (isUnverified(scope)) return unknown("transport_unverified");
   return { verdict: "refused", code: refusedBySecret, controls };
