@@ -19,7 +19,7 @@ export const consumerHandlers: Handlers<"listConsumers" | "showConsumer" | "test
     const found = await findConsumer(deps, params.consumer, query.credential);
     const definition = deps.catalog.consumers[found.kind];
     const { offered, next } = explainEvidence(deps.catalog, found);
-    const note = definition?.noteOf?.(found.target) ?? null;
+    const note = definition?.noteOf?.(found.target, `${found.team}/${found.name}`) ?? null;
     const kindTitle = definition?.title ?? found.kind;
     return asJson({ ...shown(deps.catalog, found), kindTitle, note, offered, next });
   },

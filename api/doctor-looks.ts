@@ -113,7 +113,7 @@ function keyLook({ keyCopied }: DoctorFacts, { file, id }: CustodyKeyPlace): Loo
     about,
     "warn",
     `It lies in ${file}, and nobody has said that a copy is kept elsewhere. Whoever loses it loses every value in custody and has to adopt each credential again. Keep the copy apart from the ledger's backups.`,
-    `install -m 600 ${file} /media/safe/\nrekey custody copied`,
+    `install -m 600 ${file} FOLDER/\nrekey custody copied`,
   );
 }
 

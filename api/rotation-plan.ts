@@ -85,7 +85,9 @@ function warningsOf(catalog: Catalog, found: Found, definition: Catalog["issuers
           "Nobody has given its value of today: the rotation asks before it writes over what the consumers have, which no undo could put back, and before the old version ends, whose death no login can show.",
         ]
       : []),
-    ...found.consumerList.flatMap(({ kind, target }) => catalog.consumers[kind]?.noteOf?.(target) ?? []),
+    ...found.consumerList.flatMap(
+      ({ kind, target, team, name }) => catalog.consumers[kind]?.noteOf?.(target, `${team}/${name}`) ?? [],
+    ),
     ...withoutSecret(found).map((ref) => `Connection ${ref} has no secret: apply its manifest with secretFrom.`),
     ...(found.openRotation === null ? [] : [`Rotation ${found.openRotation.id} is open; it ends first.`]),
   ];

@@ -58,7 +58,7 @@ export async function showConsumer(io: Io, consumer: string, { credential }: Con
     ...row("Asked for", `${found.wanted} evidence, by ${found.wantedBy}`),
     "",
     "Evidence, strongest first",
-    ...found.offered.flatMap(offerLines),
+    ...found.offered.flatMap((one, at) => offerLines(one, found.offered.slice(0, at))),
     "",
     ...nextLines(found),
     `Try it now, without touching the value: rekey consumer test ${nameOf(found, credential)}`,
@@ -74,10 +74,16 @@ function holds(held: number | null, current: number | null): string {
   return held === current ? `version ${held}, the current one` : `version ${held}; current is ${current ?? "none"}`;
 }
 
-function offerLines({ kind, title, strength, needsChange, isCollected, last }: Shown["offered"][number]) {
+type Offer = Shown["offered"][number];
+
+function offerLines(offer: Offer, stronger: readonly Offer[]): readonly string[] {
+  const { kind, title, strength, needsChange, isCollected, last } = offer;
   const change = needsChange ? "; the application has to be changed for it" : "";
   const head = `  ${strength.padEnd(12)} ${kind}: ${title}${isCollected ? "" : `, not asked for${change}`}`;
   if (!isCollected) return [head];
+  // Once a stronger one was there, no rotation asked for this one: it lacks nothing.
+  const enough = stronger.find((one) => one.isCollected && one.last?.complete === true);
+  if (last === null && enough !== undefined) return [head, `               not needed: ${enough.kind} is stronger`];
   if (last === null) return [head, "               not seen yet: no rotation has asked for it"];
   const { version, complete, instances, at } = last;
   const verdict = complete ? "complete" : "incomplete";

@@ -72,6 +72,10 @@ const timeout = () => new Option("--timeout <duration>", "wait no longer, such a
 program
   .command("up")
   .description("run everything on this machine")
+  .addHelpText(
+    "after",
+    "\nREKEY_FILE_ROOTS names the folders in which it may write files. All settings: docs/settings.md.",
+  )
   .action(() => act(up));
 program
   .command("serve")

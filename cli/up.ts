@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startProgram, type ChildOptions, type ChildProgram } from "./child-program.ts";
 import { CliError } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
+import { fileRootsText } from "./file-roots.ts";
 import type { Io } from "./io.ts";
 import { openLogFile } from "./log-file.ts";
 import { warnOfFailpoint } from "./failpoint.ts";
@@ -90,7 +91,7 @@ async function bringUp(io: Io, stops: (() => Promise<void>)[], ending: AbortCont
     `  Token    ${tokenFile}`,
     `  Ledger   ${settings.databaseUrl === undefined ? "embedded" : "the one DATABASE_URL names"}`,
     `  Temporal ${settings.temporal.address === undefined ? `embedded, ${temporalAddress}` : temporalAddress}`,
-    `  Files    ${settings.fileRoots.length === 0 ? "none is written: REKEY_FILE_ROOTS names no folder" : `below ${settings.fileRoots.join(", ")}`}`,
+    `  Files    ${fileRootsText(settings.fileRoots)}`,
     "  Ctrl-C stops everything.",
   );
 }

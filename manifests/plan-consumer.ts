@@ -132,7 +132,7 @@ function notesOf({ catalog }: Planning, credential: CredentialRow, row: Consumer
   const notes = canGive.some((strength) => meets(strength, wanted))
     ? []
     : [`It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.`];
-  const note = catalog.consumers[row.kind]?.noteOf?.(row.target);
+  const note = catalog.consumers[row.kind]?.noteOf?.(row.target, refKey(row));
   if (note !== undefined) notes.push(note);
   if (credential.openRotation !== null)
     notes.push(`The open rotation ${credential.openRotation} includes it from now on.`);

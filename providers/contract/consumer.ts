@@ -159,8 +159,8 @@ export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
   showsInstances?(config: Config): boolean;
   /** What is started anew after each delivery, as people name it; the plan says so. */
   restartsOf?(config: Config): readonly string[];
-  /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. */
-  noteOf?(target: string): string;
+  /** What a person minds of such a target before the first delivery, since only a worker can look; a sentence. `consumer`: `team/name`. */
+  noteOf?(target: string, consumer: string): string;
   /** A registration to start from, for one text file of a person's that holds a login: variable to field. */
   draft?(path: string, keys: Readonly<Record<string, string>>): unknown;
   /** For `rekey init <name>`: what an administrator of the target runs before it is registered. Text; no access. */

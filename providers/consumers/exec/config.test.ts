@@ -8,7 +8,7 @@ describe("the definition", () => {
   it("names the target by program and target, and its fields", () => {
     expect(exec.targetOf(config)).toBe("exec:own:orders");
     expect(exec.fieldsOf(config)).toEqual(["username", "password"]);
-    expect(exec.noteOf?.("exec:own:orders")).toMatch(/^own:orders: .*REKEY_EXEC_CONSUMERS_FILE/);
+    expect(exec.noteOf?.("exec:own:orders", "main/orders")).toMatch(/^own:orders: .*REKEY_EXEC_CONSUMERS_FILE/);
   });
 
   it("takes the name of an entry, never a command or a path", () => {

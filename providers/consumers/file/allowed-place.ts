@@ -1,5 +1,6 @@
 import { basename, dirname, isAbsolute, resolve, sep } from "node:path";
 import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
+import { printable } from "../../../domain/printable.ts";
 import type { FileSystem, Ownership, Status } from "./file-system.ts";
 
 const othersWrite = 0o022;
@@ -91,7 +92,7 @@ export async function allowedPlace(
     .sort((a, b) => a.length - b.length)[0];
   if (root === undefined)
     refuse(
-      "The path is below none of the roots that the worker's settings name. Add its root there, or move the file.",
+      `${printable(path)} is below none of the folders that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names${roots.length === 0 ? ": it names none" : `: ${roots.map((each) => printable(each)).join(", ")}`}. Add its folder there and start it again, or move the file.`,
     );
   const folder = dirname(path);
   for (const each of foldersDownTo(folder)) await checkFolder(each, root, fs);

@@ -201,7 +201,9 @@ describe("the definition", () => {
   it("names the target by its path, and each field once", () => {
     expect(file.kind).toBe("file");
     expect(file.targetOf(config)).toBe("file:/srv/app.env");
-    expect(file.noteOf?.(file.targetOf(config))).toMatch(/^\/srv\/app\.env must lie below .* REKEY_FILE_ROOTS/);
+    expect(file.noteOf?.(file.targetOf(config), "main/orders-file")).toMatch(
+      /^\/srv\/app\.env must lie below .* REKEY_FILE_ROOTS .* now: rekey consumer test main\/orders-file$/,
+    );
     expect(file.fieldsOf({ ...config, keys: { ...config.keys, AGAIN: "password" } })).toEqual(["username", "password"]);
   });
 

@@ -60,8 +60,8 @@ export function fileOn(fs: FileSystem): ConsumerDefinition<FileConfig> {
     configSchema,
     targetOf,
     fieldsOf: (config) => [...new Set(Object.values(config.keys))],
-    noteOf: (target) =>
-      `${target.replace(/^file:/, "")} must lie below a folder that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names; else a rotation holds before anything is changed.`,
+    noteOf: (target, consumer) =>
+      `${target.replace(/^file:/, "")} must lie below a folder that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names. Checked when a rotation begins, before anything is changed; now: rekey consumer test ${consumer}`,
     draft: (path, keys) => ({ path, format: "dotenv", keys }),
     open: async (opening, context) => sessionOf(opening, context, fs),
   };

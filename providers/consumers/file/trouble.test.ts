@@ -60,6 +60,9 @@ async function expectContentRefusal(code: string, options: TrialOptions = {}): P
 describe("invariant 16: a place where nothing may be written is said before, and refused", () => {
   it("a path below no root, or only beside one", async () => {
     await expectRefusal("target_refused", { allowed: { roots: [] } });
+    const [said] = await (await trial.open({ allowed: { roots: ["/srv/elsewhere"] } })).preflight();
+    expect(said?.detail).toContain(trial.path);
+    expect(said?.detail).toContain("names: /srv/elsewhere. Add its folder there");
     await expectRefusal("target_refused", { allowed: { roots: [trial.folder.slice(0, -1)] } });
     await expectRefusal("target_refused", { allowed: { roots: [trial.path] } });
     await expectRefusal("target_refused", { allowed: { roots: ["relative"] } });
