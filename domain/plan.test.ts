@@ -120,8 +120,20 @@ describe("what a plan says", () => {
     expect(warn([{ ...shop, canGive: [] }])).toEqual([
       "Consumer shop can give no evidence; its policy asks for observed.",
     ]);
+    expect(warn([{ ...shop, canGive: ["delivered"] }])).toEqual([
+      "Consumer shop can give delivered; its policy asks for observed.",
+    ]);
     expect(warn([])).toEqual(["No consumer is registered: a person will have to accept that nobody can be asked."]);
   });
+});
+
+test("a consumer that can only show that its target was written is a warning where that suffices", () => {
+  const warn = (consumer: Partial<PlanConsumer>): readonly string[] =>
+    planRotation({ ...input, consumers: [{ ...shop, wanted: "delivered", ...consumer }] }).warnings;
+  expect(warn({ canGive: ["delivered"] })).toEqual([
+    "Consumer shop: all that can be seen of it is that its target was written, not that anybody runs on it. For stronger evidence: rekey consumer show shop",
+  ]);
+  expect(warn({ canGive: ["acknowledged", "delivered"] })).toEqual([]);
 });
 
 const evidenceAgain = [

@@ -155,10 +155,16 @@ function stepMs({ durations, consumers, order }: PlanInput, step: Step): number 
 function planWarnings(consumers: readonly PlanConsumer[]): string[] {
   if (consumers.length === 0)
     return ["No consumer is registered: a person will have to accept that nobody can be asked."];
-  return consumers
-    .filter(({ canGive, wanted }) => !canGive.some((strength) => meets(strength, wanted)))
-    .map(({ name, canGive, wanted }) => {
-      const best = strengths.find((strength) => canGive.includes(strength));
-      return `Consumer ${name} can give ${best ?? "no evidence"}; its policy asks for ${wanted}.`;
-    });
+  return consumers.flatMap(consumerWarnings);
+}
+
+function consumerWarnings({ name, canGive, wanted }: PlanConsumer): readonly string[] {
+  const best = strengths.find((strength) => canGive.includes(strength));
+  if (best === undefined || !meets(best, wanted))
+    return [`Consumer ${name} can give ${best ?? "no evidence"}; its policy asks for ${wanted}.`];
+  return best === "delivered"
+    ? [
+        `Consumer ${name}: all that can be seen of it is that its target was written, not that anybody runs on it. For stronger evidence: rekey consumer show ${name}`,
+      ]
+    : [];
 }
