@@ -6,7 +6,7 @@ import { connectionKindsOf } from "../providers/catalog.ts";
 import type { ConnectionLook } from "../providers/contract/connection.ts";
 import type { Finding } from "../providers/contract/issuer.ts";
 import { withConsumer } from "./reach-consumer.ts";
-import { secretOf, withIssuer } from "./reach.ts";
+import { consumerKindOf, secretOf, withIssuer } from "./reach.ts";
 import type { CheckScene } from "./run-check.ts";
 
 /** These stop no rotation. */
@@ -89,9 +89,17 @@ export async function lookAtConsumer(
   context: ProviderContext,
 ): Promise<readonly Look[]> {
   const about = `Consumer ${consumer.team}/${consumer.name}`;
-  const found = await withConsumer({ deps, context, one: { instance } }, consumer, async (session) =>
-    session.preflight(),
-  );
+  const mayBeEmpty = consumer.heldVersion !== null || consumerKindOf(deps, consumer.kind).isNotice === true;
+  const { found, isUnused } = await withConsumer({ deps, context, one: { instance } }, consumer, async (session) => {
+    const findings = await session.preflight();
+    const isLooked = findings.length === 0 && !mayBeEmpty;
+    return { found: findings, isUnused: isLooked && (await session.observe()).isEmpty };
+  });
   if (found.length > 0) return found.map((finding) => asLook(about, finding));
+  if (isUnused) return [{ about, state: "warn", text: neverWritten(consumer.target) }];
   return [{ about, state: "ok", text: `${consumer.target} can be written.` }];
 }
+
+/** Of a target that is empty and that no rotation has written yet. */
+export const neverWritten = (target: string): string =>
+  `${target} does not exist yet, or holds none of its keys. If an application runs on it, its place in the manifest is wrong; the first rotation asks before it makes it new.`;

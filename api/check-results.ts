@@ -40,7 +40,7 @@ export const checkResults = {
   doctor: z.object({ looks: z.array(look), release: z.string(), temporal: z.string().nullable() }),
   init: initResult,
   "consumer-test": z.object({
-    parts: z.array(z.object({ part: z.string(), state: z.enum(["ok", "not", "left-out"]), text: z.string() })),
+    parts: z.array(z.object({ part: z.string(), state: z.enum(["ok", "warn", "not", "left-out"]), text: z.string() })),
   }),
   move: z.object({ from: z.string(), to: z.string(), versions: z.array(z.number()) }),
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

@@ -120,9 +120,9 @@ export async function testConsumer(io: Io, consumer: string, options: TestOption
   const check = await waitForCheck(io, client, checkId, timeout ?? 60_000);
   io.give(check);
   const parts = partsOf(check.result);
-  const marks = { ok: "ok", not: "NOT", "left-out": "-" } as const;
+  const marks = { ok: "ok", warn: "warn", not: "NOT", "left-out": "-" } as const;
   io.say(
-    ...parts.flatMap(({ part, state, text }) => wrapPasted(`  ${marks[state].padEnd(4)}${part}`, text, " ".repeat(22))),
+    ...parts.flatMap(({ part, state, text }) => wrapPasted(`  ${marks[state].padEnd(5)}${part}`, text, " ".repeat(22))),
     ...check.findings.flatMap(findingLines),
     ...(check.state === "done"
       ? []
@@ -133,7 +133,7 @@ export async function testConsumer(io: Io, consumer: string, options: TestOption
 
 interface Part {
   readonly part: string;
-  readonly state: "ok" | "not" | "left-out";
+  readonly state: "ok" | "warn" | "not" | "left-out";
   readonly text: string;
 }
 

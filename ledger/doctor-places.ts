@@ -17,7 +17,10 @@ export interface CredentialPlace {
 export type ConsumerPlace = Pick<
   ConsumerCase,
   "consumerId" | "team" | "name" | "kind" | "connection" | "target" | "config"
->;
+> & {
+  /** Null: rekey has never written there. */
+  readonly heldVersion: number | null;
+};
 
 /** What can be looked at outside, each with an even chance where there is more than fits. */
 export interface DoctorPlaces {
@@ -62,7 +65,7 @@ export async function readDoctorPlaces(db: Kysely<Tables>, pool: string, most: n
     ORDER BY random() LIMIT ${most}`.execute(db);
   const consumers = await sql<Counted<ConsumerRow>>`
     SELECT jsonb_build_object('consumerId', s.id, 'team', t.name, 'name', s.name, 'kind', s.kind, 'target', s.target,
-      'config', s.config, 'connection', CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END) AS one,
+      'config', s.config, 'heldVersion', s.held_version, 'connection', CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END) AS one,
       count(*) OVER () AS all
     FROM consumers s JOIN teams t ON t.id = s.team_id JOIN credentials c ON c.id = s.credential_id
     JOIN connections n ON n.id = c.connection_id

@@ -11,6 +11,7 @@ import type { EvidenceQuestion } from "../../providers/contract/evidence.ts";
 import type { Usage } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
 import type { Value } from "../../providers/contract/value.ts";
+import { neverWritten } from "../look-outside.ts";
 import { isAsRecorded } from "../deliver-to.ts";
 import { asEvidence } from "../evidence-round.ts";
 import { strangersAmong } from "../old-users.ts";
@@ -22,8 +23,8 @@ import type { StepDeps } from "../step-deps.ts";
 /** One thing that was tried. */
 interface Part {
   readonly part: string;
-  /** `left-out`: it could not be tried, and that is nobody's fault. */
-  readonly state: "ok" | "not" | "left-out";
+  /** `warn`: a rotation would ask about it. `left-out`: it could not be tried, and that is nobody's fault. */
+  readonly state: "ok" | "warn" | "not" | "left-out";
   /** Sentences for an operator. */
   readonly text: string;
 }
@@ -116,7 +117,7 @@ async function contentOf(scene: Scene, session: ConsumerSession): Promise<Said> 
   const seen = await session.observe();
   if (seen.isEmpty)
     return heldVersion === undefined
-      ? { state: "ok", text: `${target} holds nothing yet: the first rotation writes it.` }
+      ? { state: "warn", text: neverWritten(target) }
       : { state: "not", text: `${target} holds nothing, although version ${heldVersion} was delivered. Put it back.` };
   if (current !== undefined && seen.holds(current.value))
     return { state: "ok", text: `${target} holds version ${current.version.number}, the current one.` };

@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Look } from "../../domain/look.ts";
 import { readCheck, requestCheck } from "../../ledger/checks.ts";
+import { editConsumer, fileAt } from "../../test/harness/edit-consumer.ts";
 import type { Registered } from "../../test/harness/registered.ts";
 import { openStepBench, type StepBench } from "../../test/harness/step-bench.ts";
 import { runCheck } from "../run-check.ts";
@@ -71,6 +72,19 @@ describe("a worker that looks around", () => {
     expect(of(looks, "Connection")[0]).toMatchObject({ state: "bad", text: expect.stringContaining("another server") });
     await chmod(folder, 0o700);
     await sql`UPDATE connections SET identity = NULL`.execute(bench.ledger.db);
+  });
+
+  it("warns of a target that is not there and that no rotation has written, where a misspelt path leads", async () => {
+    const misspelt = `${one.file}.misspelt`;
+    await editConsumer(bench, one, fileAt(misspelt));
+    expect(of((await look()).looks, "Consumer")).toMatchObject([
+      {
+        state: "warn",
+        text: expect.stringContaining(`file:${misspelt} does not exist yet, or holds none of its keys.`),
+      },
+    ]);
+    await editConsumer(bench, one, fileAt(one.file));
+    expect(of((await look()).looks, "Consumer")).toMatchObject([{ state: "ok" }]);
   });
 
   it("leaves a connection without its secret, and a credential with an open rotation, to be named and left alone", async () => {

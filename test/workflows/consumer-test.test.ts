@@ -62,7 +62,7 @@ describe.runIf(hasTemporal)("rekey consumer", () => {
     const before = await fingerprint(orders.file);
     const { code, out } = await cli.run(["consumer", "test", orders.ref]);
     expect(await fingerprint(orders.file)).toEqual(before);
-    expect(out).toContain("ok  target");
+    expect(out).toContain("ok   target");
     expect(out).toMatch(/ok +content +.* holds version 1, the current one\./);
     expect(out).toMatch(/ok +delivery +A made-up value was written beside the file with mode 0600/);
     expect(out).toMatch(/ok +sessions +observed: 1 of its instances on version 1\./);
