@@ -30,11 +30,20 @@ export async function askAndJudge(
   return { input, verdict: guardVerdict(input), watchedMs };
 }
 
-/** Asks again soon, or asks a person once the time for it is over, of which a worker's long absence is no part. */
-export function waitOrHold({ one }: Pick<StepScene, "one">, gaps: readonly Gap[], overdueMs: number): StepResult {
-  const [first] = gaps;
+/**
+ * Asks again soon, or asks a person once the time for it is over, of which a worker's long absence is no part. A changed
+ * registration does not pass by itself, so it is asked about at once, and alone: what may still come is not accepted with it.
+ */
+export function waitOrHold(
+  { one }: Pick<StepScene, "one">,
+  gaps: readonly Gap[],
+  overdueMs: number,
+  waitMs: number = one.policy.lookEveryMs,
+): StepResult {
   const isOverdue =
     overdueMs === Number.POSITIVE_INFINITY || Math.min(overdueMs, one.askedForMs) > one.policy.holdAfterMs;
-  if (first === undefined || !isOverdue) return { does: "wait", waitMs: one.policy.lookEveryMs };
-  return { does: "hold", code: first.code, detail: gaps.map(({ text }) => text).join("\n"), gaps };
+  const asked = isOverdue ? gaps : gaps.filter(({ code }) => code === "registration_changed");
+  const [first] = asked;
+  if (first === undefined) return { does: "wait", waitMs };
+  return { does: "hold", code: first.code, detail: asked.map(({ text }) => text).join("\n"), gaps: asked };
 }

@@ -1,15 +1,23 @@
 import { filedDigest, readFiledDigest } from "../custody/observation-keys.ts";
 import { OperatorNeededError, PermanentError, RekeyError } from "../domain/errors.ts";
+import type { Gap } from "../domain/guard.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import { intendDeliveries, recordDeliveries } from "../ledger/deliveries.ts";
 import type { ConsumerSession, Observation } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
 import { atTarget, withConsumer, type ConsumerScene } from "./reach-consumer.ts";
-import { effect, valueOf } from "./reach.ts";
+import { consumerKindOf, effect, valueOf } from "./reach.ts";
 import { seeWorks } from "./see-works.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { GapsFoundError, type StepScene } from "./step-frame.ts";
+
+export interface ExpectedContent {
+  readonly digest: string;
+  readonly number: number;
+  /** There where a person has to say whether the target is to be made new. */
+  readonly unused: Gap | undefined;
+}
 
 /**
  * What the target may hold now: nothing, what we last put there, or a version of this very rotation. Anything else was
@@ -19,10 +27,11 @@ export async function expectedContent(
   scene: Pick<StepScene, "deps" | "one" | "context">,
   consumer: ConsumerCase,
   session: ConsumerSession,
-): Promise<{ readonly digest: string; readonly number: number }> {
+): Promise<ExpectedContent> {
   const { deps, one } = scene;
   const seen = await atTarget(consumer, async () => session.observe());
-  const found = { digest: seen.digest, number: numberOn(one, consumer, seen) };
+  const unused = unusedGap(deps, consumer, seen);
+  const found = { digest: seen.digest, number: numberOn(one, consumer, seen), unused };
   if (seen.isEmpty || (await isAsRecorded(scene, consumer, seen))) return found;
   for (const version of [one.from, one.to]) {
     if (version === undefined || (version === one.to && version.handle === undefined)) continue;
@@ -33,10 +42,29 @@ export async function expectedContent(
   }
   const lead =
     `Consumer ${consumer.name}: ${consumer.target} holds a value that rekey did not put there. ${seen.foreignHands ?? ""}`.trimEnd();
+  const number = one.from?.number ?? one.to.number;
   throw new OperatorNeededError(
     "target_drift",
-    `${lead} Put version ${one.from?.number ?? one.to.number} back there by hand, or register the consumer anew; then retry.`,
+    consumer.heldDigest === undefined
+      ? `${lead} It is another one than version ${number}, so that nothing there runs on it. Put version ${number} back there by hand, or correct the place in its manifest and apply that; then retry.`
+      : `${lead} Put version ${number} back there by hand, or register the consumer anew; then retry.`,
   );
+}
+
+/**
+ * Nothing that rekey never wrote and that is empty can be what an application runs on: most likely its place is
+ * misspelt, and reading back what a delivery makes there would pass for evidence.
+ */
+function unusedGap(deps: Pick<StepDeps, "catalog">, consumer: ConsumerCase, seen: Observation): Gap | undefined {
+  const { consumerId, name, target, kind, heldDigest, isTouched, revision } = consumer;
+  if (!seen.isEmpty || heldDigest !== undefined || isTouched || consumerKindOf(deps, kind).isNotice) return undefined;
+  return {
+    code: "target_unused",
+    // Edited, it may lead elsewhere: what was accepted of the former place says nothing of that one.
+    key: `target_unused:${consumerId}:${revision}`,
+    text: `Consumer ${name}: ${target} does not exist, or holds none of its keys, so that no application can be running on it. Correct the place in its manifest, apply that and retry; or accept, if it is to be made new.`,
+    consumerId,
+  };
 }
 
 /** Whether it is what we last put there, compared under the key with which that was recorded. */
@@ -66,8 +94,8 @@ export interface DeliveryWish {
   readonly consumer: ConsumerCase;
   readonly version: VersionCase;
   readonly step: "deliver" | "restore";
-  /** A person restarts the consumer instead of us. */
-  readonly skipsReload: boolean;
+  /** Of them, that a person restarts the consumer instead of us, or that its target is to be made new. */
+  readonly acceptedGaps: readonly string[];
 }
 
 /**
@@ -80,7 +108,9 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
   const scene = { deps, one, context };
   await deps.scrubber.withHeld([value], async () =>
     withConsumer(scene, consumer, async (session) => {
-      const { digest: expected, number: above } = await expectedContent(scene, consumer, session);
+      const { digest: expected, number: above, unused } = await expectedContent(scene, consumer, session);
+      if (unused !== undefined && step === "deliver" && !wish.acceptedGaps.includes(unused.key))
+        throw new GapsFoundError("target_unused", unused.text, [unused]);
       const { rotationId } = one;
       const { consumerId, target, revision } = consumer;
       const [delivery] = await intendDeliveries(deps.ledger, [
@@ -97,7 +127,7 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
       const { digest } = await effect(step, async () =>
         atTarget(consumer, async () => session.deliver({ version: version.number, number, value, expected, about })),
       );
-      if (!wish.skipsReload) await reload(session, consumer);
+      if (!wish.acceptedGaps.includes(reloadGap(consumer))) await reload(session, consumer);
       failpoint(`${step}-one`, "B3");
       const filed = filedDigest(deps.observationKeys.newest, digest);
       await recordDeliveries(deps.ledger, [{ delivery, digest: filed }]);
@@ -118,22 +148,17 @@ async function reload(session: ConsumerSession, consumer: ConsumerCase): Promise
 }
 
 /** Accepted, it means that a person restarts the consumer. */
-export const reloadGap = (consumer: ConsumerCase): string => `reload_failed:${consumer.consumerId}`;
+const reloadGap = (consumer: ConsumerCase): string => `reload_failed:${consumer.consumerId}`;
 
 /** Brings the version to every consumer that has not got it yet in this rotation, late ones included. */
 export async function deliverMissing(
   deps: StepDeps,
-  wish: Pick<DeliveryWish, "one" | "version" | "step"> & {
-    readonly consumers: readonly ConsumerCase[];
-    readonly acceptedGaps: readonly string[];
-  },
+  wish: Omit<DeliveryWish, "consumer"> & { readonly consumers: readonly ConsumerCase[] },
   context: ProviderContext,
 ): Promise<boolean> {
-  const missing = wish.consumers.filter(({ delivery }) => delivery?.version !== wish.version.number);
+  const { consumers, ...each } = wish;
+  const missing = consumers.filter(({ delivery }) => delivery?.version !== wish.version.number);
   if (missing.length > 0) await seeWorks({ deps, one: wish.one, context }, wish.version);
-  for (const consumer of missing) {
-    const skipsReload = wish.acceptedGaps.includes(reloadGap(consumer));
-    await deliverTo(deps, { one: wish.one, consumer, version: wish.version, step: wish.step, skipsReload }, context);
-  }
+  for (const consumer of missing) await deliverTo(deps, { ...each, consumer }, context);
   return missing.length > 0;
 }

@@ -17,8 +17,8 @@ export const drain: StepWork = async (scene) => {
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   // The evidence that counts was collected after the grace, over the whole time that it is observed.
   const restMs = graceMs + policy.observeForMs - inPhaseMs;
-  if (restMs > 0)
-    return { does: "wait", waitMs: Math.min(restMs, Math.max(policy.lookEveryMs, graceMs / samplesInGrace)) };
+  const nextMs = Math.min(restMs, Math.max(policy.lookEveryMs, graceMs / samplesInGrace));
+  if (restMs > 0) return waitOrHold(scene, judged.verdict.gaps, -restMs, nextMs);
   const { rotationId } = one;
   await recordVerdict(deps.ledger.db, { rotationId, purpose: "drain", verdict: judged.verdict });
   if (judged.verdict.clear) return { does: "finish" };

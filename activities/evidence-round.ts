@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { bestWithoutChange, meets, type Strength } from "../domain/evidence.ts";
 import { PermanentError } from "../domain/errors.ts";
-import type { Gap, GuardConsumer, GuardInput, GuardPurpose } from "../domain/guard.ts";
+import type { GuardConsumer, GuardInput, GuardPurpose } from "../domain/guard.ts";
 import type { ConsumerCase, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import {
   readAdopted,
@@ -21,6 +21,7 @@ import { revealField, type Value } from "../providers/contract/value.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { strangersAmong, usersAmong, usersInWindow, usersSinceAsked, type RoundVersions } from "./old-users.ts";
 import { atTarget, instancesOf, withConsumer } from "./reach-consumer.ts";
+import { registrationGaps } from "./registration-gaps.ts";
 import { collectorOf, consumerKindOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepDeps } from "./step-deps.ts";
 
@@ -259,17 +260,4 @@ function asGuardConsumer(
     wanted,
     healthy: true,
   };
-}
-
-/** Removing or changing a consumer while the rotation runs must not open the guard by itself. */
-function registrationGaps(one: RotationCase): readonly Gap[] {
-  return Object.entries(one.pinned.consumers).flatMap(([consumerId, revision]): Gap[] => {
-    const consumer = one.consumers.find((each) => each.consumerId === consumerId);
-    if (consumer?.revision === revision) return [];
-    const text =
-      consumer === undefined
-        ? `Consumer ${consumerId} was removed while the rotation ran, so nobody asks it any more.`
-        : `Consumer ${consumer.name} was changed while the rotation ran.`;
-    return [{ code: "evidence_missing", key: `registration_changed:${consumerId}`, text, consumerId }];
-  });
 }

@@ -20,7 +20,7 @@ export const guard: StepWork = async (scene) => {
   const failed = await findVanished(scene, judged);
   if (failed !== undefined && !input.acceptedGaps.includes(healthGap(failed).key)) return enableAgain(scene, failed);
   const restMs = Math.max(urgent ? 0 : policy.disabledForMs, policy.observeForMs) - inPhaseMs;
-  if (restMs > 0) return { does: "wait", waitMs: Math.min(restMs, policy.lookEveryMs) };
+  if (restMs > 0) return waitOrHold(scene, verdict.gaps, -restMs, Math.min(restMs, policy.lookEveryMs));
   if (verdict.clear) {
     const revisions = one.consumers.map(({ consumerId, revision }) => [consumerId, revision] as const);
     const clear = {

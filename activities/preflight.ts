@@ -1,10 +1,13 @@
 import { OperatorNeededError } from "../domain/errors.ts";
+import type { Gap } from "../domain/guard.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
 import { learnIdentity } from "../ledger/learn-identity.ts";
 import type { ConsumerCase, RotationCase } from "../ledger/rotation-cases.ts";
 import type { Finding, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
+import { waitOrHold } from "./ask-and-judge.ts";
 import { expectedContent } from "./deliver-to.ts";
+import { changedGaps } from "./registration-gaps.ts";
 import { withConsumer } from "./reach-consumer.ts";
 import { formerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
@@ -25,15 +28,25 @@ export const preflight: StepWork = async (scene) => {
   }
   const accepted = await readAcceptedGaps(deps.ledger.db, one.rotationId);
   const troubles: OperatorNeededError[] = [];
+  const unused: Gap[] = [];
   // First what the delivery would write, then what an undo would write over it.
   const values = [candidate, today].filter((value) => value !== undefined);
   await deps.scrubber.withHeld(values, async () => {
-    for (const consumer of one.consumers) troubles.push(...(await troublesAt(scene, consumer, values, accepted)));
+    for (const consumer of one.consumers) {
+      const seen = await lookAt(scene, consumer, values, accepted);
+      troubles.push(...seen.troubles);
+      unused.push(...seen.unused);
+    }
   });
   const [worst] = troubles;
   // All of them at once, so that nobody mends one target only to be told of the next.
-  if (worst !== undefined)
-    throw new OperatorNeededError(worst.code, [...new Set(troubles.map(({ detail }) => detail))].join("\n"));
+  if (worst !== undefined) {
+    const details = [...troubles.map(({ detail }) => detail), ...unused.map(({ text }) => text)];
+    throw new OperatorNeededError(worst.code, [...new Set(details)].join("\n"));
+  }
+  const asked = unused.filter(({ key }) => !accepted.includes(key));
+  for (const gaps of [asked, changedGaps(one)])
+    if (gaps.length > 0) return waitOrHold(scene, gaps, Number.POSITIVE_INFINITY);
   return { does: "finish", stays: true };
 };
 
@@ -68,23 +81,28 @@ async function meetServer({ deps, one }: StepScene, session: IssuerSession): Pro
   await learnIdentity(deps.ledger, { rotationId, credentialId, connectionId: id, revision, identity });
 }
 
-async function troublesAt(
+interface Seen {
+  readonly troubles: readonly OperatorNeededError[];
+  readonly unused: readonly Gap[];
+}
+
+async function lookAt(
   scene: StepScene,
   consumer: ConsumerCase,
   values: readonly Value[],
   accepted: readonly string[],
-): Promise<readonly OperatorNeededError[]> {
+): Promise<Seen> {
   try {
     return await withConsumer(scene, consumer, async (session) => {
       const findings = (await session.preflight(values)).filter(({ code }) => !accepted.includes(code));
       const lead = `Consumer ${consumer.name} (${consumer.target})`;
-      if (findings.length > 0)
-        return findings.map(({ code, detail }) => new OperatorNeededError(code, `${lead}: ${detail}`));
-      await expectedContent(scene, consumer, session);
-      return [];
+      const troubles = findings.map(({ code, detail }) => new OperatorNeededError(code, `${lead}: ${detail}`));
+      if (troubles.length > 0) return { troubles, unused: [] };
+      const { unused } = await expectedContent(scene, consumer, session);
+      return { troubles, unused: unused === undefined ? [] : [unused] };
     });
   } catch (error) {
-    if (error instanceof OperatorNeededError) return [error];
+    if (error instanceof OperatorNeededError) return { troubles: [error], unused: [] };
     throw error;
   }
 }

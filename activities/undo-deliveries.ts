@@ -2,7 +2,7 @@ import { RekeyError, TransientError, type Code } from "../domain/errors.ts";
 import type { UndoAction } from "../domain/undo.ts";
 import type { ConsumerCase } from "../ledger/rotation-cases.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
-import { deliverTo, reloadGap } from "./deliver-to.ts";
+import { deliverTo } from "./deliver-to.ts";
 import { formerOf } from "./reach.ts";
 import { seeFormerWorks } from "./see-works.ts";
 import { GapsFoundError, type StepResult, type StepScene } from "./step-frame.ts";
@@ -24,9 +24,8 @@ export async function restore(scene: StepScene, { consumers: ids = [] }: UndoAct
   // In a single slot the former value comes into force after this, and is seen then.
   if (left.length > 0 && one.order !== "single-slot") await seeFormer(scene, left);
   for (const consumer of left) {
-    const skipsReload = acceptedGaps.includes(reloadGap(consumer));
     try {
-      await deliverTo(deps, { one, consumer, version, step: "restore", skipsReload }, context);
+      await deliverTo(deps, { one, consumer, version, step: "restore", acceptedGaps }, context);
     } catch (error) {
       throw asRestoreFailure(scene, consumer, error);
     }

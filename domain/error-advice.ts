@@ -21,6 +21,8 @@ export const advice: Readonly<Record<Code, string>> = {
     "Register a place below the allowed roots or a program that the settings name, or add the root to `REKEY_FILE_ROOTS` or the program to the file of `REKEY_EXEC_CONSUMERS_FILE` of the workers, and start them again. Where the detail speaks of a connection: add the place to what its manifest allows the team, apply that, then `retry`.",
   target_drift:
     "Compare the target with what rekey delivered. Put back what was changed by hand, or remove it, then `retry`; nothing foreign is overwritten.",
+  target_unused:
+    "Look whether the place in the consumer's manifest is the one that its application reads. Correct it with `rekey apply`, then `retry`; the hold says how to go on if the target is to be made new.",
   target_malformed: "Correct the target so that it parses, then `retry`.",
   reload_failed:
     "Look at the named entry of `REKEY_RELOADS_FILE` or at the named program, then `retry`. You may also restart the consumer yourself; the hold says how it goes on then.",
@@ -69,6 +71,8 @@ export const advice: Readonly<Record<Code, string>> = {
     "Do what the detail says, then `rekey credential move` again. Until then every value can be read where it lies.",
   evidence_missing:
     "Look which consumer and what is missing, restart or correct that consumer, then `retry`; the hold says what it means to go on without its proof.",
+  registration_changed:
+    "Look at what was changed. While the rotation is in `reserved`, `retry` goes on with the consumers as they are registered now; later the hold says what it means to go on all the same.",
   stranger_seen:
     "Register the user that the gap names as a consumer, or stop it, then `retry`; the hold says what it means to go on all the same.",
   still_in_use:

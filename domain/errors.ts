@@ -15,6 +15,7 @@ export const codes = {
   target_full: "The target has no room left",
   target_refused: "The target is outside what the settings or the connection allow",
   target_drift: "Somebody else changed the target",
+  target_unused: "A target that rekey never wrote holds nothing that an application could run on",
   target_malformed: "The target's content cannot be parsed",
   reload_failed: "The consumer could not be told to reload",
   // trouble that stores and clouds have alike, whether they issue, are written to or keep values
@@ -49,6 +50,7 @@ export const codes = {
   move_refused: "The values cannot be moved as they are",
   // proof
   evidence_missing: "Not every consumer has shown the evidence its policy asks for",
+  registration_changed: "A consumer was changed or removed while the rotation ran",
   stranger_seen: "Somebody who is not registered uses the old version",
   still_in_use: "The old version is still in use",
   candidate_in_use: "The candidate is still in use",

@@ -50,6 +50,15 @@ describe("retry and roll-back", () => {
     );
   });
 
+  test("retry counts changed consumers anew as long as nothing is changed, and says that it does not later", () => {
+    const text = (phase: Phase, direction: Direction = "forward") =>
+      decisionsFor("overlap", phase, direction, "registration_changed").retry.text;
+    expect(text("reserved")).toContain("count as they are registered now");
+    expect(text("delivered")).toContain("does not help");
+    expect(text("delivered")).not.toContain("registered now");
+    expect(text("reserved", "undo")).not.toContain("registered now");
+  });
+
   test("invariant 10: roll-back is allowed exactly going forward before the point of no return", () => {
     fc.assert(
       fc.property(anyHold, ({ order, phase, direction, code, conditions }) => {
@@ -79,16 +88,26 @@ describe("retry and roll-back", () => {
 });
 
 describe("accept", () => {
-  test("nothing can be accepted before the first effect or after the end", () => {
+  test("before the first effect only a target that is to be made new can be accepted, and after the end nothing", () => {
     for (const order of names) {
       for (const code of allCodes) {
         for (const direction of ["forward", "undo"] as const) {
-          expect(accept(order, "reserved", direction, code)).toMatchObject({ allowed: false });
+          const isAsked = code === "target_unused" && direction === "forward";
+          expect(accept(order, "reserved", direction, code)).toMatchObject({ allowed: isAsked });
           expect(accept(order, "closed", direction, code)).toMatchObject({ allowed: false });
         }
       }
       expect(accept(order, "reserved", "forward", "no_consumers").text).toContain("nothing to accept");
     }
+  });
+
+  test("a target that is to be made new can be accepted until it is written, and the text says what is at stake", () => {
+    for (const phase of ["reserved", "issued", "delivered", "promoted"] as const) {
+      const { allowed, text } = accept("overlap", phase, "forward", "target_unused");
+      expect(allowed, phase).toBe(true);
+      expect(text).toContain("loses its login once the old version ends");
+    }
+    expect(accept("overlap", "delivered", "undo", "target_unused").allowed).toBe(false);
   });
 
   test("invariant 5: no decision makes a rotation close as proven", () => {
@@ -150,6 +169,7 @@ describe("accept", () => {
       "stranger_seen",
       "still_in_use",
       "candidate_in_use",
+      "registration_changed",
       "no_consumers",
       "consumer_unhealthy",
     ] as const) {

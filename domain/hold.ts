@@ -71,7 +71,14 @@ function retryMeaning(order: Order, phase: Phase, direction: Direction, code: Co
   const step = stepFor(order, phase) ?? "close";
   const what =
     direction === "undo" ? `Tries the undo from ${phase} again` : `Tries the step ${step} again: it ${tries[step]}`;
-  return yes(`${what}. Do it once this is no longer so: ${codes[code]}. What is still open then is asked about anew.`);
+  const isBefore = phase === "reserved" && direction === "forward";
+  // A registration has a history, which no correction takes back.
+  if (code === "registration_changed" && !isBefore)
+    return yes(`${what}. It does not help where this is all that is missing, and it is asked again: ${codes[code]}.`);
+  const anew = isBefore ? " Consumers that were changed meanwhile count as they are registered now." : "";
+  return yes(
+    `${what}. Do it once this is no longer so: ${codes[code]}. What is still open then is asked about anew.${anew}`,
+  );
 }
 
 function rollBackMeaning(
@@ -112,6 +119,7 @@ function undone(order: Order, phase: Phase, conditions: ReturnConditions = {}): 
 /** Gaps of the guard and of the waits before it: a person may go on and answer for who breaks. */
 const guardGaps: ReadonlySet<Code> = new Set<Code>([
   "evidence_missing",
+  "registration_changed",
   "stranger_seen",
   "still_in_use",
   "candidate_in_use",
@@ -141,6 +149,10 @@ const unproven: DecisionMeaning = {
 };
 
 function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: Code): DecisionMeaning {
+  if (code === "target_unused" && direction === "forward")
+    return yes(
+      "Goes on and makes the targets named in the gaps new; the decision is recorded with your name. If an application reads elsewhere, it loses its login once the old version ends.",
+    );
   if (phase === "reserved")
     return no("Nothing has been done yet, so there is nothing to accept: correct it and retry.");
   if (code === "death_unproven") {

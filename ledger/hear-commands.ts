@@ -6,6 +6,7 @@ import { asCommand } from "./commands.ts";
 import { answerHold } from "./holds.ts";
 import { takeTurns } from "./operations.ts";
 import { pinConnections } from "./pinned-connections.ts";
+import { pinConsumers } from "./pinned-consumers.ts";
 import { rotationState } from "./rotation-state.ts";
 import type { Tables } from "./tables.ts";
 
@@ -71,10 +72,19 @@ async function hearOne(
     await answerHold(trx, { holdId: state.hold?.holdId ?? "", decision, decidedBy: row.actor, reason });
   }
   await applyChange(trx, { row, change });
-  if (command.kind === "decide" && command.decision === "retry" && state.hold?.code === "connection_changed")
-    await pinConnections(trx, row.rotation_id);
+  if (command.kind === "decide" && command.decision === "retry") await pinAnew(trx, row.rotation_id, state);
   states.set(row.rotation_id, changed(state, change));
   return undefined;
+}
+
+/** What a person has corrected before trying again does not count as changed behind the rotation's back. */
+async function pinAnew(
+  trx: Kysely<Tables>,
+  rotationId: string,
+  { hold, phase, direction }: RotationState,
+): Promise<void> {
+  if (hold?.code === "connection_changed") await pinConnections(trx, rotationId);
+  if (phase === "reserved" && direction === "forward") await pinConsumers(trx, rotationId);
 }
 
 async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise<void> {

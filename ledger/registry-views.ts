@@ -75,6 +75,8 @@ export interface CredentialRow {
   readonly custody: string;
   readonly hasVersions: boolean;
   readonly openRotation: string | null;
+  /** Its phase. */
+  readonly openPhase: string | null;
 }
 
 export interface ConsumerRow {
@@ -158,7 +160,8 @@ export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise
       (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
         WHERE p.id = c.policy_id) AS "policyRef",
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",
-      (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation"
+      (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation",
+      (SELECT r.phase FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openPhase"
     FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
     JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name AND c.retired_at IS NULL
     JOIN environments e ON e.id = c.environment_id`.execute(db);

@@ -6,6 +6,7 @@ import { transact, type Ledger } from "./database.ts";
 import { findLoginClashes, type LoginRefusal } from "./login-clashes.ts";
 import { newId } from "./new-id.ts";
 import { connectionsOf } from "./pinned-connections.ts";
+import { consumersOf } from "./pinned-consumers.ts";
 import { serverOf } from "./server-of.ts";
 import type { Tables } from "./tables.ts";
 
@@ -147,8 +148,7 @@ async function insertRotations(trx: Transaction<Tables>, wanted: readonly Wanted
         (id, credential_id, rotation_order, from_version, to_version, policy, pinned, requested_by, reason)
       SELECT "rotationId", "credentialId", rotation_order, current_version, next_version, policy,
         jsonb_build_object('credential', revision, 'connections', ${connectionsOf(sql`given."credentialId"`)},
-          'consumers', coalesce((SELECT jsonb_object_agg(n.id, n.revision) FROM consumers n
-            WHERE n.credential_id = given."credentialId" AND n.retired_at IS NULL), '{}'::jsonb))
+          'consumers', ${consumersOf(sql`given."credentialId"`)})
         || CASE WHEN identity IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('identity', identity) END,
         "requestedBy", reason
       FROM given

@@ -86,7 +86,7 @@ export function planConsumer(
     ref: refOf(manifest),
     action: existing === undefined ? "create" : isTouched ? "change" : "unchanged",
     changes,
-    notes: isTouched ? notesOf(planning, credential, row) : [],
+    notes: isTouched ? notesOf(planning, credential, row, existing === undefined) : [],
     store: (trx, by) => storeConsumer(trx, { ...row, teamId: team }, by),
   };
 }
@@ -124,7 +124,12 @@ function refuseUnknownFields(
   }
 }
 
-function notesOf({ catalog }: Planning, credential: CredentialRow, row: ConsumerRow): readonly string[] {
+function notesOf(
+  { catalog }: Planning,
+  credential: CredentialRow,
+  row: ConsumerRow,
+  isNew: boolean,
+): readonly string[] {
   const offers = Object.keys(row.evidence.collectors).flatMap((kind) => catalog.collectors[kind] ?? []);
   const wanted =
     (row.evidence.wanted as Strength | undefined) ?? credential.policy.evidence ?? bestWithoutChange(offers);
@@ -134,7 +139,14 @@ function notesOf({ catalog }: Planning, credential: CredentialRow, row: Consumer
     : [`It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.`];
   const note = catalog.consumers[row.kind]?.noteOf?.(row.target, refKey(row));
   if (note !== undefined) notes.push(note);
-  if (credential.openRotation !== null)
-    notes.push(`The open rotation ${credential.openRotation} includes it from now on.`);
+  if (credential.openRotation !== null) notes.push(openNote(credential.openRotation, credential.openPhase, isNew));
   return notes;
+}
+
+/** A change must not open the guard of a rotation that began with what was registered before. */
+function openNote(rotation: string, phase: string | null, isNew: boolean): string {
+  if (isNew) return `The open rotation ${rotation} includes it from now on.`;
+  return phase === "reserved"
+    ? `The open rotation ${rotation} goes on with it as it is then once you answer its hold with retry; else it will ask you about this change.`
+    : `The open rotation ${rotation} includes it as it is then, and will ask you about this change.`;
 }

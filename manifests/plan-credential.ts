@@ -57,6 +57,7 @@ export function planCredential(
     custody,
     hasVersions: existing?.hasVersions ?? false,
     openRotation: existing?.openRotation ?? null,
+    openPhase: existing?.openPhase ?? null,
   };
   refuseClaimed(planning, row, connection, issues);
   const changes = changesBetween(existing && specOf(existing), specOf(row));

@@ -90,6 +90,9 @@ describe.runIf(hasTemporal)("registrations and people during a rotation", () => 
     await editFile(orders.file, before);
     await mkdir(`${orders.file}.d`, { mode: 0o700 });
     await answerHold(world, rotationId, "retry");
+    // What can be written now is still not there: that it is to be made new is a person's word.
+    expect(await untilHeld(world, rotationId)).toMatchObject({ code: "target_unused", phase: "reserved" });
+    await answerHold(world, rotationId, "accept");
     await endsProven(orders, rotationId);
   });
 

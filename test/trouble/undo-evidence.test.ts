@@ -104,7 +104,7 @@ describe("what decides whether a version is ended", () => {
     await abort(rotationId);
     await bench.carry(rotationId);
     const row = await readRotation(bench, rotationId);
-    expect(row).toMatchObject({ direction: "undo", outcome: null, hold: { code: "evidence_missing" } });
+    expect(row).toMatchObject({ direction: "undo", outcome: null, hold: { code: "registration_changed" } });
     expect(JSON.stringify(row.hold?.gaps)).toContain(`registration_changed:${orders.consumerId}`);
     expect(await bench.issuer.logsIn(orders.logins[1] ?? "", candidate, orders.database)).toBe("accepted");
     await bench.answer(rotationId, "accept");
