@@ -242,4 +242,31 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: [named("providers/consumers/kubernetes-secret/trouble.test.ts", "puts its own value back")],
   },
+  {
+    name: "a value that is moved is forgotten where it was before the ledger knows where it is",
+    edits: [
+      {
+        file: "custody/move-value.ts",
+        find: "  const isValue = value !== undefined;",
+        put: "  const isValue = value !== undefined;\n  await at(from).forget(ref);",
+      },
+    ],
+    caughtBy: [named("custody/move-value.test.ts", "can be read at every moment")],
+  },
+  {
+    name: "a value is taken for moved where another one lies",
+    edits: [{ file: "custody/move-value.ts", find: "  return isSame;", put: "  return isSame || kept.length > 0;" }],
+    caughtBy: [named("custody/move-value.test.ts", "stops before another value")],
+  },
+  {
+    name: "a move that wakes up late forgets a value that was moved back",
+    edits: [
+      {
+        file: "ledger/custody-places.ts",
+        find: "if (now.generation !== seen.generation) return false;",
+        put: "if (now.generation < seen.generation) return false;",
+      },
+    ],
+    caughtBy: [named("custody/move-value.test.ts", "wakes up after others")],
+  },
 ];
