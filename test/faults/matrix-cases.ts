@@ -9,6 +9,8 @@ export type Point = (typeof points)[number];
 
 export interface MatrixCase {
   readonly name: string;
+  /** At which issuer; its servers are opened by `crash-issuers.ts`. */
+  readonly issuer: "postgres" | "vault" | "aws";
   /** Where the worker dies; the name too, where neither order nor abort has to be told apart. */
   readonly failpoint: string;
   readonly step: string;
@@ -148,15 +150,15 @@ const long = 120_000;
 /** A crash costs seconds in which nobody looks; no person is to be asked because of it. */
 const patient = { holdAfterMs: 60_000 };
 
-type Rest = Pick<MatrixCase, "order" | "abortIn" | "abortsAfter" | "policy">;
+type Rest = Pick<MatrixCase, "issuer" | "order" | "abortIn" | "abortsAfter" | "policy">;
 
 const expand = (rows: readonly Row[], rest: Rest, prefix = ""): readonly MatrixCase[] =>
   rows.flatMap(({ step, has, at = step }) =>
     has.map((point) => ({ name: `${prefix}${step}:${point}`, failpoint: `${at}:${point}`, step, point, ...rest })),
   );
 
-const inOverlap: Rest = { order: "overlap", policy: patient };
-const inSlot: Rest = { order: "single-slot", policy: patient };
+const inOverlap: Rest = { issuer: "postgres", order: "overlap", policy: patient };
+const inSlot: Rest = { issuer: "postgres", order: "single-slot", policy: patient };
 const whenPromoted = { abortIn: "promoted", policy: { ...patient, graceMs: long } };
 const whenDisabled = { abortIn: "disabled", policy: { ...patient, disabledForMs: long } };
 
@@ -172,6 +174,29 @@ export const matrixCases: readonly MatrixCase[] = [
   ...expand(alsoUndoneInSlot, { ...inSlot, ...whenPromoted }, "single-slot/"),
   ...expand(delivering, { ...inSlot, abortsAfter: true }, "single-slot/abort-after-"),
 ];
+
+/** At an issuer that mints there is nothing to choose before. */
+const mints = ({ step }: Row): boolean => step !== "choose";
+/** Only some can refuse a version and take that back. */
+const cannotDisable = ({ step }: Row): boolean => !["disable", "undo-enable"].includes(step);
+
+/** The same order and undo at an issuer that mints; the steps that change something there come first. */
+function atMinting(issuer: MatrixCase["issuer"], has: (row: Row) => boolean = () => true): readonly MatrixCase[] {
+  const of = (rows: readonly Row[]) => rows.filter((row) => mints(row) && has(row));
+  const rest: Rest = { ...inOverlap, issuer };
+  return [
+    ...expand(of(overlap), rest, `${issuer}/`),
+    ...expand(of(undo), { ...rest, ...whenPromoted }, `${issuer}/`),
+    ...expand(of(undoOfDisabled), { ...rest, ...whenDisabled }, `${issuer}/`),
+    ...expand(of(takenBack), { ...rest, abortsAfter: true }, `${issuer}/abort-after-`),
+  ];
+}
+
+/** What an issuer that mints has of its own: the rest is the same code over the same ledger as at the first issuer. */
+export const atTheIssuer = ({ step }: MatrixCase): boolean =>
+  ["issue", "disable", "revoke", "undo-enable", "undo-abandon", "undo-prove-refused", "undo-forget"].includes(step);
+
+export const mintedCases: readonly MatrixCase[] = [...atMinting("vault", cannotDisable), ...atMinting("aws")];
 
 /** The step of its order that each name in the table stands for, where the two differ. */
 export const partOf: ReadonlyMap<string, string> = new Map(

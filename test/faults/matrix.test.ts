@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { nextPhase, stepFor, type Order, type Phase } from "../../domain/order.ts";
 import { undoActions } from "../../domain/undo.ts";
 import { absentPoints } from "./matrix-absent.ts";
-import { matrixCases, partOf, points, type MatrixCase } from "./matrix-cases.ts";
+import { atTheIssuer, matrixCases, mintedCases, partOf, points, type MatrixCase } from "./matrix-cases.ts";
 
 type MatrixOrder = MatrixCase["order"];
 
@@ -51,7 +51,26 @@ describe("the crash matrix", () => {
   );
 
   it("has a name for each case, by which it can be run alone", () => {
-    const names = matrixCases.map(({ name }) => name);
+    const names = [...matrixCases, ...mintedCases].map(({ name }) => name);
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+  });
+
+  it.each([
+    ["vault", ["choose", "disable", "undo-enable"]],
+    ["aws", ["choose"]],
+  ])("has for %s what it has for the first issuer, but for what that kind cannot do", (issuer, lacks) => {
+    const stepsOf = (cases: readonly MatrixCase[]) =>
+      cases
+        .filter(({ order, step }) => order === "overlap" && !lacks.includes(step))
+        .map(({ step, point, abortsAfter, abortIn }) => [step, point, abortsAfter ?? abortIn].join())
+        .toSorted();
+    const minted = mintedCases.filter((one) => one.issuer === issuer);
+    // What a delivery leaves half done is taken back by the same code.
+    const first = matrixCases.filter(({ order }) => order === "overlap");
+    expect(stepsOf(minted)).toEqual(stepsOf(first));
+    const short = new Set(minted.filter(atTheIssuer).map(({ step, point }) => `${step}:${point}`));
+    expect(
+      [...points.map((point) => `issue:${point}`), "revoke:B2", "undo-abandon:B2"].filter((name) => !short.has(name)),
+    ).toEqual([]);
   });
 });

@@ -27,7 +27,7 @@ export async function missingIntent(of: Interrupted): Promise<readonly string[]>
 }
 
 /** Undefined operation: a step that has no intent. */
-async function missingOperation(
+export async function missingOperation(
   ledger: AskLedger,
   rotationId: string,
   operation: string | undefined,

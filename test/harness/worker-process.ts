@@ -6,11 +6,18 @@ import { armFailpoint } from "../../activities/failpoint.ts";
 import { readSettings } from "../../settings.ts";
 import { catalog } from "../../providers/catalog.ts";
 import { startWorker } from "../../worker/main.ts";
+import { accessKeyIssuer } from "../../providers/issuers/aws-iam-access-key/definition.ts";
 import { fakeSecret } from "./fake-cluster.ts";
 import { addMintedKinds } from "./minting/issuer.ts";
 
 // A call that is on its way cannot be called back: such a worker goes on with a step that was cancelled.
 if (process.env["DEAF"] === "yes") AbortSignal.any = () => new AbortController().signal;
+// AWS is behind itself for seconds; its stand-in is quicker.
+const awsLagMs = Number(process.env["WORLD_AWS_LAG_MS"] ?? Number.NaN);
+if (!Number.isNaN(awsLagMs)) {
+  const issuer = accessKeyIssuer({ activationMs: awsLagMs, deactivationMs: awsLagMs, listMs: awsLagMs });
+  Object.assign(catalog.issuers, { [issuer.kind]: issuer });
+}
 Object.assign(catalog.consumers, { [fakeSecret.kind]: fakeSecret });
 addMintedKinds();
 // One that is killed writes nothing at its end.

@@ -63,11 +63,16 @@ export interface PreparedWorker {
   start(): Promise<WorkerProcess>;
 }
 
+export interface WorldOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 const run = promisify(execFile);
 const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
 const workflow = (name: string): string => fileURLToPath(new URL(`../../workflows/${name}`, import.meta.url));
 
-export async function openWorld(): Promise<World> {
+/** `environment`: what every worker gets besides. */
+export async function openWorld({ environment: common = {} }: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "rk-world-"));
   const startLedger = async () =>
     startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" });
@@ -102,6 +107,7 @@ export async function openWorld(): Promise<World> {
         // Each worker would strip and compile the same sources anew, for seconds of processor time.
         NODE_COMPILE_CACHE: join(folder, "compiled"),
         REKEY_FILE_ROOTS: targets,
+        ...common,
         ...environment,
       },
     });

@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
+import { Secret } from "../../providers/contract/secret.ts";
+import { adminOf, policyIn, settingsAt } from "../harness/aws-settings.ts";
+import { awsClients } from "../harness/aws/clients.ts";
+import type { FakeAws } from "../harness/aws/fake-aws.ts";
+import type { HeldLogin } from "../harness/sentinel.ts";
+import type { MintingIssuer } from "./minted-subject.ts";
+
+const page = new URL("../../docs/aws.md", import.meta.url);
+
+/** Users of one account, at the strict stand-in; looked at behind its calls. rekey may do what the page says, no more. */
+export async function awsIssuer(aws: FakeAws): Promise<MintingIssuer> {
+  aws.addUser("rekey", [await policyIn(page, "## The user that rotates access keys", aws.identities.account)]);
+  const admin = aws.addKey("rekey");
+  return async (mark) => {
+    const user = `orders-${mark}`;
+    aws.addUser(user, [], "/team/");
+    const { accessKeyId, secretAccessKey } = aws.addKey(user);
+    return Promise.resolve({
+      kind: "aws-iam-access-key",
+      connection: {
+        settings: settingsAt(aws, aws.identities.account, admin),
+        secret: adminOf(admin),
+        principal: "",
+      },
+      config: { user },
+      principals: [user],
+      today: { accessKeyId, secretAccessKey: new Secret(secretAccessKey) },
+      keys: { AWS_ACCESS_KEY_ID: "accessKeyId", AWS_SECRET_ACCESS_KEY: "secretAccessKey" },
+      held: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+      secrets: [admin.secretAccessKey],
+      refusals: { ended: "InvalidClientTokenId", wrong: "SignatureDoesNotMatch" },
+      nameOf: (handle) => handle,
+      wrong: (login) => ({ ...login, AWS_SECRET_ACCESS_KEY: randomBytes(30).toString("base64") }),
+      live: async () =>
+        Promise.resolve(
+          aws
+            .keysOf(user)
+            .filter(({ status }) => status === "Active")
+            .map(({ id }) => id),
+        ),
+      logsIn: async (login) => asksWhoItIs(aws, login),
+    });
+  };
+}
+
+async function asksWhoItIs(aws: FakeAws, login: HeldLogin): Promise<string> {
+  const { AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" } = login;
+  const { sts, close } = awsClients(aws, { accessKeyId, secretAccessKey });
+  try {
+    await sts.send(new GetCallerIdentityCommand({}));
+    return "accepted";
+  } catch (error) {
+    return error instanceof Error ? error.name : "failed";
+  } finally {
+    close();
+  }
+}
