@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { createEgress } from "../providers/contract/egress-client.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { createLog } from "./scrubbed-log.ts";
 import { createScrubber } from "./scrubber.ts";
@@ -22,6 +23,23 @@ describe("the log", () => {
       attempt: 2,
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
     });
+  });
+
+  it("tells why a call was refused, in a word, as the errors of providers promise", async () => {
+    const { lines, log } = logTo();
+    const egress = createEgress({
+      allowedLocalPorts: [9],
+      ownPorts: [],
+      log,
+      resolve: async () => Promise.resolve([]),
+    });
+    const signal = new AbortController().signal;
+    await egress({ url: "http://127.0.0.1:8/", json: {} }, signal);
+    await egress({ url: "https://gone.example.com/", json: {} }, signal);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { event: "egress.refused", reason: "local-port" },
+      { event: "egress.refused", reason: "unresolved" },
+    ]);
   });
 
   it("invariant 6: leaves out a field that is not listed", () => {

@@ -23,6 +23,7 @@ const allowed = [
   "pid",
   "pool",
   "queue",
+  "reason",
   "rotation",
   "route",
   "signal",
