@@ -139,7 +139,8 @@ describe.runIf(hasTemporal)("a file, a Secret of Kubernetes and a program", () =
       const { metadata } = await kube().must("GET", `${core}/secrets/orders`);
       const newest = metadata.annotations?.[key];
       expect(newest).toMatch(/\d/);
-      const follows = (pod: KubeObject) => isReady(pod) && pod.metadata.annotations?.[key] === newest;
+      const follows = (pod: KubeObject) =>
+        isReady(pod) && pod.metadata.annotations?.[key]?.startsWith(`${newest}@`) === true;
       await kube().until(
         `${core}/pods`,
         (pods) => pods.length === 2 && pods.every(follows),

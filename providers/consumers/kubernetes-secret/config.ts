@@ -68,6 +68,8 @@ export function workloadsOf({ workloads = [] }: KubernetesSecretConfig): readonl
   return workloads.flatMap((text) => parsed(text) ?? []);
 }
 
+export const workloadRight = ({ kind, name }: WorkloadRef) => ({ ...workloadKinds[kind], name });
+
 /** Whether something of it runs all the time; of a CronJob there may be no pod whenever one looks. */
 export const showsInstances = (config: KubernetesSecretConfig): boolean =>
   restarts(config) && workloadsOf(config).some(({ kind }) => kind !== "CronJob");

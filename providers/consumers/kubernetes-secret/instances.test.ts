@@ -13,7 +13,9 @@ const isReady = ({ status }: KubeObject): boolean =>
     (each) => each.type === "Ready" && each.status === "True",
   );
 const isMarked = (number: string) => (pod: KubeObject) =>
-  Object.entries(pod.metadata.annotations ?? {}).some(([key, text]) => key.startsWith("rekey/") && text === number);
+  Object.entries(pod.metadata.annotations ?? {}).some(
+    ([key, text]) => key.startsWith("rekey/") && text.startsWith(`${number}@`),
+  );
 
 /** Two ready replicas of a Deployment that reads the Secret, unless something else is asked for. */
 async function application(change: Readonly<Record<string, unknown>> = {}, workloads = ["Deployment/orders"]) {
@@ -37,6 +39,7 @@ async function application(change: Readonly<Record<string, unknown>> = {}, workl
     namespace,
     pods,
     apps,
+    config,
     session,
     look,
     shown,
@@ -91,6 +94,39 @@ describe("a rollout", () => {
     const uids = (all: typeof ready) => all.map((pod) => pod.metadata.uid).toSorted();
     expect(uids(after)).toEqual(uids(ready));
     expect(after.every(isMarked("1.2"))).toBe(true);
+  });
+
+  test("of another Secret is no restart for this one: the consumer's edit to a Secret that starts at the same number", async () => {
+    const { config, deliver, session, rolledOut, pods, apps, namespace } = await application();
+    await deliver(1);
+    await session.reload?.();
+    await rolledOut(1);
+    await kube().must("POST", `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name: "orders-new" } });
+    const envFrom = [{ secretRef: { name: "orders-new" } }];
+    const containers = [{ name: "app", image: "app", envFrom }];
+    const reads = { spec: { template: { spec: { containers } } } };
+    await kube().must("PATCH", `${apps}/deployments/orders`, reads, "strategic-merge-patch+json");
+    const sets = async () =>
+      (await kube().until(`${apps}/replicasets`, () => true, "sets")).map(({ metadata }) => metadata.uid);
+    // All pods have the new Secret's keys now, as they were before its first delivery.
+    const moved = await kube().until(
+      pods,
+      (all) => all.length === 2 && all.every((pod) => isReady(pod) && JSON.stringify(pod.spec).includes("orders-new")),
+      "pods that read the other Secret",
+    );
+    const edited = await openSecret(kube(), { config: { ...config, secret: "orders-new" } });
+    const value = { password: new Secret(randomBytes(18).toString("base64url")) };
+    const earlier = await sets();
+    await edited.deliver({ version: 2, number: { epoch: 1, number: 1 }, value });
+    const before = await edited.instances?.();
+    expect(before?.instances.map(({ state }) => state)).toEqual(both("old"));
+    expect(before?.lacks[0]).toContain("has not been restarted for the newest delivery");
+    await edited.reload?.();
+    const isOlder = ({ metadata }: KubeObject) => moved.some((pod) => pod.metadata.uid === metadata.uid);
+    await kube().until(pods, (all) => all.length === 2 && !all.some(isOlder) && all.every(isReady), "a new rollout");
+    expect((await sets()).filter((uid) => !earlier.includes(uid))).toHaveLength(1);
+    const after = await edited.instances?.();
+    expect([after?.instances.map(({ state }) => state), after?.lacks]).toEqual([both("new"), []]);
   });
 
   test("is not over while an old pod is still being ended", async () => {

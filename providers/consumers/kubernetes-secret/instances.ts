@@ -2,7 +2,7 @@ import type { Instance, Instances } from "../../contract/consumer.ts";
 import { fullQuotas, lookAt, rootsIn, type Cluster, type Workload } from "./cluster.ts";
 import { workloadsOf } from "./config.ts";
 import { controllerOf, templateOf, type PodObject } from "./objects.ts";
-import { annotationOf, foreignHands, isUntouched, writtenNumber } from "./owners.ts";
+import { annotationOf, foreignHands, isUntouched, markOf } from "./owners.ts";
 import { byHand } from "./restart.ts";
 import { stuckIn } from "./rollout.ts";
 import { keysOf, numberIn, readSecret, type Target } from "./target.ts";
@@ -21,10 +21,10 @@ const hopeless = [
 const isOver = ({ status }: PodObject): boolean => status.phase === "Succeeded" || status.phase === "Failed";
 
 /** A pod of ours; undefined when it counts for nothing any more. */
-function asInstance(pod: PodObject, annotation: string, number: string): Instance | undefined {
+function asInstance(pod: PodObject, annotation: string, mark: string): Instance | undefined {
   const { name, annotations, deletionTimestamp } = pod.metadata;
   const isEnding = deletionTimestamp !== undefined;
-  if (annotations?.[annotation] !== number)
+  if (annotations?.[annotation] !== mark)
     return { name, state: "old", detail: isEnding ? "It is being ended." : "It was made before the newest delivery." };
   if (isEnding) return undefined;
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = pod.status;
@@ -65,7 +65,7 @@ const wantedPods = ({ kind, object: { spec, status } }: Workload): number => {
 
 interface Newest {
   readonly annotation: string;
-  readonly number: string;
+  readonly mark: string;
 }
 
 /** What one registered workload shows: its pods, and what keeps others from coming. */
@@ -74,13 +74,13 @@ function shownBy(
   cluster: Cluster,
   workload: Workload,
   pods: readonly PodObject[],
-  { annotation, number }: Newest,
+  { annotation, mark }: Newest,
 ): Instances {
-  const instances = pods.flatMap((pod) => asInstance(pod, annotation, number) ?? []);
+  const instances = pods.flatMap((pod) => asInstance(pod, annotation, mark) ?? []);
   const called = `${workload.kind}/${workload.name}`;
-  if (templateOf(workload.object)?.metadata?.annotations?.[annotation] !== number) {
+  if (templateOf(workload.object)?.metadata?.annotations?.[annotation] !== mark) {
     const ref = workloadsOf(target.config).find(({ kind, name }) => `${kind}/${name}` === called);
-    const command = ref === undefined ? "" : ` By hand: ${byHand(target, ref, number)}`;
+    const command = ref === undefined ? "" : ` By hand: ${byHand(target, ref, mark)}`;
     const text = `${called} has not been restarted for the newest delivery, or somebody has put its former pod template back.`;
     return { instances, lacks: [`${text}${command}`] };
   }
@@ -101,7 +101,7 @@ export async function showInstances(target: Target): Promise<Instances> {
     const text = `The Secret ${config.secret} does not hold what was delivered any more. ${hands.join(" ")}`;
     return { instances: [], lacks: [text.trim()] };
   }
-  const newest = { annotation: annotationOf(consumer), number: writtenNumber(claim) };
+  const newest = { annotation: annotationOf(consumer), mark: markOf(secret, claim) };
   const cluster = await lookAt(target);
   const rootOf = rootsIn(cluster);
   const living = Map.groupBy(

@@ -5,7 +5,7 @@ const prefix = "rekey-";
 
 /** Who the fields belong to that we wrote: each registration has a field manager of its own. */
 export const managerOf = (consumer: string): string => `${prefix}${consumer}`;
-/** The annotation that carries the number of a registration's newest delivery, on the Secret and on pod templates. */
+/** The annotation that carries the number of a registration's newest delivery on the Secret, and its mark on pod templates. */
 export const annotationOf = (consumer: string): string => `rekey/delivery.${consumer}`;
 
 export const writtenNumber = ({ epoch, number }: Claim): string => `${epoch}.${number}`;
@@ -13,6 +13,20 @@ export const writtenNumber = ({ epoch, number }: Claim): string => `${epoch}.${n
 export function readNumber(text: string | undefined): Claim | undefined {
   const [, epoch, number] = /^(\d{1,15})\.(\d{1,15})$/.exec(text ?? "") ?? [];
   return epoch === undefined ? undefined : { epoch: Number(epoch), number: Number(number) };
+}
+
+/**
+ * What a pod template carries: the number, and which Secret it is of. Numbers rise per Secret, so the same one of another
+ * Secret, or of one that was made anew under the name, says nothing.
+ */
+export const markOf = (secret: SecretObject, number: Claim): string => `${writtenNumber(number)}@${placeOf(secret)}`;
+
+const placeOf = ({ metadata: { name, uid } }: SecretObject): string => `${name}/${uid.slice(0, 8)}`;
+
+/** The number that a mark gives, if it is of this very Secret. */
+export function readMark(text: string | undefined, secret: SecretObject): Claim | undefined {
+  const [number, place] = text?.split("@", 2) ?? [];
+  return place === placeOf(secret) ? readNumber(number) : undefined;
 }
 
 export interface Owner {
