@@ -87,7 +87,7 @@ function noteLines({ manifests, username }: Found, { file, isFileThere }: Next):
 function passwordLines({ manifests, connection, steps }: Found, folder: string): readonly string[] {
   if (connection !== undefined)
     return [`  The connection ${connection} is registered already, with its password: it is used.`];
-  const login = String((configOf(manifests) ?? {})["user"] ?? "its login");
+  const login = configOf(manifests)?.user ?? "its login";
   const password = passwordFile(manifests, folder);
   const isNew = steps.some(({ run }) => run.startsWith("\\password"));
   return [
@@ -99,7 +99,7 @@ function passwordLines({ manifests, connection, steps }: Found, folder: string):
 const word = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 const configOf = (manifests: Found["manifests"]) =>
-  manifests.find(({ kind }) => kind === "Connection")?.spec?.["config"] as Record<string, unknown> | undefined;
+  manifests.find(({ kind }) => kind === "Connection")?.spec?.["config"] as { readonly user?: string } | undefined;
 
 function passwordFile(manifests: Found["manifests"], folder: string): string {
   const sources = manifests.map(({ spec }) => spec?.["secretFrom"] as { readonly file: string } | undefined);
