@@ -39,6 +39,8 @@ export interface ToRegister {
   /** The fields that a person gives when the credential is adopted. */
   readonly today: Value;
   readonly policy?: Partial<Policy> | undefined;
+  /** The place of its values; the embedded one unless given. */
+  readonly custody?: string | undefined;
 }
 
 export interface RegisteredCredential {
@@ -111,6 +113,7 @@ export async function registerCredential(world: RegisteredAt, given: ToRegister)
         policy: { ...testPolicy, ...given.policy },
         policyId: null,
         inventory: {},
+        ...(given.custody === undefined ? {} : { custody: given.custody }),
       },
       by,
     );

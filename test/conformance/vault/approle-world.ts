@@ -29,7 +29,7 @@ export type Twist = (
 ) => Partial<IssuerSession>;
 
 /** The AppRole method with a role to rotate and one for rekey itself. */
-async function makeRoles(vault: VaultServer) {
+export async function makeRoles(vault: VaultServer) {
   const mount = `approle-${randomBytes(4).toString("hex")}`;
   await vault.must("POST", `sys/auth/${mount}`, { type: "approle" });
   const config = vaultApproleSecretId.configSchema.parse({ mount, role: "orders" });
