@@ -21,6 +21,7 @@ async function list(scope: Scope): Promise<readonly ListedVersion[]> {
     handle: writtenHandle({ accessor, mark: mark?.mark ?? unmarked }),
     state: isExpired ? "ended" : "live",
     ours: isOurs(mark, scope),
+    ...(mark === undefined ? {} : { operationKey: mark.operationKey }),
     effectiveAt: createdAt,
   }));
 }

@@ -97,6 +97,17 @@ describe("tokens", () => {
     expect(await token.isOpen()).toBe(false);
   });
 
+  test("outlive their secret id at Vault, and are ended by the mark that they inherit", async () => {
+    const made = await world();
+    const session = await made.open();
+    const { handle, value } = await makeVersion(session, 1, []);
+    const token = await ability(made, "openSession")(value);
+    await session.revoke(effectOn(handle));
+    expect([await made.logsIn(value), await token.isOpen()]).toEqual(["refused", true]);
+    expect(await session.endSessions?.(effectOn(handle))).toEqual({ ended: 1, remaining: 0 });
+    expect(await token.isOpen()).toBe(false);
+  });
+
   test("of a probe are gone when it has answered", async () => {
     const { open, mount } = await world();
     const session = await open();

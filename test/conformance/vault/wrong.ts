@@ -104,6 +104,16 @@ export const wrongApprole: readonly WrongApprole[] = [
     }),
   },
   {
+    name: "lists one operation as the maker of all",
+    caughtBy: "7.2 a minted version is listed as made by its own operation, or by none",
+    twist: (right) => ({
+      list: async () =>
+        (await right.list()).map((each, _at, [first]) =>
+          first?.operationKey === undefined ? each : { ...each, operationKey: first.operationKey },
+        ),
+    }),
+  },
+  {
     name: "does not compare claims",
     caughtBy: "5 an outdated claim cannot issue",
     twist: (right) => ({ issue: (request) => right.issue({ ...request, claim: newest() }) }),
