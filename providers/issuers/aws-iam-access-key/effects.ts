@@ -51,12 +51,9 @@ function noRoom({ user, owner }: Scope, seen: Survey, keep: readonly string[]): 
 }
 
 /** Marks of ours on keys that are gone would fill the user's fifty tags. */
-async function clearMarks({ user, owner }: Scope, { marks, everSeen }: Survey): Promise<void> {
-  const gone = [...marks].filter(([id, mark]) => isOf(mark, owner) && !everSeen.some((key) => key.id === id));
-  await removeTags(
-    user,
-    gone.map(([id]) => keyTag(id)),
-  );
+async function clearMarks({ user, owner }: Scope, seen: Survey): Promise<void> {
+  const gone = seen.markedAtFirst.filter((id) => isMarkedOurs(seen, id, owner) && !isThere(seen, id));
+  await removeTags(user, gone.map(keyTag));
 }
 
 export async function issueKey(scope: Scope, request: IssueRequest): Promise<Issued> {

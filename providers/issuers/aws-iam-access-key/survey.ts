@@ -28,6 +28,8 @@ export interface Survey {
   /** Everything that was seen at any moment: a server that is behind shows less. */
   readonly everSeen: readonly AccessKey[];
   readonly marks: ReadonlyMap<string, KeyMark>;
+  /** Ids that were marked at the first look: a key of theirs that no look has shown is gone. */
+  readonly markedAtFirst: readonly string[];
   readonly intent: Intent | undefined;
   /** IAM's clock. Milliseconds since 1970. */
   readonly atMs: number;
@@ -44,6 +46,7 @@ export async function survey({ user, owner, listLagMs }: Scope): Promise<Survey>
   const { signal } = user.aws.context;
   const everSeen = new Map<string, AccessKey>();
   const marks = new Map<string, KeyMark>();
+  let markedAtFirst: readonly string[] = [];
   let intent: Intent | undefined;
   for (let look = 0; ; look++) {
     const tags = await listTags(user);
@@ -53,9 +56,11 @@ export async function survey({ user, owner, listLagMs }: Scope): Promise<Survey>
       const [id, mark] = [idInTag(tag), readMark(text)];
       if (id !== undefined && mark !== undefined) marks.set(id, laterOf(marks.get(id), mark));
     }
+    if (look === 0) markedAtFirst = [...marks.keys()];
     const found = readIntent(tags.get(intentTag(owner)) ?? "");
     if (found !== undefined && isByInstance(found, owner)) intent = laterOf(intent, found);
-    if (listLagMs === 0 || look === looks) return { keys, everSeen: [...everSeen.values()], marks, intent, atMs };
+    if (listLagMs === 0 || look === looks)
+      return { keys, everSeen: [...everSeen.values()], marks, markedAtFirst, intent, atMs };
     await sleep(listLagMs / looks, undefined, { signal });
   }
 }
