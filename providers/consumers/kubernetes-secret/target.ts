@@ -1,9 +1,10 @@
-import { OperatorNeededError } from "../../../domain/errors.ts";
+import { OperatorNeededError, RekeyError } from "../../../domain/errors.ts";
 import type { Claim } from "../../../domain/claim.ts";
 import { getObject, type Api } from "./api.ts";
-import type { KubernetesSecretConfig } from "./config.ts";
-import { secretObject, type SecretObject } from "./objects.ts";
+import { restarts, workloadRight, workloadsOf, type KubernetesSecretConfig } from "./config.ts";
+import { secretObject, templateOf, workloadObject, type SecretObject } from "./objects.ts";
 import { annotationOf, readNumber } from "./owners.ts";
+import { secretsIn } from "./users.ts";
 
 /** One registration's part of one Secret. */
 export interface Target {
@@ -18,6 +19,9 @@ export interface Target {
 
 export const keysOf = ({ config }: Target): readonly string[] => Object.keys(config.keys);
 
+/** What of it somebody may read. */
+export const asked = (target: Target) => ({ secret: target.config.secret, keys: keysOf(target) });
+
 export const secretRight = ({ config }: Target) => ({ group: "", resource: "secrets", name: config.secret });
 
 /** The Secret as it is. It is never made by us: that would need the right to make any. */
@@ -27,8 +31,22 @@ export async function readSecret(target: Target): Promise<SecretObject> {
   if (found !== undefined) return found;
   throw new OperatorNeededError(
     "target_unreachable",
-    `There is no Secret ${secret} in namespace ${namespace}. Create it (kubectl -n ${namespace} create secret generic ${secret}), or restore it with what it held, then retry.`,
+    `There is no Secret ${secret} in namespace ${namespace}. Is the name right?${await whatIsRead(target)} Correct \`secret\` in the manifest and apply it; only if the Secret was deleted, restore it with what it held. Then retry.`,
   );
+}
+
+/** Which Secrets the registered workloads read, as far as we may see; a name that is wrong is seen at once beside them. */
+async function whatIsRead({ api, config }: Target): Promise<string> {
+  if (!restarts(config)) return "";
+  const names = new Set<string>();
+  for (const workload of workloadsOf(config)) {
+    const found = await getObject(api, workloadRight(workload), workloadObject).catch((error: unknown) => {
+      if (error instanceof RekeyError) return undefined;
+      throw error;
+    });
+    for (const name of secretsIn(found === undefined ? {} : (templateOf(found)?.spec ?? {}))) names.add(name);
+  }
+  return names.size === 0 ? "" : ` The registered workloads read: ${[...names].toSorted().join(", ")}.`;
 }
 
 /** The number of our newest delivery, as the Secret carries it. */

@@ -244,6 +244,16 @@ describe("a Secret with other hands on it", () => {
     await session.deliver(delivery(1));
   });
 
+  test("a Secret that is not there is told with what the workloads read, so that a wrong name is not made", async () => {
+    const { config, namespace } = await place();
+    const session = await openSecret(kube(), { config: { ...config, secret: "order" } });
+    const text = `There is no Secret order in namespace ${namespace}. Is the name right? The registered workloads read: orders. Correct \`secret\` in the manifest and apply it; only if the Secret was deleted, restore it with what it held. Then retry.`;
+    expect(await session.preflight()).toEqual([{ code: "target_unreachable", detail: text }]);
+    expect((await failing(session.observe())).detail).toBe(text);
+    const blind = await openSecret(kube(), { config: { ...config, secret: "order", restart: false } });
+    expect((await failing(blind.observe())).detail).toContain("Is the name right? Correct `secret`");
+  });
+
   test("an immutable Secret is refused before and at the delivery, with what to do", async () => {
     const { config, write } = await place();
     await write("kubectl", { immutable: true });

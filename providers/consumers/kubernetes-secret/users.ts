@@ -6,6 +6,9 @@ interface Asked {
   readonly keys: readonly string[];
 }
 
+/** The only keys of which a pull of images reads one. */
+const pullKeys = [".dockerconfigjson", ".dockercfg"];
+
 type Part = { readonly name?: string | undefined; readonly keys?: readonly string[] | undefined };
 
 /** Each way in which a pod names a Secret; without keys it gets all of them. */
@@ -32,13 +35,31 @@ function partsOf({
         source.secret === undefined ? [] : [{ name: source.secret.name, keys: keysOf(source.secret.items) }],
       ),
     ]),
-    ...imagePullSecrets,
+    ...imagePullSecrets.map(({ name }): Part => ({ name, keys: pullKeys })),
   ] satisfies readonly Part[];
 }
 
-/** Whether such a pod reads one of the keys. */
-export function uses(spec: PodSpec, { secret, keys }: Asked): boolean {
-  return partsOf(spec).some(
+/** Whether such a pod gets one of the keys. */
+const reads = (spec: PodSpec, { secret, keys }: Asked): boolean =>
+  partsOf(spec).some(
     (part: Part) => part.name === secret && (part.keys === undefined || part.keys.some((key) => keys.includes(key))),
   );
+
+/** Whether such a pod may have to do with the keys: rather one stranger too many is named than one too few. */
+export const uses = (spec: PodSpec, asked: Asked): boolean =>
+  reads(spec, asked) || spec.imagePullSecrets?.some(({ name }) => name === asked.secret) === true;
+
+/** The Secrets that such a pod reads, by name. */
+export const secretsIn = (spec: PodSpec): readonly string[] =>
+  [...new Set(partsOf(spec).flatMap(({ name }: Part) => name ?? []))].toSorted();
+
+/** That it reads none of the keys, and what it reads instead, for an operator; undefined when it reads one. */
+export function unreadBy(called: string, spec: PodSpec, asked: Asked): string | undefined {
+  if (reads(spec, asked)) return undefined;
+  const { secret, keys } = asked;
+  const which = keys.length === 1 ? `key ${keys.join()}` : `any of the keys ${keys.join(", ")}`;
+  const lead = `${called} does not read ${which} of Secret ${secret} (no env, envFrom or volume).`;
+  const read = secretsIn(spec);
+  if (read.includes(secret)) return `${lead} It reads other keys of it. Are the keys right?`;
+  return `${lead} It reads ${read.length === 0 ? "no other Secret" : `Secret ${read.join(", ")}`}. Is the name right?`;
 }
