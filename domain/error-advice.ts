@@ -18,7 +18,7 @@ export const advice: Readonly<Record<Code, string>> = {
   target_read_only: "Let the worker's user write the target and its folder, then `retry`.",
   target_full: "Make room where the target lies, then `retry`; the former content is untouched.",
   target_refused:
-    "Register a place below the allowed roots or a program that the settings name, or add the root to `REKEY_FILE_ROOTS` or the program to the file of `REKEY_EXEC_CONSUMERS_FILE` of the workers, and start them again. Where the detail speaks of a connection: add the place to what its manifest allows the team, apply that, then `retry`.",
+    "Register a place below the allowed roots or a program that the settings name, or add the root to `REKEY_FILE_ROOTS` or the program to the file of `REKEY_EXEC_CONSUMERS_FILE` of the workers, and start them again. Where the detail speaks of a connection: add the place to what its manifest allows the team, apply that, then `retry`. Where it says that a workload does not read the keys: correct `secret`, `keys` or `workloads` of the consumer, apply that, then `retry`.",
   target_drift:
     "Compare the target with what rekey delivered. Put back what was changed by hand, or remove it, then `retry`; nothing foreign is overwritten.",
   target_unused:

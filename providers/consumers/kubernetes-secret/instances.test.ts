@@ -282,6 +282,34 @@ describe("who else reads the Secret", () => {
     expect(lacks.join()).toContain("Pod/lookalike reads the Secret");
   });
 
+  test.each([
+    ["another Secret", { secretRef: { name: "orders" } }, "It reads Secret orders. Is the name right?"],
+    ["nothing", undefined, "It reads no other Secret. Is the name right?"],
+  ])("a registered workload that reads %s is found before, and never counts as new", async (_, source, says) => {
+    const labels = { app: "orders" };
+    const containers = [{ name: "app", image: "app", ...(source === undefined ? {} : { envFrom: [source] }) }];
+    const template = { metadata: { labels }, spec: { containers } };
+    const { config, pods, namespace } = await application({ template });
+    await kube().must("POST", `/api/v1/namespaces/${namespace}/secrets`, { metadata: { name: "orders-old" } });
+    const session = await openSecret(kube(), { config: { ...config, secret: "orders-old" } });
+    const text = `Deployment/orders does not read key DB_PASSWORD of Secret orders-old (no env, envFrom or volume). ${says}`;
+    const [finding, ...more] = await session.preflight();
+    expect(finding).toMatchObject({ code: "target_refused", detail: expect.stringContaining(text) as string });
+    expect(more).toEqual([]);
+    const value = { password: new Secret(randomBytes(18).toString("base64url")) };
+    await session.deliver({ version: 1, number: { epoch: 1, number: 1 }, value });
+    await session.reload?.();
+    await kube().until(
+      pods,
+      (all) => all.length === 2 && all.every((pod) => isReady(pod) && isMarked("1.1")(pod)),
+      "a whole rollout",
+    );
+    const shown = await session.instances?.();
+    expect(shown?.instances.map(({ state }) => state)).toEqual(both("old"));
+    expect(shown?.instances[0]?.detail).toContain("It does not read key DB_PASSWORD of Secret orders-old");
+    expect(shown?.lacks).toEqual([text]);
+  });
+
   test("a workload that is registered and not there is named", async () => {
     const { session, deliver, shown } = await application({}, ["Deployment/orders", "DaemonSet/agent"]);
     expect((await session.preflight()).map(({ detail }) => detail).join()).toContain("There is no DaemonSet/agent");

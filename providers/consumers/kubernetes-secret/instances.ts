@@ -5,8 +5,8 @@ import { controllerOf, templateOf, type PodObject } from "./objects.ts";
 import { annotationOf, foreignHands, isUntouched, markOf } from "./owners.ts";
 import { byHand } from "./restart.ts";
 import { stuckIn } from "./rollout.ts";
-import { keysOf, numberIn, readSecret, type Target } from "./target.ts";
-import { uses } from "./users.ts";
+import { asked, keysOf, numberIn, readSecret, type Target } from "./target.ts";
+import { unreadBy, uses } from "./users.ts";
 
 const hopeless = [
   "CrashLoopBackOff",
@@ -20,13 +20,20 @@ const hopeless = [
 
 const isOver = ({ status }: PodObject): boolean => status.phase === "Succeeded" || status.phase === "Failed";
 
-/** A pod of ours; undefined when it counts for nothing any more. */
-function asInstance(pod: PodObject, annotation: string, mark: string): Instance | undefined {
+interface Newest {
+  readonly annotation: string;
+  readonly mark: string;
+}
+
+/** A pod of ours; undefined when it counts for nothing any more. One that does not read our keys proves nothing. */
+function asInstance(target: Target, pod: PodObject, { annotation, mark }: Newest): Instance | undefined {
   const { name, annotations, deletionTimestamp } = pod.metadata;
   const isEnding = deletionTimestamp !== undefined;
   if (annotations?.[annotation] !== mark)
     return { name, state: "old", detail: isEnding ? "It is being ended." : "It was made before the newest delivery." };
   if (isEnding) return undefined;
+  const unread = unreadBy("It", pod.spec, asked(target));
+  if (unread !== undefined) return { name, state: "old", detail: unread };
   const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = pod.status;
   if (conditions.some(({ type, status }) => type === "Ready" && status === "True")) return { name, state: "new" };
   const reasons = [...containerStatuses, ...initContainerStatuses].map(({ state }) => state?.waiting?.reason);
@@ -42,10 +49,10 @@ function asInstance(pod: PodObject, annotation: string, mark: string): Instance 
 
 /** Who reads our keys and is not named in the registration. */
 function strangersIn(target: Target, cluster: Cluster): readonly string[] {
-  const asked = { secret: target.config.secret, keys: keysOf(target) };
+  const what = asked(target);
   const ours = new Set(cluster.workloads.flatMap(({ isOurs, object }) => (isOurs ? [object.metadata.uid] : [])));
   const running = cluster.pods
-    .filter((pod) => !isOver(pod) && uses(pod.spec, asked))
+    .filter((pod) => !isOver(pod) && uses(pod.spec, what))
     .map(rootsIn(cluster))
     .filter(({ uid }) => !ours.has(uid))
     .map(({ kind, name }) => `${kind}/${name}`);
@@ -53,7 +60,7 @@ function strangersIn(target: Target, cluster: Cluster): readonly string[] {
   const listed = new Set(cluster.workloads.map(({ object }) => object.metadata.uid));
   const waiting = cluster.workloads
     .filter(({ kind, isOurs, object }) => !isOurs && kind !== "Job" && !listed.has(controllerOf(object)?.uid ?? ""))
-    .filter(({ object }) => uses(templateOf(object)?.spec ?? {}, asked))
+    .filter(({ object }) => uses(templateOf(object)?.spec ?? {}, what))
     .map(({ kind, name }) => `${kind}/${name}`);
   return [...new Set([...running, ...waiting])].toSorted();
 }
@@ -63,22 +70,21 @@ const wantedPods = ({ kind, object: { spec, status } }: Workload): number => {
   return kind === "DaemonSet" ? (status?.desiredNumberScheduled ?? 0) : (spec.replicas ?? 1);
 };
 
-interface Newest {
-  readonly annotation: string;
-  readonly mark: string;
-}
-
 /** What one registered workload shows: its pods, and what keeps others from coming. */
 function shownBy(
   target: Target,
   cluster: Cluster,
   workload: Workload,
   pods: readonly PodObject[],
-  { annotation, mark }: Newest,
+  newest: Newest,
 ): Instances {
-  const instances = pods.flatMap((pod) => asInstance(pod, annotation, mark) ?? []);
+  const { annotation, mark } = newest;
+  const instances = pods.flatMap((pod) => asInstance(target, pod, newest) ?? []);
   const called = `${workload.kind}/${workload.name}`;
-  if (templateOf(workload.object)?.metadata?.annotations?.[annotation] !== mark) {
+  const template = templateOf(workload.object);
+  const unread = unreadBy(called, template?.spec ?? {}, asked(target));
+  if (unread !== undefined) return { instances, lacks: [unread] };
+  if (template?.metadata?.annotations?.[annotation] !== mark) {
     const ref = workloadsOf(target.config).find(({ kind, name }) => `${kind}/${name}` === called);
     const command = ref === undefined ? "" : ` By hand: ${byHand(target, ref, mark)}`;
     const text = `${called} has not been restarted for the newest delivery, or somebody has put its former pod template back.`;

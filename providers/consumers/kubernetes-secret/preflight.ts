@@ -7,11 +7,12 @@ import { fullQuotas, lookAt } from "./cluster.ts";
 import { restarts, workloadRight, workloadsOf } from "./config.ts";
 import { heldIn, largestSecret, sizeWith, wantedOf, writtenOver } from "./content.ts";
 import { immutable, rivalry, tooLarge } from "./deliver.ts";
-import { workloadObject, type SecretObject } from "./objects.ts";
+import { templateOf, workloadObject, type SecretObject } from "./objects.ts";
 import { foreignHands, keeperOf } from "./owners.ts";
 import { rightsOf, rulesFor, type Right } from "./rights.ts";
 import { needsRoom, withheldBy } from "./rollout.ts";
-import { keysOf, readSecret, type Target } from "./target.ts";
+import { asked, keysOf, readSecret, type Target } from "./target.ts";
+import { unreadBy } from "./users.ts";
 
 /** Whatever the service account may not do of what it will be asked to, in one finding. */
 async function missingRights({ api, config }: Target): Promise<readonly ConsumerFinding[]> {
@@ -53,6 +54,8 @@ async function aboutWorkloads(target: Target): Promise<readonly ConsumerFinding[
       say(`There is no ${kind}/${name} in namespace ${config.namespace}. Correct workloads of the registration.`);
       continue;
     }
+    const unread = unreadBy(`${kind}/${name}`, templateOf(object)?.spec ?? {}, asked(target));
+    if (unread !== undefined) found.push({ code: "target_refused", detail: `${unread} ${otherWays}` });
     for (const text of withheldBy({ kind, name, object }, config.namespace)) say(text);
     if (kind === "Deployment" && full.length > 0 && needsRoom(object))
       say(
@@ -61,6 +64,10 @@ async function aboutWorkloads(target: Target): Promise<readonly ConsumerFinding[
   }
   return found;
 }
+
+/** What a pod's description cannot show. */
+const otherWays =
+  "If it reads them in another way, through the API or a CSI driver, say restart: false and let other evidence speak (sessions or challenge).";
 
 /** Looks at all that would stop a delivery or a restart; what stops the look itself is a finding too. */
 export async function preflight(target: Target, values: readonly Value[]): Promise<readonly ConsumerFinding[]> {
