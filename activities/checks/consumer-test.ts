@@ -162,6 +162,9 @@ const betweenSamplesMs = 500;
 async function askOne(scene: Scene, kind: string, question: Omit<EvidenceQuestion, "config">): Promise<Said> {
   const { deps, context, consumer } = scene;
   const definition = collectorOf(deps, kind);
+  // Instances are known by what a delivery started: before the first one none can show anything.
+  if (definition.needsInstances && consumer.heldVersion === undefined)
+    return { state: "left-out", text: "Nothing was delivered yet: the first rotation starts the instances anew." };
   const config = definition.configSchema.parse(consumer.collectors[kind]);
   const running = definition.needsInstances && instancesOf(reached(scene), consumer);
   const asked = { ...question, config, ...(running === undefined ? {} : { instances: running }) };

@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readCheck, requestCheck } from "../../ledger/checks.ts";
+import { transact } from "../../ledger/database.ts";
 import { Secret } from "../../providers/contract/secret.ts";
 import { changeCluster, fakeSecret, makeCluster, readCluster, type Pod } from "../harness/fake-cluster.ts";
 import { registerOverConnection } from "../harness/over-connection.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { answerHold, auditActions, untilPhase, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
-import { newMark, openWorld, untilClosed, untilHeld, type World } from "../harness/world.ts";
+import { newMark, openWorld, untilClosed, untilHeld, untilLedger, type World } from "../harness/world.ts";
 
 const key = "web/orders";
 const keys = { DB_USER: "username", DB_PASSWORD: "password" };
@@ -59,12 +61,26 @@ describe.runIf(hasTemporal)("a consumer on a platform, reached over a connection
     };
   }
 
+  /** What `rekey consumer test` tries, and how that went. */
+  async function tested(consumerId: string): Promise<Readonly<Record<string, string>>> {
+    const request = { kind: "consumer-test", subjectId: consumerId, requestedBy: "tok_test" } as const;
+    const checkId = await transact(world.ledger, async (trx) => requestCheck(trx, request));
+    const { result } = await untilLedger(async () => {
+      const found = await readCheck(world.ledger.db, checkId);
+      return found?.state === "pending" ? undefined : found;
+    });
+    const { parts } = result as { readonly parts: readonly { readonly part: string; readonly state: string }[] };
+    return Object.fromEntries(parts.map(({ part, state }) => [part, state]));
+  }
+
   async function expectUnnoticed(orders: Registered) {
     expect((await orders.shop.close()).failures).toEqual([]);
   }
 
   it("holds for the one instance that stays old, by its name; it is adopted once that has started anew", async () => {
-    const { orders, held, data, restart } = await onCluster();
+    const { orders, consumerId, held, data, restart } = await onCluster();
+    // Before the first delivery no instance can show what it started with: nothing is to be mended.
+    expect(await tested(consumerId)).toMatchObject({ content: "ok", platform: "left-out" });
     const rotationId = await orders.rotate();
     const hold = await answerHold(world, rotationId, "retry");
     expect(hold.code).toBe("evidence_missing");
@@ -72,6 +88,7 @@ describe.runIf(hasTemporal)("a consumer on a platform, reached over a connection
     expect(hold.detail).not.toContain("pod-a");
     await restart();
     expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "proven" });
+    expect(await tested(consumerId)).toMatchObject({ content: "ok", platform: "ok" });
     expect(await held()).toEqual({ DB_USER: orders.logins[1], DB_PASSWORD: expect.any(String) });
     expect(await held()).not.toEqual(data);
     await expectUnnoticed(orders);
