@@ -46,6 +46,8 @@ export async function registerMinted(
   const { server } = issuer;
   const mark = newMark();
   const first = server.mint(undefined);
+  // It has been in use for long.
+  issuer.settle();
   const file = join(at.folder, "targets", `${mark}.env`);
   await writeFile(file, `KEY_ID=${first.name}\nSECRET_KEY=${first.secret}\n`, { mode: 0o600 });
   const stored = await registerCredential(at, {
