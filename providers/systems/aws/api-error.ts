@@ -1,5 +1,5 @@
 import { OperatorNeededError, TransientError, type RekeyError } from "../../../domain/errors.ts";
-import type { AwsCodes } from "./aws.ts";
+import { holderOf, type AwsCodes } from "./aws.ts";
 import { NotAnswered, type Exchange } from "./over-egress.ts";
 
 /** One call, as people and policies name it. */
@@ -65,18 +65,20 @@ const speaksOfRegion = (error: unknown): boolean =>
 const statementFor = ({ action, resource }: AwsCall): string =>
   JSON.stringify({ Effect: "Allow", Action: action, Resource: resource });
 
-export const rightMissing = (call: AwsCall): OperatorNeededError =>
+const missingRight = (call: AwsCall, what: string): OperatorNeededError =>
   new OperatorNeededError(
     "right_missing",
-    `The connection's IAM user may not ${call.action} on ${call.resource}. Add this statement to its policy, and see that no other policy denies it; then retry:\n${statementFor(call)}`,
+    `The ${what}'s IAM user may not ${call.action} on ${call.resource}. Add this statement to its policy, and see that no other policy denies it; then retry:\n${statementFor(call)}`,
   );
+
+export const rightMissing = (call: AwsCall): OperatorNeededError => missingRight(call, holderOf({}).what);
 
 function notAnswered({ how }: NotAnswered, { action }: AwsCall, codes: AwsCodes): RekeyError {
   const what =
     how === "refused" ? "could not be reached" : how === "cut" ? "sent no whole answer" : "did not answer in time";
   return new TransientError(
     codes.unreachable,
-    `AWS ${what} (${action}). It will be tried again; if that lasts, compare region, endpoints and ca of the connection with what the worker may reach, and look at egress.refused in the worker's log for the reason.`,
+    `AWS ${what} (${action}). It will be tried again; if that lasts, compare region, endpoints and ca of the ${holderOf(codes).what} with what the worker may reach, and look at egress.refused in the worker's log for the reason.`,
   );
 }
 
@@ -84,6 +86,7 @@ function notAnswered({ how }: NotAnswered, { action }: AwsCall, codes: AwsCodes)
 export function failureOf(error: unknown, call: AwsCall, codes: AwsCodes, exchange: Exchange): RekeyError {
   if (error instanceof NotAnswered) return notAnswered(error, call, codes);
   const [name, { action }, { status = 0 }] = [nameOf(error), call, exchange];
+  const { what, giveKey } = holderOf(codes);
   if (isThrottling(error, exchange))
     return new TransientError("system_throttled", `AWS asks for fewer calls (${action}). It will be tried again.`);
   if (skewed.has(name) || (wrongSignature.has(name) && skewMs(exchange) > mostSkewMs))
@@ -94,18 +97,18 @@ export function failureOf(error: unknown, call: AwsCall, codes: AwsCodes, exchan
   if (wrongRegion.has(name) || (wrongSignature.has(name) && speaksOfRegion(error)))
     return new OperatorNeededError(
       "region_wrong",
-      `The endpoint serves another region than the connection's (${action}), or the account has that region turned off. Correct region or endpoints of the connection, then retry.`,
+      `The endpoint serves another region than the ${what}'s (${action}), or the account has that region turned off. Correct region or endpoints of the ${what}, then retry.`,
     );
   if (expired.has(name))
     return new OperatorNeededError(
       "login_expired",
-      `The connection's access key belongs to a session that has ended (${action}). Give it the access key of an IAM user, which does not run out, then retry.`,
+      `The ${what}'s access key belongs to a session that has ended (${action}). Give it the access key of an IAM user, which does not run out, then retry.`,
     );
-  if (denied.has(name)) return rightMissing(call);
+  if (denied.has(name)) return missingRight(call, what);
   if (unknownKey.has(name) || wrongSignature.has(name))
     return new OperatorNeededError(
       codes.authFailed,
-      `AWS refuses the connection's access key (${action}): ${wrongSignature.has(name) ? "its secret is wrong" : "the key is inactive, deleted, or of another partition"}. Apply the connection again with a key that is active, then retry.`,
+      `AWS refuses the ${what}'s access key (${action}): ${wrongSignature.has(name) ? "its secret is wrong" : "the key is inactive, deleted, or of another partition"}. ${giveKey} with a key that is active, then retry.`,
     );
   if (status >= 500)
     return new TransientError(
@@ -114,6 +117,6 @@ export function failureOf(error: unknown, call: AwsCall, codes: AwsCodes, exchan
     );
   return new OperatorNeededError(
     codes.refused,
-    `AWS refuses ${action} on ${call.resource} (${status}). See that the connection leads to AWS and that what it names exists as it is registered, then retry.`,
+    `AWS refuses ${action} on ${call.resource} (${status}). See that the ${what} leads to AWS and that what it names exists as it is registered, then retry.`,
   );
 }

@@ -12,7 +12,21 @@ export interface AwsCodes {
   readonly unreachable: Code;
   readonly authFailed: Code;
   readonly refused: Code;
+  /** Whose key it is, where that is no connection: for the texts of errors. */
+  readonly of?: KeyHolder;
 }
+
+/** Where a person finds what calls are made with. */
+export interface KeyHolder {
+  /** `connection` in "the connection's access key". */
+  readonly what: string;
+  /** How it gets another key, as the beginning of a sentence. */
+  readonly giveKey: string;
+}
+
+const connection: KeyHolder = { what: "connection", giveKey: "Apply the connection again" };
+
+export const holderOf = ({ of = connection }: Partial<Pick<AwsCodes, "of">>): KeyHolder => of;
 
 /** One account, asked with one access key. */
 export interface Aws {

@@ -2,7 +2,7 @@ import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { ConnectionLook } from "../../contract/connection.ts";
 import type { Finding } from "../../contract/issuer.ts";
 import { askUnless, askWithTime } from "./ask.ts";
-import { iamOf, stsOf, type Aws } from "./aws.ts";
+import { holderOf, iamOf, stsOf, type Aws } from "./aws.ts";
 import { rightMissing, type AwsCall } from "./api-error.ts";
 
 export interface Caller {
@@ -15,6 +15,7 @@ export interface Caller {
 /** Who the connection's key belongs to. Throws `account_unknown` where that is not the account the connection names. */
 export async function callerOf(aws: Aws): Promise<Caller> {
   const { account } = aws.settings;
+  const { what } = holderOf(aws.codes);
   // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
   const call = { action: "sts:GetCallerIdentity", resource: "*" };
   const { answer, at } = await askWithTime(aws, call, async (via) => {
@@ -25,7 +26,7 @@ export async function callerOf(aws: Aws): Promise<Caller> {
   if (Account !== account)
     throw new OperatorNeededError(
       "account_unknown",
-      `The connection's access key belongs to ${/^\d{12}$/.test(Account) ? `account ${Account}` : "no account that can be read"}, and the connection names ${account}. Correct account of the connection, or give it a key of that account, then retry.`,
+      `The ${what}'s access key belongs to ${/^\d{12}$/.test(Account) ? `account ${Account}` : "no account that can be read"}, and the ${what} names ${account}. Correct account of the ${what}, or give it a key of that account, then retry.`,
     );
   return { account: Account, arn: Arn, at: at ?? new Date().toISOString() };
 }
