@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { ProviderLog } from "../providers/contract/context.ts";
 import type { Egress } from "../providers/contract/egress.ts";
+import { awsKind } from "./aws.ts";
 import type { Custody } from "./custody.ts";
 import { vaultKind } from "./vault.ts";
 
@@ -27,5 +28,6 @@ export interface CustodyKind<Settings = unknown> {
 
 /** Every kind by its name, a line each. */
 export const custodyKinds: Readonly<Record<string, CustodyKind>> = {
+  aws: awsKind,
   vault: vaultKind,
 };
