@@ -70,21 +70,22 @@ describe("what comes late", () => {
     expect(outcomesOf(aws, "CreateSecret")).toEqual(["ok", "InvalidRequestException"]);
   });
 
-  it("a version that is to become current after the value was forgotten once more does not", async () => {
-    const { aws, custody, other } = await fakePlace();
-    const ref = freshRef();
-    await custody.putIfAbsent(ref, value());
-    await custody.forget(ref);
-    const held = holdNext(aws, "UpdateSecretVersionStage");
-    const late = custody.putIfAbsent(ref, value()).catch((error: unknown) => error);
-    await held.onItsWay;
-    await other.forget(ref);
-    const next = value();
-    expect(passwordIn(await other.putIfAbsent(ref, next))).toBe(next.password.reveal());
-    held.release();
-    expect(passwordIn((await late) as Value)).toBe(next.password.reveal());
-    expect(passwordIn(await custody.get(ref))).toBe(next.password.reveal());
-  });
+  for (const action of ["PutSecretValue", "UpdateSecretVersionStage"])
+    it(`a new version on its way when the value was forgotten once more does not become current (${action})`, async () => {
+      const { aws, custody, other } = await fakePlace();
+      const ref = freshRef();
+      await custody.putIfAbsent(ref, value());
+      await custody.forget(ref);
+      const held = holdNext(aws, action);
+      const late = custody.putIfAbsent(ref, value()).catch((error: unknown) => error);
+      await held.onItsWay;
+      await other.forget(ref);
+      const kept = value();
+      expect(passwordIn(await other.putIfAbsent(ref, kept))).toBe(kept.password.reveal());
+      held.release();
+      expect(passwordIn((await late) as Value)).toBe(kept.password.reveal());
+      expect(passwordIn(await custody.get(ref))).toBe(kept.password.reveal());
+    });
 
   it("a deletion that lands after a new value was put loses nothing", async () => {
     const { aws, custody, other } = await fakePlace();
