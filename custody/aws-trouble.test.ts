@@ -11,9 +11,9 @@ import type { FakeAws } from "../test/harness/aws/fake-aws.ts";
 import { AwsFault } from "../test/harness/aws/fault.ts";
 import { isForgotten } from "./aws-version.ts";
 import type { Custody, CustodyRef } from "./custody.ts";
+import { passwordOf } from "./suite/world.ts";
 
 const value = () => ({ username: "app", password: new Secret(randomBytes(12).toString("hex")) });
-const passwordIn = (found: Value | undefined) => (found?.["password"] as Secret<string>).reveal();
 
 async function failing(work: Promise<unknown>): Promise<RekeyError> {
   const error: unknown = await work.then(
@@ -81,10 +81,10 @@ describe("what comes late", () => {
       await held.onItsWay;
       await other.forget(ref);
       const kept = value();
-      expect(passwordIn(await other.putIfAbsent(ref, kept))).toBe(kept.password.reveal());
+      expect(passwordOf(await other.putIfAbsent(ref, kept))).toBe(kept.password.reveal());
       held.release();
-      expect(passwordIn((await late) as Value)).toBe(kept.password.reveal());
-      expect(passwordIn(await custody.get(ref))).toBe(kept.password.reveal());
+      expect(passwordOf((await late) as Value)).toBe(kept.password.reveal());
+      expect(passwordOf(await custody.get(ref))).toBe(kept.password.reveal());
     });
 
   it("a deletion that lands after a new value was put loses nothing", async () => {
@@ -99,7 +99,7 @@ describe("what comes late", () => {
     held.release();
     await forgetting;
     expect(secretOf(aws, ref)?.deletion).toBeUndefined();
-    expect(passwordIn(await custody.get(ref))).toBe(next.password.reveal());
+    expect(passwordOf(await custody.get(ref))).toBe(next.password.reveal());
   });
 
   it("a secret that a person has marked for deletion is restored when its value is wanted", async () => {
@@ -108,7 +108,7 @@ describe("what comes late", () => {
     const kept = value();
     await custody.putIfAbsent(ref, kept);
     await outside(aws).send(new DeleteSecretCommand({ SecretId: nameOf(ref), RecoveryWindowInDays: 7 }));
-    expect(passwordIn(await custody.get(ref))).toBe(kept.password.reveal());
+    expect(passwordOf(await custody.get(ref))).toBe(kept.password.reveal());
     expect(secretOf(aws, ref)?.deletion).toBeUndefined();
   });
 });
@@ -136,7 +136,7 @@ describe("what is forgotten", () => {
     delete secretOf(aws, ref)?.deletion;
     expect(await other.get(ref)).toBeUndefined();
     const next = value();
-    expect(passwordIn(await other.putIfAbsent(ref, next))).toBe(next.password.reveal());
+    expect(passwordOf(await other.putIfAbsent(ref, next))).toBe(next.password.reveal());
   });
 
   it("is forgotten to the end by the next who is asked, whatever call was the last", async () => {
@@ -176,7 +176,7 @@ describe("what lies there and is not ours", () => {
     await custody.putIfAbsent(ref, kept);
     const stray = { SecretId: nameOf(ref), SecretString: "stray", VersionStages: ["AWSPENDING"] };
     await outside(aws).send(new PutSecretValueCommand(stray));
-    expect(passwordIn(await custody.get(ref))).toBe(kept.password.reveal());
+    expect(passwordOf(await custody.get(ref))).toBe(kept.password.reveal());
     const reads = aws.calls.filter(({ action }) => action === "GetSecretValue");
     expect(new Set(reads.map(({ fields }) => fields["VersionStage"]))).toEqual(new Set(["AWSCURRENT"]));
   });

@@ -1,8 +1,9 @@
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { fakePlace, freshRef, patient } from "../test/custody/aws-place.ts";
 import { AwsFault } from "../test/harness/aws/fault.ts";
 import type { Interference } from "../test/harness/aws/interference.ts";
 import { clausesWithout, custodyClauses, type CustodyAbility } from "./suite.ts";
+import { passwordOf, value } from "./suite/world.ts";
 
 describe("custody in a strict stand-in for AWS", () => {
   for (const clause of custodyClauses)
@@ -23,6 +24,17 @@ describe("custody in a strict stand-in for AWS", () => {
         losesNextWrite: () => meetCreate({ answer: new AwsFault("InternalServiceError", 500, "made by the test") }),
       });
     });
+
+  it("has a name that AWS takes for every ref, and no two share one", async () => {
+    const { custody } = await fakePlace();
+    const strange = ["a/b", "a", "ä+@=1", "ä+@", "%2F =2F", "../..", "(a)*~'!"];
+    const refs = strange.flatMap((text) => [
+      { ...freshRef(), instance: text, credential: "b/a" },
+      { ...freshRef(), instance: "b/a", credential: text },
+    ]);
+    for (const [n, ref] of refs.entries()) await custody.putIfAbsent(ref, value(`password-${n}`));
+    for (const [n, ref] of refs.entries()) expect(passwordOf(await custody.get(ref))).toBe(`password-${n}`);
+  });
 });
 
 const lacks: Partial<Record<CustodyAbility, string>> = {

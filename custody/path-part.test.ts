@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import fc from "fast-check";
 import { pathPart } from "./path-part.ts";
 

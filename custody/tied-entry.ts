@@ -14,7 +14,7 @@ export interface TiedEntry {
 }
 
 /** All that a value belongs to. It lies beside the value, and is compared when that is read. */
-export const tieOf = ({ instance, credential, version, row, purpose, pool, binding }: CustodyRef): string =>
+const tieOf = ({ instance, credential, version, row, purpose, pool, binding }: CustodyRef): string =>
   JSON.stringify([instance, credential, version, row, purpose, pool, binding ?? null]);
 
 export const tiedEntry = (ref: CustodyRef, value: Value): TiedEntry => ({
