@@ -41,8 +41,8 @@ export async function look(place: SecretPlace): Promise<Held> {
         : { state: "kept", text: found.text };
     const outline = await outlineOf(place);
     if (outline?.isMarked !== true) continue;
-    if (outline.current === undefined) return { state: "absent" };
-    if (isForgotten(outline.current)) return { state: "forgotten", id: outline.current, isMarked: true };
+    const id = outline.current;
+    if (id !== undefined && isForgotten(id)) return { state: "forgotten", id, isMarked: true };
     await restore(place);
   }
   throw busy();

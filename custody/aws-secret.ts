@@ -31,7 +31,7 @@ const absent = "ResourceNotFoundException";
 /** It is marked for deletion, or the call does not fit what is there. */
 const unfit = "InvalidRequestException";
 const exists = "ResourceExistsException";
-/** The stage is on another version by now. */
+/** The stage is on another version by now, or nothing is there to be done. */
 const elsewhere = "InvalidParameterException";
 
 const callOn = ({ aws: { settings }, prefix }: SecretPlace, name: string, hasEffect = true): AwsCall => ({
@@ -132,10 +132,15 @@ export async function scheduleDeletion(place: SecretPlace): Promise<void> {
   await askUnless(place.aws, callOn(place, "DeleteSecret"), [unfit, absent], async (via) => client.send(command, via));
 }
 
-/** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RestoreSecret.html */
+/**
+ * Nothing happens where it is not marked.
+ * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RestoreSecret.html
+ */
 export async function restore(place: SecretPlace): Promise<void> {
   const { RestoreSecretCommand } = await import("@aws-sdk/client-secrets-manager");
   const client = await secretsManagerOf(place.aws);
   const command = new RestoreSecretCommand({ SecretId: place.name });
-  await askUnless(place.aws, callOn(place, "RestoreSecret"), [unfit, absent], async (via) => client.send(command, via));
+  await askUnless(place.aws, callOn(place, "RestoreSecret"), [elsewhere, unfit, absent], async (via) =>
+    client.send(command, via),
+  );
 }

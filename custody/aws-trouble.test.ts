@@ -169,6 +169,20 @@ describe("what lies there and is not ours", () => {
     }
   });
 
+  it("a secret that holds nothing is no value, and is waited for, marked for deletion or not", async () => {
+    const { aws, custody } = await fakePlace();
+    const operator = outside(aws);
+    const ref = freshRef();
+    await operator.send(new CreateSecretCommand({ Name: nameOf(ref) }));
+    for (const isMarked of [false, true]) {
+      if (isMarked) await operator.send(new DeleteSecretCommand({ SecretId: nameOf(ref), RecoveryWindowInDays: 7 }));
+      expect(await custody.get(ref)).toBeUndefined();
+      const error = await failing(custody.putIfAbsent(ref, value()));
+      expect(error).toMatchObject({ name: "TransientError", code: "custody_missing" });
+      await custody.forget(ref);
+    }
+  });
+
   it("a version without our stage is not read", async () => {
     const { aws, custody } = await fakePlace();
     const ref = freshRef();
