@@ -30,13 +30,16 @@ export async function startSentinel(file: string, logsIn: (login: HeldLogin) => 
   let logins = 0;
   let isOpen = true;
 
+  const read = async () => ({ ...parseEnv(await readFile(file, "utf8")) }) as HeldLogin;
+
   async function tick(): Promise<void> {
-    const login = { ...parseEnv(await readFile(file, "utf8")) } as HeldLogin;
+    const login = await read();
     if (JSON.stringify(login) !== JSON.stringify(held.at(-1))) held.push(login);
     const place = held.length - 1;
     const code = await logsIn(login).catch((error: unknown) => String(error));
     if (code === "accepted") logins += 1;
-    else troubles.push({ code, held: place });
+    // What was replaced while the call was on its way may have been ended by then: only what lies there still has to work.
+    else if (JSON.stringify(login) === JSON.stringify(await read())) troubles.push({ code, held: place });
   }
 
   const report = (): SentinelReport => ({ logins, troubles: [...troubles], held: [...held] });
