@@ -1,5 +1,5 @@
-import { createSecureContext } from "node:tls";
 import { z } from "zod";
+import { isAuthority, isHttpsOrigin } from "../../contract/https-origin.ts";
 import type { ConnectionKind } from "../../contract/connection.ts";
 
 /** How a cluster's API server is reached. */
@@ -13,26 +13,11 @@ export interface KubernetesConnection {
 export const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-const isServer = (text: string): boolean => {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== "https:" || url.username !== "" || url.password !== "") return false;
-  return url.pathname === "/" && url.search === "" && url.hash === "";
-};
-
-const isAuthority = (text: string): boolean => {
-  try {
-    createSecureContext({ ca: text });
-    return text.includes("-----BEGIN CERTIFICATE-----");
-  } catch {
-    return false;
-  }
-};
-
 const connectionSchema: z.ZodType<KubernetesConnection> = z.strictObject({
   server: z
     .string()
     .max(512)
-    .refine(isServer, "must be https://HOST:PORT, without a path, a user or a question mark")
+    .refine(isHttpsOrigin, "must be https://HOST:PORT, without a path, a user or a question mark")
     .describe("The API server: `https://HOST:PORT`"),
   ca: z
     .string()

@@ -1,5 +1,5 @@
-import { X509Certificate } from "node:crypto";
 import { z } from "zod";
+import { isAuthority, isHttpsOrigin } from "../../contract/https-origin.ts";
 import type { FieldDeclarations } from "../../contract/value.ts";
 
 /** The services that rekey asks, as AWS names them in its addresses. */
@@ -15,24 +15,10 @@ export interface AwsSettings {
   readonly ca?: string | undefined;
 }
 
-const isEndpoint = (text: string): boolean => {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== "https:" || url.username !== "" || url.password !== "") return false;
-  return url.pathname === "/" && url.search === "" && url.hash === "";
-};
-
-const isAuthority = (text: string): boolean => {
-  try {
-    return text.includes("-----BEGIN CERTIFICATE-----") && new X509Certificate(text).subject !== "";
-  } catch {
-    return false;
-  }
-};
-
 const endpoint = z
   .string()
   .max(512)
-  .refine(isEndpoint, "must be https://HOST, without a path, a user or a question mark")
+  .refine(isHttpsOrigin, "must be https://HOST, without a path, a user or a question mark")
   .optional();
 
 /** What every connection to AWS says, of whichever kind it is. */

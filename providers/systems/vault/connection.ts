@@ -1,5 +1,5 @@
-import { createSecureContext } from "node:tls";
 import { z } from "zod";
+import { isAuthority, isHttpsOrigin } from "../../contract/https-origin.ts";
 import type { FieldDeclarations } from "../../contract/value.ts";
 
 /** How a Vault is reached, and as whom. */
@@ -23,27 +23,12 @@ export const pathSchema = (what: string): z.ZodString =>
       `must be ${what}: letters, digits, '.', '_', '~' and '-', in parts between '/', without a '/' at the ends`,
     );
 
-const isAddress = (text: string): boolean => {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== "https:" || url.username !== "" || url.password !== "") return false;
-  return url.pathname === "/" && url.search === "" && url.hash === "";
-};
-
-const isAuthority = (text: string): boolean => {
-  try {
-    createSecureContext({ ca: text });
-    return text.includes("-----BEGIN CERTIFICATE-----");
-  } catch {
-    return false;
-  }
-};
-
 /** What every way to a Vault has in its settings; kinds add what is their own. */
 export const vaultShape = {
   address: z
     .string()
     .max(512)
-    .refine(isAddress, "must be https://HOST:PORT, without a path, a user or a question mark")
+    .refine(isHttpsOrigin, "must be https://HOST:PORT, without a path, a user or a question mark")
     .describe("`https://HOST:PORT`; a Vault without TLS is refused"),
   ca: z
     .string()
