@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, openSync, readFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../embedded/processes.ts";
+import { foundServer } from "./found-server.ts";
 import {
   call,
   must,
@@ -38,21 +39,7 @@ export interface Kubernetes {
   stop(): Promise<void>;
 }
 
-const setup = join(import.meta.dirname, "..", "..", "scripts", "setup.mjs");
-
-function locate(): { readonly folder: string } | undefined {
-  try {
-    const where = ["--only=kubernetes", "--where=found"];
-    const stdio = ["ignore", "pipe", "ignore"] as const;
-    return {
-      folder: execFileSync(process.execPath, [setup, ...where], { encoding: "utf8", stdio: [...stdio] }).trim(),
-    };
-  } catch {
-    return undefined;
-  }
-}
-
-const found = locate();
+const found = foundServer("kubernetes");
 
 export const hasKubernetes = found !== undefined;
 export const noKubernetes = "There are no servers of Kubernetes here. 'npm run setup -- --servers' gets them";
@@ -92,7 +79,7 @@ export async function startKubernetes(): Promise<Kubernetes> {
   };
   try {
     const etcd = await startEtcd(folder, start);
-    return await startServers(found.folder, folder, etcd, start, stop);
+    return await startServers(found, folder, etcd, start, stop);
   } catch (error) {
     await stop();
     throw error;

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { CreateAccessKeyCommand, CreateUserCommand, PutUserPolicyCommand, type I
 import { freePort } from "../../embedded/processes.ts";
 import { makeCertificates } from "./aws/authority.ts";
 import { awsClients, type AwsEndpoint, type AwsKeys } from "./aws/clients.ts";
+import { foundServer } from "./found-server.ts";
 import { everything } from "./aws/policy.ts";
 
 /** A server of moto that verifies signatures and policies; where it differs from AWS, `aws-differences.test.ts` says. */
@@ -22,19 +23,7 @@ export interface Moto extends AwsEndpoint {
   stop(): Promise<void>;
 }
 
-const setup = join(import.meta.dirname, "..", "..", "scripts", "setup.mjs");
-
-function locate(): string | undefined {
-  const where = [setup, "--only=moto", "--where=found"];
-  try {
-    const out = execFileSync(process.execPath, where, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    return join(out.trim(), "bin", "python");
-  } catch {
-    return undefined;
-  }
-}
-
-const python = locate();
+const python = foundServer("moto", "bin", "python");
 
 export const hasMoto = python !== undefined;
 export const noMoto = "There is no moto here. 'npm run setup -- --servers' gets it";

@@ -1,13 +1,14 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, openSync, readFileSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../embedded/processes.ts";
 import { makeCertificates } from "./aws/authority.ts";
+import { foundServer } from "./found-server.ts";
 import { callVault, type VaultCaller, type VaultReply } from "./vault-api.ts";
 
 /** A real Vault on this machine alone, over TLS, that was initialised and unsealed like any other. */
@@ -35,20 +36,7 @@ interface VaultHow {
   readonly contentType?: string;
 }
 
-const setup = join(import.meta.dirname, "..", "..", "scripts", "setup.mjs");
-
-function locate(): string | undefined {
-  try {
-    const args = [setup, "--only=vault", "--where=found"];
-    const folder = execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    const program = join(folder.trim(), "vault");
-    return existsSync(program) ? program : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const program = locate();
+const program = foundServer("vault", "vault");
 
 export const hasVault = program !== undefined;
 export const noVault = "There is no Vault here. 'npm run setup -- --servers' gets it";
