@@ -1,5 +1,6 @@
-// A lock between processes: a folder (made by one only) with the owner's pid and start time. A dead owner's is taken over.
-import { readFileSync, rmSync, statSync } from "node:fs";
+// A lock between processes: a folder (put in place by one only) with the owner's pid and start time. A dead owner's is
+// taken over.
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -35,11 +36,17 @@ function ownerOf(folder) {
   }
 }
 
-function isStale(folder, owner) {
-  if (owner !== undefined) return !isRunning(owner);
+/** Makes the lock, signed from its first moment: one without an owner's name would look like a dead one's. */
+async function take(folder, me) {
+  const signed = `${folder}.${process.pid}.new`;
+  await mkdir(signed, { recursive: true });
+  await writeFile(join(signed, "owner"), me);
   try {
-    return Date.now() - statSync(folder).mtimeMs > 10_000; // its maker died before it could sign
-  } catch {
+    await rename(signed, folder);
+    return true;
+  } catch (error) {
+    await rm(signed, { recursive: true, force: true });
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
     return false;
   }
 }
@@ -58,28 +65,23 @@ async function dropStale(folder, owner) {
 
 export async function withLock(folder, work) {
   await mkdir(dirname(folder), { recursive: true });
-  for (let isTold = false; ;) {
-    const isMine = await mkdir(folder).then(
-      () => true,
-      (error) => {
-        if (error.code !== "EEXIST") throw error;
-      },
-    );
-    if (isMine) break;
+  const me = processMark(process.pid);
+  for (let isTold = false; !(await take(folder, me));) {
     const owner = ownerOf(folder);
-    if (isStale(folder, owner)) {
+    if (owner === undefined) continue; // given back in this moment
+    if (!isRunning(owner)) {
       await dropStale(folder, owner);
       continue;
     }
-    const who = owner === undefined ? "" : ` (pid ${owner.split(" ")[0]})`;
-    if (!isTold) say(`another set-up is at work${who}; waiting for it`);
+    if (!isTold) say(`another set-up is at work (pid ${owner.split(" ")[0]}); waiting for it`);
     isTold = true;
     await sleep(200, undefined, { signal: stopped.signal });
   }
-  const me = processMark(process.pid);
-  await writeFile(join(folder, "owner"), me);
   const release = () => {
-    if (ownerOf(folder) === me) rmSync(folder, { recursive: true, force: true });
+    if (ownerOf(folder) !== me) return;
+    const aside = `${folder}.${process.pid}`; // moved as a whole: emptied first, somebody's new one would be in the way
+    renameSync(folder, aside);
+    rmSync(aside, { recursive: true, force: true });
   };
   process.on("exit", release);
   try {
