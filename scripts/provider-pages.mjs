@@ -55,6 +55,13 @@ function list({ issuers, consumers, collectors }) {
   );
 }
 
+function usageText({ covers, grain, grainMs, lateByMs }) {
+  if (covers !== "last-used") return `${covers}, per ${grain}`;
+  return `when it was last used, per ${grain}: exact to ${minutes(grainMs)}, up to ${minutes(lateByMs)} late`;
+}
+
+const minutes = (ms) => `${ms / 60_000} min`;
+
 function issuerParts({ facts, fields, authenticator, adminFields, connectionSchema, configSchema }) {
   const slots = Object.entries(facts.slots).map(([order, count]) => `${order} (${count} at once)`);
   return [
@@ -68,7 +75,7 @@ function issuerParts({ facts, fields, authenticator, adminFields, connectionSche
         ["a new version is accepted after", facts.activationLagMs === 0 ? "at once" : seconds(facts.activationLagMs)],
         ["an ended one is refused after", facts.deactivationLagMs === 0 ? "at once" : seconds(facts.deactivationLagMs)],
         ["sessions outlive the end of their version", yes(facts.sessionsOutliveRevocation)],
-        ["usage that can be asked for", `${facts.usage.covers}, per ${facts.usage.grain}`],
+        ["usage that can be asked for", usageText(facts.usage)],
         ["late calls are refused by", facts.lateCallsRefusedBy],
       ],
     ),

@@ -6,6 +6,22 @@ import type { FieldDeclarations, Value } from "./value.ts";
 import type { ConnectionKind } from "./connection.ts";
 import type { ProviderContext } from "./context.ts";
 
+/** `usage` shows who is on a version: now, or in a log. */
+export interface SessionFacts {
+  readonly covers: "snapshot" | "log";
+  readonly grain: "version" | "principal";
+}
+
+/** `lastUses` tells when a version was last used, and nothing of who is on it now. */
+export interface LastUseFacts {
+  readonly covers: "last-used";
+  readonly grain: "version" | "principal";
+  /** A use may have been so much later, or earlier, than the time that is told. Milliseconds. */
+  readonly grainMs: number;
+  /** A use may be told so long after it was. Milliseconds. */
+  readonly lateByMs: number;
+}
+
 /** What is true of a kind of issuer; planner, guard, docs and conformance suite read these, nothing else. */
 export interface IssuerFacts {
   /** `rekey`: we choose the value, custody has it before the issuer. `issuer`: it is minted and shown once. */
@@ -21,7 +37,7 @@ export interface IssuerFacts {
   readonly deactivationLagMs: number;
   /** Refusal codes of `probe` that mean ended. Any other refusal is unknown. */
   readonly endedCodes: readonly string[];
-  readonly usage: { readonly covers: "snapshot" | "log" | "last-used"; readonly grain: "version" | "principal" };
+  readonly usage: SessionFacts | LastUseFacts;
   readonly sessionsOutliveRevocation: boolean;
   /** In words: how a call of an outdated attempt is refused at the issuer. */
   readonly lateCallsRefusedBy: string;
@@ -122,6 +138,23 @@ export interface Usage {
   readonly sessions: Readonly<Record<string, readonly SeenSession[]>>;
 }
 
+export interface LastUse {
+  /** Issuer's clock, ISO 8601; as exact as `facts.usage` says. */
+  readonly at: string;
+  /** By what and where, in the issuer's words, for a person. It excuses nobody. */
+  readonly by: string;
+}
+
+export interface LastUses {
+  /** Issuer's clock when it was asked, ISO 8601. */
+  readonly at: string;
+  /**
+   * Keyed by handle. Null: never used, as far as the issuer tells yet. Absent: it knows no such version any more. rekey's own
+   * uses are among them, because an issuer that tells nothing but the last one cannot leave them out.
+   */
+  readonly lastUsed: Readonly<Record<string, LastUse | null>>;
+}
+
 export interface EndedSessions {
   readonly ended: number;
   readonly remaining: number;
@@ -148,7 +181,9 @@ export interface IssuerSession {
   disable?(request: EffectRequest): Promise<void>;
   /** Sets the value again. Without one, which custody may have lost, the version comes back with what it had. */
   enable?(request: EffectRequest & { readonly value?: Value }): Promise<void>;
+  /** Exactly where `facts.usage` covers sessions; `lastUses` where it covers the last use. Neither: it shows no use. */
   usage?(handles: readonly string[]): Promise<Usage>;
+  lastUses?(handles: readonly string[]): Promise<LastUses>;
   /**
    * Ends what `sessionsOutliveRevocation` leaves. `since` and `before`: only sessions begun at or after the one time and
    * before the other (issuer's clock).

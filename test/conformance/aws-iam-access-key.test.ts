@@ -46,7 +46,7 @@ describeIssuer({
       "7.6 a name that a session gives itself excuses nobody",
     ],
     [`openStubbornSession: ${noSession}`]: ["5 endSessions never says none while one is"],
-    "the issuer shows no usage": ["7.6 rekey's own logins are left out"],
+    "the issuer shows no sessions": ["7.6 rekey's own logins are left out"],
     "clock: IAM dates to the second": ["4 every time is the issuer's own"],
   },
 });

@@ -33,6 +33,13 @@ export const whereTwoLive: IssuerLeavesOut = {
   "two versions live at once": ["7.4 abandon in a single slot brings the former value back"],
 };
 
+/** Where sessions are shown, what is about nothing but a last use. */
+export const whereSessionsShow: IssuerLeavesOut = {
+  "the issuer does not tell when a version was last used": [
+    "7.6 a use is told with its time to the declared grain, of the version that was used and of no other",
+  ],
+};
+
 /** In a single slot, what needs two versions. */
 export const whereOneLives = [
   "refuseByRule and fillConnectionLimit refuse the right value",

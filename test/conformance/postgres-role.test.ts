@@ -3,7 +3,7 @@ import { releases, startIssuerServer, type IssuerServer, type Release } from "..
 import { isVerdict } from "./failing.ts";
 import { judge } from "./applicability.ts";
 import { describeIssuer, issuerClauses } from "./issuer-suite.ts";
-import { whereOneLives, whereRekeyChooses, whereTwoLive, type IssuerLeavesOut } from "./left-out.ts";
+import { whereOneLives, whereRekeyChooses, whereSessionsShow, whereTwoLive, type IssuerLeavesOut } from "./left-out.ts";
 import { keptOpen } from "./postgres/kept-open.ts";
 import { makePostgresWorld } from "./postgres/world.ts";
 import { wrongPostgres } from "./postgres/wrong.ts";
@@ -12,10 +12,12 @@ import { needs } from "../harness/needs.ts";
 const leavesOut: Readonly<Record<"overlap" | "single-slot", IssuerLeavesOut>> = {
   overlap: {
     ...whereTwoLive,
+    ...whereSessionsShow,
     "rekey chooses the value": whereRekeyChooses,
     "lockOut: PostgreSQL locks nobody out": ["lockOut refuses the right value", "7.5 a lockout is unknown"],
   },
   "single-slot": {
+    ...whereSessionsShow,
     "rekey chooses the value": whereRekeyChooses,
     "one version lives at a time": whereOneLives,
     "the issuer cannot disable": [

@@ -4,7 +4,7 @@ import { withVault } from "../harness/with-vault.ts";
 import { judge } from "./applicability.ts";
 import { isVerdict } from "./failing.ts";
 import { describeIssuer, issuerClauses } from "./issuer-suite.ts";
-import { whereIssuerMints, whereTwoLive, type IssuerLeavesOut } from "./left-out.ts";
+import { whereIssuerMints, whereSessionsShow, whereTwoLive, type IssuerLeavesOut } from "./left-out.ts";
 import { makeApproleWorld } from "./vault/approle-world.ts";
 import { wrongApprole } from "./vault/wrong.ts";
 
@@ -15,6 +15,7 @@ const makeTwin = () => (twin ??= startVault());
 
 const leavesOut: IssuerLeavesOut = {
   ...whereTwoLive,
+  ...whereSessionsShow,
   "the issuer mints the value": whereIssuerMints,
   "the issuer cannot disable": [
     "5 a late disable does not undo a later enable",

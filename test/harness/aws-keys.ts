@@ -18,7 +18,7 @@ export interface OpenKeysHow {
   readonly credential?: string;
 }
 
-const quick: Lags = { activationMs: 0, deactivationMs: 0, listMs: 0 };
+const quick: Lags = { activationMs: 0, deactivationMs: 0, listMs: 0, lastUsedMs: 0, lastUsedGrainMs: 0 };
 
 /** A session as a worker holds it. */
 export async function openKeys({ settings, admin, user, url, ...how }: OpenKeysHow): Promise<IssuerSession> {

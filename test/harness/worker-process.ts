@@ -15,7 +15,11 @@ if (process.env["DEAF"] === "yes") AbortSignal.any = () => new AbortController()
 // AWS is behind itself for seconds; its stand-in is quicker.
 const awsLagMs = Number(process.env["WORLD_AWS_LAG_MS"] ?? Number.NaN);
 if (!Number.isNaN(awsLagMs)) {
-  const issuer = accessKeyIssuer({ activationMs: awsLagMs, deactivationMs: awsLagMs, listMs: awsLagMs });
+  const lastUse = { lastUsedMs: awsLagMs, lastUsedGrainMs: awsLagMs };
+  const issuer = accessKeyIssuer({
+    ...{ activationMs: awsLagMs, deactivationMs: awsLagMs, listMs: awsLagMs },
+    ...lastUse,
+  });
   Object.assign(catalog.issuers, { [issuer.kind]: issuer });
 }
 Object.assign(catalog.consumers, { [fakeSecret.kind]: fakeSecret });

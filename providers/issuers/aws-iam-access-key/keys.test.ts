@@ -173,7 +173,13 @@ describe("preflight", () => {
 test("fifty rotations with every twentieth call throttled and every twentieth answer lost", async () => {
   const scale = 0.005;
   const [fresh, ended, listed] = [15_000, 4000, 4000].map((ms) => ms * scale);
-  const lags = { activationMs: fresh ?? 0, deactivationMs: ended ?? 0, listMs: listed ?? 0 };
+  const lags = {
+    activationMs: fresh ?? 0,
+    deactivationMs: ended ?? 0,
+    listMs: listed ?? 0,
+    lastUsedMs: 0,
+    lastUsedGrainMs: 0,
+  };
   const { fake, open, idsNow } = await place({ throttling: 0.05, lostAnswers: 0.05, scale, pageSize: 2 }, lags);
   const session = await open();
   const accepted = async (value: Value, handle: string, control?: Value) => {

@@ -1,4 +1,5 @@
 import { OperatorNeededError } from "../../../domain/errors.ts";
+import type { LastUse } from "../../contract/issuer.ts";
 import type { AwsCall } from "../../systems/aws/api-error.ts";
 import { askUnless, askWithTime } from "../../systems/aws/ask.ts";
 import { iamOf, type Aws } from "../../systems/aws/aws.ts";
@@ -176,12 +177,28 @@ export async function deleteKey(user: ManagedUser, id: string): Promise<void> {
   });
 }
 
-/** Whether anybody has ever used it, as far as IAM tells: uses of the last minutes may be missing. */
-export async function isUsed(user: ManagedUser, id: string): Promise<boolean> {
+/** What one server of IAM says of a key's use, with its clock; undefined where it knows no such key. */
+export async function lastUseOf(
+  user: ManagedUser,
+  id: string,
+): Promise<{ readonly use: LastUse | null; readonly atMs: number } | undefined> {
   // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
-  const found = await askUnless(user.aws, callOn(user, "iam:GetAccessKeyLastUsed"), [absent], async (via) => {
-    const { GetAccessKeyLastUsedCommand } = await import("@aws-sdk/client-iam");
-    return (await iamOf(user.aws)).send(new GetAccessKeyLastUsedCommand({ AccessKeyId: id }), via);
-  });
-  return found?.AccessKeyLastUsed?.LastUsedDate !== undefined;
+  const { answer, at } = await askWithTime(
+    user.aws,
+    callOn(user, "iam:GetAccessKeyLastUsed"),
+    async (via) => {
+      const { GetAccessKeyLastUsedCommand } = await import("@aws-sdk/client-iam");
+      return (await iamOf(user.aws)).send(new GetAccessKeyLastUsedCommand({ AccessKeyId: id }), via);
+    },
+    [absent],
+  );
+  if (answer === undefined) return undefined;
+  const atMs = at === undefined ? Date.now() : Date.parse(at);
+  const { LastUsedDate, ServiceName = "", Region = "" } = answer.AccessKeyLastUsed ?? {};
+  const by = `service ${ServiceName} in region ${Region}`;
+  return { use: LastUsedDate === undefined ? null : { at: LastUsedDate.toISOString(), by }, atMs };
 }
+
+/** Whether anybody has ever used it, as far as IAM tells: uses of the last minutes may be missing. */
+export const isUsed = async (user: ManagedUser, id: string): Promise<boolean> =>
+  ((await lastUseOf(user, id))?.use ?? null) !== null;

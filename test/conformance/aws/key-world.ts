@@ -55,11 +55,13 @@ export type KeyTwist = (right: IssuerSession, outside: KeyOutside) => Partial<Is
 /** An IAM user in the strict stand-in for AWS, as slow to agree with itself as AWS is, and refusing every twentieth call. */
 export async function makeKeyWorld(twist?: KeyTwist, part: Partial<FakeAwsSettings> = {}): Promise<IssuerWorld> {
   const settings = { ...nastyByDefault, scale, pageSize: 3, ...part };
-  const { freshKeyLagMs, endedKeyLagMs, listLagMs } = settings;
+  const { freshKeyLagMs, endedKeyLagMs, listLagMs, lastUsedLagMs, lastUsedGrainMs } = settings;
   const definition = accessKeyIssuer({
     activationMs: freshKeyLagMs * scale,
     deactivationMs: Math.max(endedKeyLagMs, listLagMs) * scale,
     listMs: listLagMs * scale,
+    lastUsedMs: lastUsedLagMs * scale,
+    lastUsedGrainMs: lastUsedGrainMs * scale,
   });
   const start = async () => {
     const fake = await FakeAws.start(settings);
@@ -120,7 +122,7 @@ export async function makeKeyWorld(twist?: KeyTwist, part: Partial<FakeAwsSettin
         }),
       ),
     nameOf: idOf,
-    settle: async () => sleep(Math.max(freshKeyLagMs, endedKeyLagMs, listLagMs) * scale + 5),
+    settle: async () => sleep(Math.max(freshKeyLagMs, endedKeyLagMs, listLagMs, lastUsedLagMs) * scale + 5),
     abilities: {
       acceptEverything: lacks("AWS accepts no signature that is wrong"),
       refuseByRule: lacks("no policy can deny a user to ask who it is"),

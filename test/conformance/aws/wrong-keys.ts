@@ -85,6 +85,28 @@ export const wrongKeys: readonly WrongKeys[] = [
     }),
   },
   {
+    name: "tells the last use of the user and not of the key",
+    caughtBy: "7.6 a use is told with its time to the declared grain, of the version that was used and of no other",
+    twist: (right) => ({
+      async lastUses(handles) {
+        const told = (await right.lastUses?.(handles)) ?? { at: "", lastUsed: {} };
+        const any = Object.values(told.lastUsed).find((use) => use !== null) ?? null;
+        return { ...told, lastUsed: Object.fromEntries(handles.map((handle) => [handle, any])) };
+      },
+    }),
+  },
+  {
+    name: "tells when it looked for when the key was used",
+    caughtBy: "7.6 a use is told with its time to the declared grain, of the version that was used and of no other",
+    twist: (right) => ({
+      async lastUses(handles) {
+        const told = (await right.lastUses?.(handles)) ?? { at: "", lastUsed: {} };
+        const looked = { at: new Date(Date.now() + 3_600_000).toISOString(), by: "somebody" };
+        return { ...told, lastUsed: Object.fromEntries(handles.map((handle) => [handle, looked])) };
+      },
+    }),
+  },
+  {
     name: "has no control beside a refusal",
     caughtBy: "7.5 a refusal without a live control is unknown",
     twist: (right) => ({

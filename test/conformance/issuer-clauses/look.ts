@@ -19,8 +19,13 @@ import { ability, type IssuerWorld } from "../issuer-world.ts";
 
 function using(session: IssuerSession) {
   const { usage } = session;
-  if (usage === undefined) return notApplicable("the issuer shows no usage");
+  if (usage === undefined) return notApplicable("the issuer shows no sessions");
   return usage.bind(session);
+}
+
+/** The issuer's time; this machine's where the world cannot ask for it, because its stand-in goes by that. */
+async function timeOf({ abilities: { clock } }: IssuerWorld): Promise<number> {
+  return typeof clock === "function" ? Date.parse(await clock()) : Date.now();
 }
 
 const ownerOf = ({ instance, credential }: IssuerWorld) => ({ instance, credential });
@@ -59,6 +64,29 @@ export const lookClauses = {
     await probes;
     const after = await usage([made.handle]);
     assert.deepEqual([during.sessions[made.handle], after.sessions[made.handle]], [[], []]);
+  },
+
+  async "7.6 a use is told with its time to the declared grain, of the version that was used and of no other"(
+    world: IssuerWorld,
+  ) {
+    const { usage } = world.definition.facts;
+    if (usage.covers !== "last-used") notApplicable("the issuer does not tell when a version was last used");
+    const session = await world.open();
+    const [first, second] = await makePair(world, session);
+    await world.settle();
+    const before = await timeOf(world);
+    assert.equal(await world.logsIn(first.value), "accepted");
+    const after = await timeOf(world);
+    await world.settle();
+    const { at, lastUsed } = (await session.lastUses?.([first.handle, second.handle])) ?? { at: "", lastUsed: {} };
+    const told = lastUsed[first.handle];
+    assert.ok(told !== undefined && told !== null && told.by.length > 0, "the version was used");
+    // To the second, because that is what some issuers tell.
+    const [lowest, highest] = [before - usage.grainMs - 1_000, after + usage.grainMs + 1_000];
+    const [usedAt, toldAt] = [Date.parse(told.at), Date.parse(at)];
+    assert.ok(lowest <= usedAt && usedAt <= highest, `${told.at} is not when it was used`);
+    assert.ok(usedAt <= toldAt + 1_000, "a use is told after it was");
+    assert.equal(lastUsed[second.handle], null, "nobody has used the other");
   },
 
   async "4 every time is the issuer's own"(world: IssuerWorld) {
@@ -215,6 +243,12 @@ export const lookClauses = {
     const session = await world.open();
     const { facts } = world.definition;
     assert.equal(session.choose !== undefined, facts.chooser === "rekey", "choose is there exactly when we choose");
+    assert.equal(
+      session.lastUses !== undefined,
+      facts.usage.covers === "last-used",
+      "the facts say what is told of use",
+    );
+    if (facts.usage.covers === "last-used") assert.equal(session.usage, undefined, "it shows nobody who is on it now");
     assert.equal(session.disable === undefined, session.enable === undefined, "what disables must enable");
     if (session.disable !== undefined) assert.equal(facts.canDisable, true, "the facts tell the planner that it can");
     if (facts.sessionsOutliveRevocation) assert.ok(session.endSessions !== undefined, "sessions that outlive must end");

@@ -5,17 +5,19 @@ import { Secret } from "../../../providers/contract/secret.ts";
 import { revealField, type Value } from "../../../providers/contract/value.ts";
 import type { IssuerWorld, OpenHow } from "../issuer-world.ts";
 import { gate } from "../gate.ts";
+import { lastUseFacts, withLastUse } from "./last-use.ts";
 import { referenceIssuer, type ReferenceConfig } from "./issuer.ts";
 import { ReferenceServer } from "./server.ts";
 import { slotHandle } from "./slots.ts";
 import { wireTo, type Trouble } from "./wire.ts";
 
-export type Shape = "two slots" | "one slot" | "minted";
+export type Shape = "two slots" | "one slot" | "minted" | "minted, with last use";
 
 const slotsOf: Readonly<Record<Shape, readonly string[]>> = {
   "two slots": ["orders_a", "orders_b"],
   "one slot": ["orders"],
   minted: [],
+  "minted, with last use": [],
 };
 
 /** A wrong issuer changes the definition or its sessions, in one small way. */
@@ -54,15 +56,17 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
   const server = makeServer(shape, seed, twist);
   const twin = makeServer(shape, seed + 1, twist);
   const slots = slotsOf[shape];
-  const loginOf = (value: Value) => revealField(value, shape === "minted" ? "keyId" : "username");
-  const secretOf = (value: Value) => revealField(value, shape === "minted" ? "secretKey" : "password");
+  const isMinted = slots.length === 0;
+  const tellsLastUse = shape === "minted, with last use";
+  const loginOf = (value: Value) => revealField(value, isMinted ? "keyId" : "username");
+  const secretOf = (value: Value) => revealField(value, isMinted ? "secretKey" : "password");
 
   async function open(
     how: OpenHow & { on?: ReferenceServer; admin?: string; slots?: readonly string[]; trouble?: Trouble },
   ) {
     const on = how.on ?? server;
     const definition = twisted(issuerOn(on, slots, how.trouble), twist);
-    const right = await definition.open(
+    const opened = await definition.open(
       {
         connection: {},
         admin: { username: on.admin.name, password: new Secret(how.admin ?? on.admin.secret) },
@@ -78,10 +82,13 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
         }),
       },
     );
+    const right = tellsLastUse ? withLastUse(opened, on) : opened;
     return twist.session === undefined ? right : { ...right, ...twist.session(right, on) };
   }
 
-  const definition: IssuerDefinition<unknown, ReferenceConfig> = twisted(issuerOn(server, slots), twist);
+  const plain = issuerOn(server, slots);
+  const base = tellsLastUse ? { ...plain, facts: { ...plain.facts, usage: lastUseFacts } } : plain;
+  const definition: IssuerDefinition<unknown, ReferenceConfig> = twisted(base, twist);
   const lacks = (reason: string) => ({ lacks: reason });
   const world: IssuerWorld = {
     definition,
@@ -117,7 +124,7 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
       wrongTriesOn: (value) => Promise.resolve(server.wrongTries.get(loginOf(value)) ?? 0),
       makeStranger: () => {
         const secret = randomBytes(24).toString("base64url");
-        if (shape === "minted") {
+        if (isMinted) {
           const made = server.mint(undefined);
           return Promise.resolve({ keyId: made.name, secretKey: new Secret(made.secret) });
         }
@@ -126,11 +133,10 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
         return Promise.resolve({ username, password: new Secret(secret) });
       },
       makeFirstByHand: () => {
-        const made =
-          shape === "minted"
-            ? server.mint(undefined)
-            : { name: slots[0] ?? "", secret: randomBytes(24).toString("base64url") };
-        if (shape === "minted")
+        const made = isMinted
+          ? server.mint(undefined)
+          : { name: slots[0] ?? "", secret: randomBytes(24).toString("base64url") };
+        if (isMinted)
           return Promise.resolve({
             handle: made.name,
             value: { keyId: made.name, secretKey: new Secret(made.secret) },
@@ -139,14 +145,13 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
         const value = { username: made.name, password: new Secret(made.secret) };
         return Promise.resolve({ handle: slotHandle(made.name, 1), value });
       },
-      changeSecretByHand:
-        shape === "minted"
-          ? lacks("nobody can change the secret of a minted key")
-          : (value) => {
-              const present = server.read(loginOf(value));
-              server.write(loginOf(value), { enabled: false, ...present, secret: "changed by its own user" });
-              return Promise.resolve();
-            },
+      changeSecretByHand: isMinted
+        ? lacks("nobody can change the secret of a minted key")
+        : (value) => {
+            const present = server.read(loginOf(value));
+            server.write(loginOf(value), { enabled: false, ...present, secret: "changed by its own user" });
+            return Promise.resolve();
+          },
       openSession: (value, how) => {
         const session = server.openSession(loginOf(value), how?.disguised === true ? ownLabel : "orders");
         return Promise.resolve({ isOpen: () => Promise.resolve(server.sessions.includes(session)) });
@@ -162,15 +167,13 @@ export async function makeReferenceWorld(shape: Shape, seed: number, twist: Twis
       clock: () => Promise.resolve(new Date(server.now()).toISOString()),
       takeRight: () => Promise.resolve(void (server.deniesAdmin = true)),
       openWithWrongAdmin: () => open({ admin: randomBytes(16).toString("hex") }),
-      openOnOwnPrincipal:
-        shape === "minted"
-          ? lacks("a minted key is never a login of the connection's")
-          : () => open({ slots: [server.admin.name, ...slots] }),
+      openOnOwnPrincipal: isMinted
+        ? lacks("a minted key is never a login of the connection's")
+        : () => open({ slots: [server.admin.name, ...slots] }),
       openOnTwin: () => open({ on: twin }),
-      mintNext:
-        shape === "minted"
-          ? (text) => Promise.resolve(void (server.nextMinted = text))
-          : lacks("rekey chooses the value"),
+      mintNext: isMinted
+        ? (text) => Promise.resolve(void (server.nextMinted = text))
+        : lacks("rekey chooses the value"),
     },
     close: () => Promise.resolve(),
   };

@@ -57,6 +57,8 @@ export class ReferenceServer {
   readonly sessions: ServerSession[] = [];
   readonly wrongTries = new Map<string, number>();
   readonly lockedOut = new Set<string>();
+  /** When each name was last let in. */
+  readonly lastLogins = new Map<string, number>();
   readonly ruledOut = new Set<string>();
   acceptsAnything = false;
   isDown = false;
@@ -136,6 +138,7 @@ export class ReferenceServer {
     const choices = [states.at(-1)?.entry, ...stale.map(({ entry }) => entry)];
     const answer = this.#answerBy(name, choices[Math.floor(this.#random() * choices.length)], secret);
     if (answer === "bad_secret") this.wrongTries.set(name, (this.wrongTries.get(name) ?? 0) + 1);
+    if (answer === "ok") this.lastLogins.set(name, now);
     return answer;
   }
 

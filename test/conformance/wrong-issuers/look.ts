@@ -21,6 +21,20 @@ export const wrongAtLooking: readonly WrongIssuer[] = [
     },
   },
   {
+    name: "tells the last use of any version",
+    shape: "minted, with last use",
+    caughtBy: "7.6 a use is told with its time to the declared grain, of the version that was used and of no other",
+    twist: {
+      session: (right) => ({
+        async lastUses(handles) {
+          const told = (await right.lastUses?.(handles)) ?? { at: "", lastUsed: {} };
+          const any = Object.values(told.lastUsed).find((use) => use !== null) ?? null;
+          return { ...told, lastUsed: Object.fromEntries(handles.map((handle) => [handle, any])) };
+        },
+      }),
+    },
+  },
+  {
     name: "usage excuses a session by its application name",
     shape: "two slots",
     caughtBy: "7.6 a name that a session gives itself excuses nobody",

@@ -70,7 +70,7 @@ const GetAccessKeyLastUsed: IamOperation = (call, query) => {
   permit(call, "query", "iam:GetAccessKeyLastUsed", owner?.arn ?? `arn:aws:iam::${call.identities.account}:user/*`);
   if (key === undefined || owner === undefined || call.identities.keysOf(owner.name).every((each) => each !== key))
     throw new AwsFault("NoSuchEntity", 404, `The Access Key with id ${id} cannot be found.`);
-  const use = key.lastUse;
+  const use = key.lastUse.seenBy(call.endpoint, call.staleness.nowMs());
   return {
     UserName: owner.name,
     AccessKeyLastUsed: {

@@ -22,7 +22,7 @@ export interface FakeKey {
   readonly login: Timeline<KeyStatus | undefined>;
   readonly listed: Timeline<KeyStatus | undefined>;
   readonly session?: { readonly token: string; readonly expiresAtMs: number };
-  lastUse?: LastUse;
+  readonly lastUse: Timeline<LastUse | undefined>;
 }
 
 export interface FakeUser {
@@ -143,7 +143,9 @@ export class Identities {
   noteUse(key: FakeKey, service: string, region: string): void {
     const atMs = this.#staleness.nowMs();
     const spanMs = this.#settings.lastUsedGrainMs * this.#settings.scale;
-    if (key.lastUse === undefined || atMs - key.lastUse.atMs >= spanMs) key.lastUse = { atMs, service, region };
+    const last = key.lastUse.truth();
+    if (last !== undefined && atMs - last.atMs < spanMs) return;
+    key.lastUse.record({ atMs, service, region }, atMs, this.#staleness.delaysMs("lastUsedLagMs"));
   }
 
   #newKey(user: FakeUser, prefix: string, session?: FakeKey["session"]): FakeKey {
@@ -154,6 +156,7 @@ export class Identities {
       createdAtMs: this.#staleness.nowMs(),
       login: new Timeline<KeyStatus | undefined>(undefined),
       listed: new Timeline<KeyStatus | undefined>(undefined),
+      lastUse: new Timeline<LastUse | undefined>(undefined),
       ...(session === undefined ? {} : { session }),
     };
     this.#keys.set(key.id, key);

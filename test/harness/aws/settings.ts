@@ -16,6 +16,8 @@ export interface FakeAwsSettings {
   readonly endedKeyLagMs: number;
   /** What lists and shows keys and tags is late by up to this long. */
   readonly listLagMs: number;
+  /** A use of a key is told so much later. */
+  readonly lastUsedLagMs: number;
   /** Of the uses within such a span only the first is recorded. */
   readonly lastUsedGrainMs: number;
   /** The most that a list answers with at once, whatever is asked for. */
@@ -37,6 +39,7 @@ export const nastyByDefault: FakeAwsSettings = {
   freshKeyLagMs: 15_000,
   endedKeyLagMs: 4000,
   listLagMs: 4000,
+  lastUsedLagMs: 10_000,
   lastUsedGrainMs: 900_000,
   pageSize: 1,
   deprecatedKeptMs: 86_400_000,
@@ -45,4 +48,10 @@ export const nastyByDefault: FakeAwsSettings = {
 };
 
 /** For what is not about trouble: every endpoint knows everything at once, and nothing is refused without a reason. */
-export const gentle: Partial<FakeAwsSettings> = { throttling: 0, freshKeyLagMs: 0, endedKeyLagMs: 0, listLagMs: 0 };
+export const gentle: Partial<FakeAwsSettings> = {
+  throttling: 0,
+  freshKeyLagMs: 0,
+  endedKeyLagMs: 0,
+  listLagMs: 0,
+  lastUsedLagMs: 0,
+};

@@ -1,7 +1,7 @@
 import type { Random } from "./random.ts";
 import type { FakeAwsSettings } from "./settings.ts";
 
-export type Lag = "freshKeyLagMs" | "endedKeyLagMs" | "listLagMs";
+export type Lag = "freshKeyLagMs" | "endedKeyLagMs" | "listLagMs" | "lastUsedLagMs";
 
 /** Chance and time: which endpoint a call meets, and how late each of them hears of something. */
 export class Staleness {
