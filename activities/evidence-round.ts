@@ -15,10 +15,11 @@ import { readAcceptedGaps } from "../ledger/holds.ts";
 import { readLatestUsage, readWatchedMs, recordUsage, type UsageSample } from "../ledger/usage-samples.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceAnswer, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
-import type { IssuerDefinition, Usage } from "../providers/contract/issuer.ts";
+import type { IssuerDefinition, LastUses, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { revealField, type Value } from "../providers/contract/value.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
+import { askLastUse, useToJudge } from "./last-use.ts";
 import { strangersAmong, usersAmong, usersInWindow, usersSinceAsked, type RoundVersions } from "./old-users.ts";
 import { atTarget, instancesOf, withConsumer } from "./reach-consumer.ts";
 import { registrationGaps } from "./registration-gaps.ts";
@@ -57,7 +58,7 @@ export async function askEvidence(
 ): Promise<Round> {
   const began = await readSequence(deps.ledger.db);
   const definition = issuerOf(deps, one.connection.kind);
-  await sampleUsage(deps, one, question, context);
+  const uses = await sampleUsage(deps, one, question, context);
   const sampled = await latestSamples(deps, one);
   const versions = await evidenceVersions(deps, one, question, definition);
   const records: EvidenceRecord[] = [];
@@ -88,6 +89,13 @@ export async function askEvidence(
     strangers: strangersAmong(deps, one, old.sessions),
     oldSessions: old.atOnce,
     oldUsers: usersAmong(deps, one, old.sessions),
+    lastUse: await useToJudge(deps, one, definition.facts, {
+      purpose: question.purpose,
+      handle: question.unwanted?.handle,
+      expected: question.expected.number,
+      consumers: question.consumers.map(({ consumerId }) => consumerId),
+      uses,
+    }),
     // An issuer that could not be asked has failed the step before it came here.
     usageKnown: true,
     windowOpen: true,
@@ -111,16 +119,18 @@ async function latestSamples(deps: StepDeps, one: RotationCase): Promise<readonl
   }
 }
 
-/** An issuer that has no usage signal leaves no sample. */
+/** An issuer that has no usage signal leaves no sample. When the old version was last used is asked where it is judged. */
 async function sampleUsage(
   deps: StepDeps,
   one: RotationCase,
-  { expected, unwanted }: RoundQuestion,
+  { expected, unwanted, purpose, sinceAsked }: RoundQuestion,
   context: ProviderContext,
-): Promise<void> {
+): Promise<LastUses | undefined> {
   const handles = [expected, unwanted].flatMap((version) => version?.handle ?? []);
-  await withIssuer(deps, one, context, async (session) => {
+  const isJudged = sinceAsked || purpose === "abandon";
+  return withIssuer(deps, one, context, async (session) => {
     if (session.usage !== undefined) await recordUsage(deps.ledger, one.rotationId, await session.usage(handles));
+    return isJudged ? askLastUse(deps, one, session, unwanted?.handle) : undefined;
   });
 }
 

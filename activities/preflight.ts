@@ -8,6 +8,7 @@ import type { Value } from "../providers/contract/value.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { expectedContent } from "./deliver-to.ts";
 import { changedGaps } from "./registration-gaps.ts";
+import { askLastUse } from "./last-use.ts";
 import { withConsumer } from "./reach-consumer.ts";
 import { formerOf, refOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
@@ -19,7 +20,11 @@ export const preflight: StepWork = async (scene) => {
   const today = from === undefined ? undefined : await deps.custody.get(refOf(one, from));
   const { findings, candidate } = await withIssuer(deps, { ...one, mayMeet: true }, context, async (session) => {
     if (one.connection.identity === undefined) await meetServer(scene, session);
-    return deps.scrubber.withHeld(today === undefined ? [] : [today], async () => ask(one, session, today));
+    const found = await deps.scrubber.withHeld(today === undefined ? [] : [today], async () =>
+      ask(one, session, today),
+    );
+    if (found.findings.length === 0) await askLastUse(deps, one, session, from?.handle);
+    return found;
   });
   const [first, ...others] = findings;
   if (first !== undefined) {

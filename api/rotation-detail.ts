@@ -4,6 +4,7 @@ import type { RotationState } from "../domain/command.ts";
 import { isPastReturn } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
+import { readToldUses } from "../ledger/last-uses.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
 import {
   readCommands,
@@ -20,6 +21,7 @@ import {
 import { showPolicy } from "../manifests/policy.ts";
 import { evidenceOf } from "./consumer-evidence.ts";
 import { asJson, type ApiDeps } from "./deps.ts";
+import { lastUsesOf } from "./last-use.ts";
 import type { Answer } from "./route-table.ts";
 import { shownPhases } from "./shown-phases.ts";
 import { waitsFor } from "./waits-for.ts";
@@ -32,13 +34,14 @@ export async function readDetail(
   const { db } = ledger;
   const record = await readRotation(db, rotationId);
   if (record === undefined) return undefined;
-  const [holds, commands, usage, progress, views, states] = await Promise.all([
+  const [holds, commands, usage, progress, views, states, told] = await Promise.all([
     readHolds(db, rotationId),
     readCommands(db, rotationId),
     readLastUsage(db, rotationId),
     readConsumerProgress(db, rotationId),
     readConsumerViews(db, record.credentialId),
     rotationState(db, [rotationId]),
+    readToldUses(db, rotationId),
   ]);
   const state = states.get(rotationId);
   const policy = { ...defaultPolicy, ...record.policy };
@@ -65,6 +68,7 @@ export async function readDetail(
       evidence: byConsumer.get(view.id)?.evidence ?? [],
     })),
     sessions: usage === undefined ? null : { at: usage.at, list: usage.sessions },
+    lastUses: [...lastUsesOf(catalog, record.kind, told)],
     commands,
   });
 }

@@ -5,6 +5,7 @@ import type { Catalog } from "../providers/catalog.ts";
 import { evidenceOf } from "./consumer-evidence.ts";
 import { readExisting, refOf } from "./credentials.ts";
 import type { ApiDeps } from "./deps.ts";
+import { lastUsesOf, lastUseWarning } from "./last-use.ts";
 import { ProblemError } from "./problem.ts";
 import type { Answer } from "./route-table.ts";
 
@@ -65,7 +66,12 @@ export async function planOf({ ledger, catalog }: ApiDeps, reference: string): P
       wanted,
       canGive: [...canGive],
     })),
-    warnings: [...warningsOf(catalog, found, definition), ...plan.warnings],
+    lastUses: [...lastUsesOf(catalog, found.kind, found.versions.filter(isCurrent(found)))],
+    warnings: [
+      ...warningsOf(catalog, found, definition),
+      ...lastUseWarning(catalog, found, consumers),
+      ...plan.warnings,
+    ],
   };
 }
 
@@ -73,6 +79,11 @@ function restartsOf({ consumers }: Catalog, { kind, config }: { kind: string; co
   const definition = consumers[kind];
   return definition?.restartsOf?.(definition.configSchema.parse(config)) ?? [];
 }
+
+const isCurrent =
+  ({ currentVersion }: Found) =>
+  ({ number }: Found["versions"][number]): boolean =>
+    number === currentVersion;
 
 type Found = Awaited<ReturnType<typeof readExisting>>;
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { Secret } from "../providers/contract/secret.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { withLedger } from "../test/harness/ledger.ts";
@@ -147,6 +147,27 @@ describe("what is shown of a rotation", () => {
     const usage = JSON.stringify({ at: "now", sessions: { [rows[0]?.handle ?? ""]: [session] } });
     await sql`INSERT INTO usage_samples (rotation_id, usage) VALUES (${rotation}, ${usage}::jsonb)`.execute(db);
     expect(await show(rotation)).toMatchObject({ sessions: { list: [{ ...session, version: 1 }] } });
+  });
+
+  it("when the issuer says that each version was last used, as exactly as it tells that", async () => {
+    const { db } = api.deps.ledger;
+    const ref = await newCredential();
+    const rotation = await rotationOf(ref);
+    const told = { toldAt: "2026-01-02T03:04:05.000Z", at: "2026-01-02T03:00:00.000Z", by: "service s3" };
+    await sql`
+      UPDATE versions v SET last_use = ${JSON.stringify(told)}::jsonb FROM rotations r
+      WHERE r.id = ${rotation} AND v.credential_id = r.credential_id AND v.number = 1`.execute(db);
+    expect(await show(rotation)).toMatchObject({ lastUses: [] });
+    const { issuers } = api.deps.catalog;
+    const [kind = "", issuer] = Object.entries(issuers)[0] ?? [];
+    if (issuer === undefined) throw new Error("the catalog has no issuer");
+    const usage = { covers: "last-used", grain: "version", grainMs: 60_000, lateByMs: 120_000 } as const;
+    Object.assign(issuers, { [kind]: { ...issuer, facts: { ...issuer.facts, usage } } });
+    onTestFinished(() => void Object.assign(issuers, { [kind]: issuer }));
+    const lastUses = [{ version: 1, ...told, grainMs: 60_000, lateByMs: 120_000 }];
+    expect(await show(rotation)).toMatchObject({ lastUses });
+    const { json } = await api.ask("GET", `/credentials/${encodeURIComponent(ref)}/plan`);
+    expect(json).toMatchObject({ lastUses, warnings: expect.arrayContaining([expect.stringContaining("4 min")]) });
   });
 
   it("by its credential the open one, else the last one", async () => {

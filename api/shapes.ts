@@ -152,6 +152,17 @@ const evidence = z.object({
   isFresh: z.boolean(),
 });
 
+const lastUse = z.object({
+  version: z.number(),
+  /** By the issuer's clock. */
+  toldAt: time,
+  /** Null: never. */
+  at: time.nullable(),
+  by: z.string().nullable(),
+  grainMs: z.number(),
+  lateByMs: z.number(),
+});
+
 export const rotationDetail = rotationSummary.extend({
   kind: z.string(),
   policy,
@@ -209,6 +220,7 @@ export const rotationDetail = rotationSummary.extend({
       ),
     })
     .nullable(),
+  lastUses: z.array(lastUse),
   commands: z.array(
     z.object({
       id: z.string(),
@@ -311,6 +323,7 @@ export const rotationPlan = z.object({
       canGive: z.array(z.string()),
     }),
   ),
+  lastUses: z.array(lastUse),
   warnings: z.array(z.string()),
 });
 

@@ -3,6 +3,7 @@ import { emptyList } from "./empty-list.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { holdLines } from "./hold-lines.ts";
 import type { Io } from "./io.ts";
+import { lastUseLines } from "./last-use-lines.ts";
 import { answeredLines, consumerLines, headLines, sessionLines } from "./rotation-lines.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
@@ -62,6 +63,8 @@ function planLines(found: Answer<"planRotation">): readonly string[] {
         `can give ${canGive.join(", ")}`,
       ]),
     ),
+    ...(found.lastUses.length === 0 ? [] : [""]),
+    ...lastUseLines(found.lastUses),
     ...(found.warnings.length === 0 ? [] : ["", "Mind"]),
     ...found.warnings.flatMap((warning) => {
       const [first = "", ...rest] = wrap(printable(warning), "    ");
@@ -109,6 +112,7 @@ export async function show(io: Io, rotation: string): Promise<ExitCode> {
     found.hold === null ? [] : holdLines(found.hold, found),
     consumerLines(found),
     sessionLines(found),
+    lastUseLines(found.lastUses, found.now),
     answeredLines(found),
     timelineLines(rows, names, found.now),
   ];

@@ -120,6 +120,27 @@ describe("invariant 4: proof before revocation", () => {
     ]);
   });
 
+  const use = { at: "2026-01-02T03:00:00Z", by: "service s3", agoMs: 0, movedAgoMs: 0, grainMs: 900_000, lateByMs: 0 };
+
+  test.each([
+    ["after everybody had moved", { agoMs: 99_000, movedAgoMs: 1_000_000 }, ["still_in_use:last-use"]],
+    ["at a time that says nothing", { agoMs: Number.NaN, movedAgoMs: 1_000_000 }, ["still_in_use:last-use"]],
+    ["after it by the grain", { agoMs: 100_000, movedAgoMs: 1_000_000 }, []],
+    ["before everybody had moved", { agoMs: 1_000_001, movedAgoMs: 1_000_000 }, []],
+  ])("a last use %s", (_when, times, keys) => {
+    expect(keysOf({ lastUse: { ...use, ...times } })).toEqual(keys);
+  });
+
+  test("a last use is named with its time and place, and when a later one is told at the latest", () => {
+    const lastUse = { ...use, movedAgoMs: 1_000_000, lateByMs: 14_400_000 };
+    const [gap] = guardVerdict({ ...clean, lastUse }).gaps;
+    expect(gap?.text).toContain("The old version was last used at 2026-01-02T03:00:00Z by service s3, after every");
+    expect(gap?.text).toContain("up to 270 min later");
+    const candidate = guardVerdict({ ...clean, purpose: "abandon", lastUse }).gaps;
+    expect(candidate).toMatchObject([{ code: "candidate_in_use", key: "candidate_in_use:last-use" }]);
+    expect(candidate[0]?.text).toContain("The candidate was last used");
+  });
+
   test("a number of sessions that cannot be is not taken for none", () => {
     const [named] = guardVerdict({ ...clean, oldSessions: 3, oldUsers: ["shop", "ledger"] }).gaps;
     expect(named?.text).toBe("Sessions open on the old version: 3. Some match consumer shop, ledger.");

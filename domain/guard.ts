@@ -34,6 +34,19 @@ export interface Stranger {
   readonly applicationName: string;
 }
 
+/** When the version that is to end was last used, of an issuer that tells that alone. */
+export interface GuardUse {
+  /** By the issuer's clock, for people. */
+  readonly at: string;
+  readonly by: string;
+  readonly agoMs: number;
+  /** Since the last consumer had moved. */
+  readonly movedAgoMs: number;
+  /** The use may have been so much earlier. */
+  readonly grainMs: number;
+  readonly lateByMs: number;
+}
+
 export interface GuardInput {
   /** `abandon` ends the candidate during undo: the mirror of `revoke`. */
   readonly purpose: GuardPurpose;
@@ -46,6 +59,7 @@ export interface GuardInput {
   readonly oldSessions: number;
   /** Names of the registered consumers that those sessions match. */
   readonly oldUsers?: readonly string[];
+  readonly lastUse?: GuardUse | undefined;
   /** False when the issuer declares a usage signal and it could not be read; true when it declares none. */
   readonly usageKnown: boolean;
   readonly windowOpen: boolean;
@@ -151,8 +165,21 @@ function strangerGap({ principal, address, applicationName }: Stranger): Gap {
   };
 }
 
-function usageGaps({ purpose, oldSessions, oldUsers = [], usageKnown }: GuardInput): Gap[] {
-  const code = purpose === "revoke" ? "still_in_use" : "candidate_in_use";
+const inUse = (purpose: GuardPurpose): Code => (purpose === "revoke" ? "still_in_use" : "candidate_in_use");
+
+/** The key of the gap that a last use is: one for each way, since an issuer tells of no more than the latest. */
+export const lastUseGap = (purpose: GuardPurpose): string => `${inUse(purpose)}:last-use`;
+
+/** Certain only beyond the grain: a use that may have been before everybody had moved stands in nobody's way. */
+const isAfterMove = ({ agoMs, movedAgoMs, grainMs }: GuardUse): boolean => !(agoMs + grainMs >= movedAgoMs);
+
+function useText({ at, by, grainMs, lateByMs }: GuardUse, version: string): string {
+  const lateMinutes = Math.ceil((2 * grainMs + lateByMs) / 60_000);
+  return `The ${version} was last used at ${printable(at)} by ${printable(by)}, after every consumer had moved. Find out who that is, move it, and see that the time stays as it is: the issuer tells of a use up to ${lateMinutes} min later. Then retry.`;
+}
+
+function usageGaps({ purpose, oldSessions, oldUsers = [], lastUse, usageKnown }: GuardInput): Gap[] {
+  const code = inUse(purpose);
   const version = purpose === "revoke" ? "old version" : "candidate";
   const gaps: Gap[] = [];
   if (oldSessions !== 0) {
@@ -162,6 +189,8 @@ function usageGaps({ purpose, oldSessions, oldUsers = [], usageKnown }: GuardInp
       text: `Sessions open on the ${version}: ${oldSessions}.${oldUsers.length === 0 ? "" : ` Some match consumer ${oldUsers.join(", ")}.`}`,
     });
   }
+  if (lastUse !== undefined && isAfterMove(lastUse))
+    gaps.push({ code, key: lastUseGap(purpose), text: useText(lastUse, version) });
   if (!usageKnown) {
     gaps.push({
       code,

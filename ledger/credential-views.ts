@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Policy } from "../domain/policy.ts";
 import type { LabelCondition } from "../domain/labels.ts";
+import type { ToldUse } from "./last-uses.ts";
 import { labelsFit } from "./object-metadata.ts";
 import type { Inventory, StoredEvidence } from "./registry-views.ts";
 import type { Tables } from "./tables.ts";
@@ -81,6 +82,8 @@ export interface VersionView {
   readonly endedAt: Date | null;
   /** Nobody has given its value. */
   readonly isUnknown: boolean;
+  /** What the issuer told last of its use, where it tells it. */
+  readonly lastUse: ToldUse | null;
 }
 
 export interface ConsumerView {
@@ -131,7 +134,8 @@ export async function readCredential(db: Db, id: string): Promise<CredentialDeta
   const [row] = rows;
   if (row === undefined) return undefined;
   const versions = await sql<VersionView>`
-    SELECT number, state, handle, created_at AS "createdAt", ended_at AS "endedAt", is_unknown AS "isUnknown"
+    SELECT number, state, handle, created_at AS "createdAt", ended_at AS "endedAt", is_unknown AS "isUnknown",
+      last_use AS "lastUse"
     FROM versions WHERE credential_id = ${id} ORDER BY number DESC LIMIT 50`.execute(db);
   return { ...row, versions: versions.rows, consumerList: await readConsumerViews(db, id) };
 }
