@@ -145,6 +145,11 @@ const variables = {
     meaning:
       "How long one look of `rekey doctor` may take, in milliseconds. All of them take seven times that at most.",
   },
+  REKEY_SWEEP_EVERY_MS: {
+    schema: z.coerce.number("must be milliseconds").int().min(1_000).max(3_600_000).default(10_000),
+    whenAbsent: "10000",
+    meaning: "Between two looks for credentials that are due, in milliseconds; Temporal's schedules know seconds.",
+  },
   REKEY_TEMPORAL_BIN: {
     schema: path.optional(),
     whenAbsent: "the one on PATH, a downloaded or a built one",
@@ -217,6 +222,7 @@ export interface Settings {
   readonly programs: Readonly<Record<string, Program>>;
   readonly egressLocalPorts: readonly number[];
   readonly doctorLookMs: number;
+  readonly sweepEveryMs: number;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly keyFiles: { readonly custody: string; readonly fingerprint: string; readonly audit: string };
   /** Places where values may rest besides the ledger, by name. */
@@ -297,6 +303,7 @@ function asSettings(parsed: Parsed): Settings {
     programs: readEntries("REKEY_EXEC_CONSUMERS_FILE", parsed.REKEY_EXEC_CONSUMERS_FILE, programs),
     egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
     doctorLookMs: parsed.REKEY_DOCTOR_LOOK_MS,
+    sweepEveryMs: parsed.REKEY_SWEEP_EVERY_MS,
     logLevel: parsed.REKEY_LOG_LEVEL,
     keyFiles: {
       custody: parsed.REKEY_CUSTODY_KEY_FILE ?? join(home, "keys", "custody.json"),

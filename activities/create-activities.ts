@@ -16,6 +16,7 @@ import { prove } from "./prove.ts";
 import { end, revoke } from "./revoke.ts";
 import { runCheck } from "./run-check.ts";
 import type { StepDeps } from "./step-deps.ts";
+import { sweep, type SweepSteps } from "./sweep.ts";
 import { takeStepPatiently, type StepWork } from "./step-frame.ts";
 import { undo } from "./undo.ts";
 
@@ -54,7 +55,7 @@ const heartbeatMs = 1_000;
 /** A step comes back this much before Temporal gives it up, so that it can still record what happened. */
 const reserveMs = 15_000;
 
-export function createActivities(deps: StepDeps): RotationSteps & CheckSteps {
+export function createActivities(deps: StepDeps): RotationSteps & CheckSteps & SweepSteps {
   const logged = (error: unknown): void =>
     deps.log("activity.unexpected", { error: error instanceof Error ? (error.stack ?? error.name) : typeof error });
   const guarded = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> =>
@@ -72,6 +73,7 @@ export function createActivities(deps: StepDeps): RotationSteps & CheckSteps {
   return {
     ...(Object.fromEntries(steps) as Record<Step | "undo", (rotationId: string) => Promise<StepAnswer>>),
     readOrder: async (rotationId) => guarded(async () => (await readOrder(deps.ledger, rotationId)) ?? null),
+    sweep: async () => guarded(async () => sweep(deps)),
     runCheckStep: async (checkId) => guarded(async (signal) => runCheck(deps, checkId, signal)),
   };
 }

@@ -1,6 +1,8 @@
 import type { Gap, GuardConsumer } from "../domain/guard.ts";
+import { longestWaitMs } from "../domain/standing.ts";
 import { enterRevoking } from "../ledger/enter-revoking.ts";
 import { readAdopted, recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
+import { readFeltWaits } from "../ledger/felt-effects.ts";
 import { stepBackToDrained, takeEnableTurn } from "../ledger/step-back.ts";
 import { askAndJudge, waitOrHold, type Judged } from "./ask-and-judge.ts";
 import { effect, formerOf, refOf, withIssuer } from "./reach.ts";
@@ -22,6 +24,9 @@ export const guard: StepWork = async (scene) => {
   const restMs = Math.max(urgent ? 0 : policy.disabledForMs, policy.observeForMs) - inPhaseMs;
   if (restMs > 0) return waitOrHold(scene, verdict.gaps, -restMs, Math.min(restMs, policy.lookEveryMs));
   if (verdict.clear) {
+    const closed = (await readFeltWaits(deps.ledger.db, [rotationId])).get(rotationId);
+    if (closed !== undefined)
+      return { does: "wait", waitMs: Math.min(closed.waitMs, longestWaitMs, policy.lookEveryMs) };
     const revisions = one.consumers.map(({ consumerId, revision }) => [consumerId, revision] as const);
     const clear = {
       rotationId,

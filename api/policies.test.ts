@@ -36,8 +36,8 @@ describe("a credential that names a policy", () => {
     const [item] = await applyText(api, named("careful"));
     expect(item?.changes).toContainEqual({ field: "spec.policy", from: null, to: "shop/careful" });
     expect(item?.changes).toContainEqual({ field: "spec.policy.grace", from: "2s", to: "1h" });
-    expect(item?.notes).toEqual([expect.stringMatching(/^Ruled by policy shop\/careful: grace 1h, /)]);
-    expect(await storedPolicy()).toEqual({ ...defaultPolicy, graceMs: 3_600_000 });
+    expect(item?.notes).toEqual([expect.stringMatching(/^Ruled by policy shop\/careful: grace 1h\.$/)]);
+    expect(await storedPolicy()).toEqual({ graceMs: 3_600_000 });
     expect(await shown()).toMatchObject({ policyRef: "shop/careful", policy: { grace: "1h" } });
     expect(await applyText(api, named("shop/careful"))).toMatchObject([{ action: "unchanged", notes: [] }]);
   });

@@ -2,7 +2,7 @@ import { codes } from "../domain/errors.ts";
 import { choicesFor } from "../domain/choice.ts";
 import type { RotationState } from "../domain/command.ts";
 import { isPastReturn } from "../domain/order.ts";
-import { defaultPolicy } from "../domain/policy.ts";
+import { effectivePolicy } from "../domain/policy.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
 import { readToldUses } from "../ledger/last-uses.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
@@ -24,6 +24,7 @@ import { asJson, type ApiDeps } from "./deps.ts";
 import { lastUsesOf } from "./last-use.ts";
 import type { Answer } from "./route-table.ts";
 import { shownPhases } from "./shown-phases.ts";
+import { readFeltWaits } from "../ledger/felt-effects.ts";
 import { waitsFor } from "./waits-for.ts";
 
 /** Everything that somebody who looks at a rotation in the night wants to see. Undefined when there is no such one. */
@@ -34,7 +35,7 @@ export async function readDetail(
   const { db } = ledger;
   const record = await readRotation(db, rotationId);
   if (record === undefined) return undefined;
-  const [holds, commands, usage, progress, views, states, told] = await Promise.all([
+  const [holds, commands, usage, progress, views, states, told, felt] = await Promise.all([
     readHolds(db, rotationId),
     readCommands(db, rotationId),
     readLastUsage(db, rotationId),
@@ -42,9 +43,10 @@ export async function readDetail(
     readConsumerViews(db, record.credentialId),
     rotationState(db, [rotationId]),
     readToldUses(db, rotationId),
+    readFeltWaits(db, [rotationId]),
   ]);
   const state = states.get(rotationId);
-  const policy = { ...defaultPolicy, ...record.policy };
+  const policy = effectivePolicy(record.policy);
   const byConsumer = new Map(progress.map((one) => [one.id, one]));
   const open = holds.find(({ decidedAt }) => decidedAt === null);
   const owners = await readOwners(db, open?.gaps.flatMap(({ consumerId }) => consumerId ?? []) ?? []);
@@ -55,7 +57,7 @@ export async function readDetail(
     lastProblem: record.lastCode === null ? null : { code: record.lastCode, title: codes[record.lastCode] },
     phases: shownPhases(record),
     isPastReturn: isPastReturn(record.order, record.phase, state?.conditions),
-    waitsFor: waitsFor(record, { hold: open, commands }),
+    waitsFor: waitsFor(record, { hold: open, commands, obstacles: felt.get(rotationId)?.obstacles ?? [] }),
     hold,
     answeredHolds: holds.flatMap(asAnswered),
     consumers: views.map((view) => ({

@@ -6,7 +6,8 @@ import { checkResults } from "./check-results.ts";
 
 /** ISO 8601, UTC. */
 const time = z.string();
-const policy = z.record(z.string(), z.union([z.string(), z.number()]));
+/** In a manifest's words. */
+const policy = z.record(z.string(), z.unknown());
 const texts = z.record(z.string(), z.string());
 
 export const credentialSummary = z.object({

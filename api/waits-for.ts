@@ -1,6 +1,8 @@
+import type { Obstacle } from "../calendar/allowed.ts";
 import { codes } from "../domain/errors.ts";
-import { previousPhase, stepFor, undoStepFor } from "../domain/order.ts";
+import { feltSteps, previousPhase, stepFor, undoStepFor } from "../domain/order.ts";
 import type { CommandView, HoldView, RotationRecord } from "../ledger/rotation-views.ts";
+import { sayObstacle } from "./say-obstacle.ts";
 
 export interface Waiting {
   /** One sentence. */
@@ -15,7 +17,16 @@ const soonMs = 10_000;
 /** What a rotation waits for at this moment, and since when. */
 export function waitsFor(
   record: RotationRecord,
-  { hold, commands }: { readonly hold: HoldView | undefined; readonly commands: readonly CommandView[] },
+  {
+    hold,
+    commands,
+    obstacles,
+  }: {
+    readonly hold: HoldView | undefined;
+    readonly commands: readonly CommandView[];
+    /** What keeps its consumers from feeling anything now. */
+    readonly obstacles: readonly Obstacle[];
+  },
 ): Waiting {
   const { now, waitUntil, phaseSince, createdAt, closedAt, outcome } = record;
   const until = waitUntil !== null && waitUntil > now ? waitUntil : null;
@@ -31,6 +42,14 @@ export function waitsFor(
     const isLate = now.getTime() - createdAt.getTime() > soonMs;
     return { text: `A worker to begin it.${isLate ? " Check that one runs." : ""}`, since: createdAt, until: null };
   }
+  const last = obstacles.toSorted((a, b) => b.untilMs - a.untilMs)[0];
+  const step = record.direction === "forward" ? (stepFor(record.order, record.phase) ?? "close") : "close";
+  if (last !== undefined && (feltSteps[record.order].has(step) || step === "guard"))
+    return {
+      text: `Consumers may feel nothing now: ${obstacles.map(sayObstacle).join("; ")}. Not to wait for it: \`rekey rotation expedite ${record.id}\`.`,
+      since: phaseSince,
+      until: new Date(last.untilMs),
+    };
   return { text: `${stepText(record)}${problemText(record)}`, since: phaseSince, until };
 }
 

@@ -54,8 +54,9 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
     ...inventoryLines(found),
     ...(found.custody === "embedded" ? [] : [`  Custody     ${found.custody}`]),
     `  Policy      ${found.policyRef === null ? "" : `${found.policyRef}: `}${Object.entries(found.policy)
-      .map(([name, value]) => `${name} ${value}`)
+      .flatMap(([name, value]) => (typeof value === "object" ? [] : [`${name} ${String(value)}`]))
       .join(", ")}`,
+    `              All of it, and who says it: rekey policy explain ${ref}`,
     ...currentLines(found),
     `  Rotation    ${rotationOf(found)}`,
     "",

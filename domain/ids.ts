@@ -9,6 +9,7 @@ export const idPrefixes = {
   target: "tgt",
   consumer: "con",
   policy: "pol",
+  freeze: "frz",
   rotation: "rot",
   operation: "op",
   delivery: "dlv",

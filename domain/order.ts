@@ -76,6 +76,17 @@ export const effectSteps: ReadonlySet<Step> = new Set<Step>([
   "close",
 ]);
 
+/**
+ * Steps of which consumers may feel the effect, so that windows, freezes and pauses keep routine work from them. A
+ * single-slot's delivery is none: from the cut on every minute of waiting is one of outage. The guard of the others asks
+ * by itself before it lets the old version end, since it watches meanwhile.
+ */
+export const feltSteps: Readonly<Record<Order, ReadonlySet<Step>>> = {
+  overlap: new Set<Step>(["deliver", "disable"]),
+  "single-slot": new Set<Step>(["cut", "end"]),
+  "contain-first": new Set<Step>(),
+};
+
 /** What takes back a phase. A phase that is absent needs nothing taken back. */
 const undoOf = {
   reserved: "close",

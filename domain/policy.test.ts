@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { meets, strengths } from "./evidence.ts";
-import { defaultPolicy, stricter, type Policy } from "./policy.ts";
+import { defaultPolicy, effectivePolicy, stricter, type Policy } from "./policy.ts";
 
 const duration = fc.integer({ min: 0, max: 1_000_000 });
-const anyPolicy: fc.Arbitrary<Policy> = fc.record({
+const ruling = fc.record({
   graceMs: duration,
   disabledForMs: duration,
   observeForMs: duration,
@@ -16,6 +16,7 @@ const anyPolicy: fc.Arbitrary<Policy> = fc.record({
   retryLongestMs: duration,
   evidence: fc.option(fc.constantFrom(...strengths), { nil: undefined }),
 });
+const anyPolicy: fc.Arbitrary<Policy> = ruling.map((given) => ({ ...defaultPolicy, ...given }));
 const protective = ["graceMs", "disabledForMs", "observeForMs", "answersInRow"] as const;
 
 describe("the policy of a running rotation", () => {
@@ -63,5 +64,29 @@ test("the default gives people minutes and asks for several answers", () => {
     attempts: 8,
     retryFirstMs: 500,
     retryLongestMs: 60_000,
+    schedule: { kind: "manual" },
+    jitterMs: 0,
+    aheadOfExpiryMs: 604_800_000,
+    graceMinMs: 0,
+    startWithinMs: 3_600_000,
+    backOffMs: 900_000,
+    noticeMs: 86_400_000,
+    emergency: { deadlineMs: 900_000, outcome: "contain" },
+  });
+});
+
+describe("what several places say", () => {
+  const places = [{ graceMs: 5 }, { graceMs: 7, attempts: 3 }, { attempts: 9, lookEveryMs: 11 }] as const;
+
+  test("the narrowest place wins, field by field, and the default has the rest", () => {
+    expect(effectivePolicy(...places)).toEqual({ ...defaultPolicy, graceMs: 5, attempts: 3, lookEveryMs: 11 });
+    expect(effectivePolicy()).toEqual(defaultPolicy);
+  });
+
+  test("the grace stays within the bounds, whoever says it; the greatest wins over the least", () => {
+    expect(effectivePolicy({ graceMs: 5 }, { graceMinMs: 60 }).graceMs).toBe(60);
+    expect(effectivePolicy({ graceMs: 500 }, { graceMaxMs: 60 }).graceMs).toBe(60);
+    expect(effectivePolicy({ graceMs: 50, graceMinMs: 40 }, { graceMaxMs: 60 }).graceMs).toBe(50);
+    expect(effectivePolicy({ graceMinMs: 90 }, { graceMaxMs: 60 }).graceMs).toBe(60);
   });
 });

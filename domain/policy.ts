@@ -1,6 +1,10 @@
 import { meets, type Strength } from "./evidence.ts";
+import type { Emergency, Pause, Schedule, Windows } from "./routine.ts";
 
-/** Durations and counts that rule one rotation. All of them are data, so that a test sets them and never sleeps. */
+/**
+ * What rules the rotations of a credential, and when there is one. All durations and counts are data, so that a test sets
+ * them and never sleeps.
+ */
 export interface Policy {
   /** How long both versions stay valid after every consumer has moved. */
   readonly graceMs: number;
@@ -21,7 +25,31 @@ export interface Policy {
   readonly retryLongestMs: number;
   /** What consumers have to show that ask for nothing themselves; absent: the best that needs no change to them. */
   readonly evidence?: Strength | undefined;
+  /** When it rotates by itself. */
+  readonly schedule: Schedule;
+  /** Up to so much later than the schedule says, by where the credential's id lies. */
+  readonly jitterMs: number;
+  /** No version becomes older; absent: any age. */
+  readonly maxAgeMs?: number | undefined;
+  /** So long before the credential expires it is due, whatever its schedule says. */
+  readonly aheadOfExpiryMs: number;
+  /** When consumers may feel a routine rotation; absent: always. */
+  readonly windows?: Windows | undefined;
+  readonly pause?: Pause | undefined;
+  /** Bounds of `graceMs`, whoever says that. */
+  readonly graceMinMs: number;
+  readonly graceMaxMs?: number | undefined;
+  /** A rotation that is due and allowed and has not begun after so long raises the alarm. */
+  readonly startWithinMs: number;
+  /** Before a rotation that failed is begun again by itself; doubles with each that fails for the same reason. */
+  readonly backOffMs: number;
+  /** So long before it is due people are told. */
+  readonly noticeMs: number;
+  readonly emergency: Emergency;
 }
+
+/** What one place says of a policy. The rest is said elsewhere, or by default. */
+export type GivenPolicy = Partial<Policy>;
 
 export const defaultPolicy: Policy = {
   graceMs: 15 * 60_000,
@@ -33,7 +61,25 @@ export const defaultPolicy: Policy = {
   attempts: 8,
   retryFirstMs: 500,
   retryLongestMs: 60_000,
+  schedule: { kind: "manual" },
+  jitterMs: 0,
+  aheadOfExpiryMs: 7 * 24 * 3_600_000,
+  graceMinMs: 0,
+  startWithinMs: 3_600_000,
+  backOffMs: 15 * 60_000,
+  noticeMs: 24 * 3_600_000,
+  emergency: { deadlineMs: 15 * 60_000, outcome: "contain" },
 };
+
+/** What several places say, the last one first, with the defaults of the rest and the grace within its bounds. */
+export function effectivePolicy(...given: readonly GivenPolicy[]): Policy {
+  const policy: Policy = Object.assign({}, defaultPolicy, ...given.toReversed());
+  return { ...policy, graceMs: boundedGrace(policy) };
+}
+
+/** The shorter bound wins where the two contradict each other, which no single manifest may say. */
+export const boundedGrace = ({ graceMs, graceMinMs, graceMaxMs = Infinity }: Policy): number =>
+  Math.min(Math.max(graceMs, graceMinMs), graceMaxMs);
 
 const strongest = (a: Strength | undefined, b: Strength | undefined): Strength | undefined => {
   if (a === undefined || b === undefined) return a ?? b;
@@ -43,6 +89,8 @@ const strongest = (a: Strength | undefined, b: Strength | undefined): Strength |
 /** What rules a running rotation: a policy made stricter applies at once, one made weaker with the next rotation. */
 export function stricter(pinned: Policy, current: Policy): Policy {
   return {
+    // When there is a rotation, and how an emergency ends, says the policy of today.
+    ...current,
     lookEveryMs: pinned.lookEveryMs,
     holdAfterMs: pinned.holdAfterMs,
     attempts: pinned.attempts,

@@ -1,8 +1,9 @@
 import { sql, type Kysely } from "kysely";
-import { effectSteps, type Order, type Step } from "../domain/order.ts";
+import { effectSteps, feltSteps, type Order, type Step } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
-import { mayAct, type StepAnswer } from "../domain/standing.ts";
+import { longestWaitMs, mayAct, type StepAnswer } from "../domain/standing.ts";
 import { transact, type Ledger } from "./database.ts";
+import { readFeltWaits } from "./felt-effects.ts";
 import { hearCommands } from "./hear-commands.ts";
 import { takeTurns, type Turn } from "./operations.ts";
 import { rotationState } from "./rotation-state.ts";
@@ -43,10 +44,27 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
       begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
     }
     if (step === "undo" || !effectSteps.has(step)) return begun;
+    const felt = [...states].filter(([id, { order }]) => begun.get(id)?.acts === true && feltSteps[order].has(step));
+    for (const [id, answer] of await waitForWindows(
+      trx,
+      felt.map(([id]) => id),
+    ))
+      begun.set(id, { acts: false, answer });
     const acting = [...begun].filter(([, { acts }]) => acts).map(([rotationId]) => ({ rotationId, step }));
     for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
     return begun;
   });
+}
+
+/** Waiting for a window is no waiting for evidence: the time after which a person is asked begins when it is over. */
+async function waitForWindows(
+  trx: Kysely<Tables>,
+  rotationIds: readonly string[],
+): Promise<ReadonlyMap<string, StepAnswer>> {
+  if (rotationIds.length === 0) return new Map();
+  const waits = await readFeltWaits(trx, rotationIds);
+  await sql`UPDATE rotations SET asked_since = clock_timestamp() WHERE id = ANY(${[...waits.keys()]})`.execute(trx);
+  return new Map([...waits].map(([id, { waitMs }]) => [id, { now: "wait", waitMs: Math.min(waitMs, longestWaitMs) }]));
 }
 
 /** Credentials first and in the order of their ids, as everywhere, so that nobody waits in a circle. */

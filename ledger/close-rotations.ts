@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Outcome } from "../domain/order.ts";
+import { defaultPolicy } from "../domain/policy.ts";
 import { recordEvents } from "./audit.ts";
 import type { Tables } from "./tables.ts";
 
@@ -24,6 +25,7 @@ export async function closeRotations(
     WHERE r.id = g."rotationId" AND r.outcome IS NULL
     RETURNING r.id, r.credential_id, r.outcome`.execute(trx);
   const ids = rows.map(({ id }) => id);
+  await countFailures(trx, ids);
   await sql`UPDATE rotation_principals SET open = false WHERE rotation_id = ANY(${ids})`.execute(trx);
   await sql`DELETE FROM starts WHERE rotation_id = ANY(${ids})`.execute(trx);
   await sql`DELETE FROM usage_samples WHERE rotation_id = ANY(${ids})`.execute(trx);
@@ -37,4 +39,26 @@ export async function closeRotations(
       details: { outcome: row.outcome },
     })),
   );
+}
+
+/** Doubles with each failure, up to this. */
+const longestBackOffMs = 24 * 3_600_000;
+
+/** The sweep backs off from what fails, and leaves it to a person after three for one reason. */
+async function countFailures(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  await sql`
+    WITH ended AS (
+      SELECT r.credential_id, r.outcome = 'proven' AS is_proven, coalesce(
+        (SELECT h.code FROM holds h WHERE h.rotation_id = r.id ORDER BY h.number DESC LIMIT 1), r.last_code, 'aborted') AS code
+      FROM rotations r WHERE r.id = ANY(${[...rotationIds]})
+    ), counted AS (
+      SELECT e.credential_id, e.code, e.is_proven,
+        CASE WHEN e.is_proven THEN 0 WHEN c.failed_code = e.code THEN c.failures + 1 ELSE 1 END AS failures,
+        coalesce((c.policy ->> 'backOffMs')::float8, ${defaultPolicy.backOffMs}) AS back_off_ms
+      FROM ended e JOIN credentials c ON c.id = e.credential_id
+    )
+    UPDATE credentials c SET failures = g.failures, failed_code = CASE WHEN g.is_proven THEN NULL ELSE g.code END,
+      not_before = CASE WHEN g.is_proven THEN NULL ELSE clock_timestamp() + interval '1 millisecond'
+        * least(g.back_off_ms * power(2, g.failures - 1), ${longestBackOffMs}) END
+    FROM counted g WHERE c.id = g.credential_id`.execute(trx);
 }

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Order } from "../domain/order.ts";
-import { defaultPolicy, type Policy } from "../domain/policy.ts";
+import { effectivePolicy, type Policy } from "../domain/policy.ts";
 import {
   asConsumer,
   asVersion,
@@ -63,7 +63,7 @@ export async function readTestedConsumer(db: Kysely<Tables>, consumerId: string)
     WHERE n.credential_id = ${row.credentialId} AND n.retired_at IS NULL ORDER BY n.name, n.id`.execute(db);
   return {
     ...row,
-    policy: { ...defaultPolicy, ...row.policy },
+    policy: effectivePolicy(row.policy),
     connection: { ...row.connection, identity: row.connection.identity ?? undefined },
     current: row.current === null ? undefined : asVersion(row.current),
     consumers: consumers.rows.map(asConsumer),

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Policy } from "../domain/policy.ts";
+import { effectivePolicy, type Policy } from "../domain/policy.ts";
 import type { StoredEvidence } from "./registry-views.ts";
 import type { Tables } from "./tables.ts";
 
@@ -66,5 +66,5 @@ export async function listConsumers(db: Kysely<Tables>, query: ConsumerQuery): P
       AND (${reference}::text IS NULL OR n.id = ${reference}
         OR (n.name = ${second ?? first} AND (${second ?? null}::text IS NULL OR t.name = ${first})))
     ORDER BY n.id LIMIT ${limit}`.execute(db);
-  return rows;
+  return rows.map((row) => ({ ...row, policy: effectivePolicy(row.policy) }));
 }

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Policy } from "../domain/policy.ts";
+import { effectivePolicy, type Policy } from "../domain/policy.ts";
 import type { LabelCondition } from "../domain/labels.ts";
 import type { ToldUse } from "./last-uses.ts";
 import { labelsFit } from "./object-metadata.ts";
@@ -137,7 +137,8 @@ export async function readCredential(db: Db, id: string): Promise<CredentialDeta
     SELECT number, state, handle, created_at AS "createdAt", ended_at AS "endedAt", is_unknown AS "isUnknown",
       last_use AS "lastUse"
     FROM versions WHERE credential_id = ${id} ORDER BY number DESC LIMIT 50`.execute(db);
-  return { ...row, versions: versions.rows, consumerList: await readConsumerViews(db, id) };
+  const policy = effectivePolicy(row.policy);
+  return { ...row, policy, versions: versions.rows, consumerList: await readConsumerViews(db, id) };
 }
 
 export async function readConsumerViews(db: Db, credentialId: string): Promise<readonly ConsumerView[]> {

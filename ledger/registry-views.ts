@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Policy } from "../domain/policy.ts";
+import type { GivenPolicy } from "../domain/policy.ts";
 import type { Tables } from "./tables.ts";
 
 /** `team/name`, as people write it. */
@@ -12,18 +12,24 @@ export interface TeamRow {
   readonly id: string;
   readonly name: string;
   readonly contact: string;
+  readonly policy: GivenPolicy;
+  /** Rotations that may be open at once; null: no limit. */
+  readonly maxConcurrent: number | null;
 }
 
 export interface EnvironmentRow {
   readonly id: string;
   readonly name: string;
+  readonly policy: GivenPolicy;
+  /** Rotations that may be open at once; null: no limit. */
+  readonly maxConcurrent: number | null;
 }
 
 export interface PolicyRow {
   readonly id: string;
   readonly team: string;
   readonly name: string;
-  readonly policy: Policy;
+  readonly policy: GivenPolicy;
   /** `team/name` of the credentials that it rules. */
   readonly usedBy: readonly string[];
 }
@@ -41,6 +47,8 @@ export interface ConnectionRow {
   readonly secretRow: string | null;
   readonly secretRevision: number;
   readonly secretFingerprint: string | null;
+  /** Rotations that may be open at once; null: the default. */
+  readonly maxConcurrent: number | null;
 }
 
 /** Who answers for a credential, and what it opens to whom. */
@@ -67,7 +75,8 @@ export interface CredentialRow {
   readonly kind: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly principals: readonly string[];
-  readonly policy: Policy;
+  /** What its own manifest says, or the policy that it names. */
+  readonly policy: GivenPolicy;
   /** `team/name` of the policy that it names; null: its manifest says it itself. */
   readonly policyRef: string | null;
   readonly inventory: Inventory;
@@ -106,7 +115,7 @@ type Ids = readonly string[];
 
 export async function findTeams(db: Db, names: readonly string[]): Promise<readonly TeamRow[]> {
   const { rows } =
-    await sql<TeamRow>`SELECT id, name, contact FROM teams WHERE name = ANY(${[...names]}) AND retired_at IS NULL`.execute(
+    await sql<TeamRow>`SELECT id, name, contact, policy, max_concurrent AS "maxConcurrent" FROM teams WHERE name = ANY(${[...names]}) AND retired_at IS NULL`.execute(
       db,
     );
   return rows;
@@ -114,7 +123,9 @@ export async function findTeams(db: Db, names: readonly string[]): Promise<reado
 
 export async function findEnvironments(db: Db, names: readonly string[]): Promise<readonly EnvironmentRow[]> {
   const { rows } = await sql<EnvironmentRow>`
-    SELECT id, name FROM environments WHERE name = ANY(${[...names]}) AND retired_at IS NULL`.execute(db);
+    SELECT id, name, policy, max_concurrent AS "maxConcurrent" FROM environments WHERE name = ANY(${[...names]}) AND retired_at IS NULL`.execute(
+    db,
+  );
   return rows;
 }
 
@@ -133,7 +144,7 @@ export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise
   const { rows } = await sql<ConnectionRow>`
     SELECT n.id, t.name AS team, e.name AS environment, n.name, n.kind, n.pool, n.settings, n.identity,
       n.admin_principal AS "adminPrincipal", n.secret_row AS "secretRow", n.secret_revision AS "secretRevision",
-      n.secret_fingerprint AS "secretFingerprint"
+      n.secret_fingerprint AS "secretFingerprint", n.max_concurrent AS "maxConcurrent"
     FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
     JOIN teams t ON t.name = g.team JOIN connections n ON n.team_id = t.id AND n.name = g.name AND n.retired_at IS NULL
     JOIN environments e ON e.id = n.environment_id`.execute(db);
@@ -156,7 +167,8 @@ export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise
     SELECT c.id, t.name AS team, e.name AS environment, c.name, c.connection_id AS "connectionId", c.kind, c.config,
       (SELECT nt.name || '/' || n.name FROM connections n JOIN teams nt ON nt.id = n.team_id
         WHERE n.id = c.connection_id) AS connection,
-      c.principals, c.policy, c.inventory, c.custody,
+      c.principals, coalesce((SELECT p.policy FROM policies p WHERE p.id = c.policy_id), c.own_policy) AS policy,
+      c.inventory, c.custody,
       (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
         WHERE p.id = c.policy_id) AS "policyRef",
       EXISTS (SELECT FROM versions v WHERE v.credential_id = c.id) AS "hasVersions",

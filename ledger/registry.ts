@@ -1,10 +1,11 @@
 import { sql, type Transaction } from "kysely";
 import { embeddedPlace } from "../domain/custody-place.ts";
-import type { Policy } from "../domain/policy.ts";
+import type { GivenPolicy } from "../domain/policy.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { locks } from "./database.ts";
 import { pinLateConnection } from "./pinned-connections.ts";
-import type { Inventory, StoredEvidence } from "./registry-views.ts";
+import type { EnvironmentRow, Inventory, StoredEvidence, TeamRow } from "./registry-views.ts";
+import { settlePolicies } from "./settle-policies.ts";
 import type { Tables } from "./tables.ts";
 
 type Trx = Transaction<Tables>;
@@ -37,33 +38,31 @@ export async function record(
   });
 }
 
-export async function storeTeam(
-  trx: Trx,
-  team: { readonly id: string; readonly name: string; readonly contact: string },
-  by: Registering,
-): Promise<void> {
+export async function storeTeam(trx: Trx, team: TeamRow, by: Registering): Promise<void> {
+  const { id, name, contact, maxConcurrent } = team;
   await sql`
-    INSERT INTO teams (id, name, contact) VALUES (${team.id}, ${team.name}, ${team.contact})
-    ON CONFLICT (id) DO UPDATE SET contact = excluded.contact`.execute(trx);
+    INSERT INTO teams (id, name, contact, policy, max_concurrent)
+    VALUES (${id}, ${name}, ${contact}, ${JSON.stringify(team.policy)}::jsonb, ${maxConcurrent})
+    ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, policy = excluded.policy,
+      max_concurrent = excluded.max_concurrent`.execute(trx);
+  await settlePolicies(trx, sql`c.team_id = ${id}`);
   await record(trx, "team", team.id, by);
 }
 
-export async function storeEnvironment(
-  trx: Trx,
-  environment: { readonly id: string; readonly name: string },
-  by: Registering,
-): Promise<void> {
-  await sql`INSERT INTO environments (id, name) VALUES (${environment.id}, ${environment.name})`.execute(trx);
+export async function storeEnvironment(trx: Trx, environment: EnvironmentRow, by: Registering): Promise<void> {
+  const { id, name, policy, maxConcurrent } = environment;
+  await sql`
+    INSERT INTO environments (id, name, policy, max_concurrent)
+    VALUES (${id}, ${name}, ${JSON.stringify(policy)}::jsonb, ${maxConcurrent})
+    ON CONFLICT (id) DO UPDATE SET policy = excluded.policy, max_concurrent = excluded.max_concurrent`.execute(trx);
+  await settlePolicies(trx, sql`c.environment_id = ${id}`);
   await record(trx, "environment", environment.id, by);
 }
 
-/**
- * It rules the credentials that name it from now on: a running rotation is ruled at once by what became stricter, and by
- * the rest not at all.
- */
+/** It rules the credentials that name it from now on. */
 export async function storePolicy(
   trx: Trx,
-  given: { readonly id: string; readonly teamId: string; readonly name: string; readonly policy: Policy },
+  given: { readonly id: string; readonly teamId: string; readonly name: string; readonly policy: GivenPolicy },
   by: Registering,
 ): Promise<void> {
   const { id, teamId, name } = given;
@@ -71,11 +70,7 @@ export async function storePolicy(
   await sql`
     INSERT INTO policies (id, team_id, name, policy) VALUES (${id}, ${teamId}, ${name}, ${policy}::jsonb)
     ON CONFLICT (id) DO UPDATE SET policy = excluded.policy`.execute(trx);
-  // In one order, so that two who lock several cannot wait for each other.
-  await sql`SELECT FROM credentials WHERE policy_id = ${id} ORDER BY id FOR UPDATE`.execute(trx);
-  await sql`
-    UPDATE credentials SET policy = ${policy}::jsonb, revision = revision + 1
-    WHERE policy_id = ${id} AND retired_at IS NULL`.execute(trx);
+  await settlePolicies(trx, sql`c.policy_id = ${id}`);
   await record(trx, "policy", id, by);
 }
 
@@ -105,6 +100,14 @@ export async function storeConnection(trx: Trx, connection: StoredConnection, by
       admin_principal = excluded.admin_principal, revision = n.revision + 1, secret_row = NULL,
       secret_fingerprint = NULL, identity = CASE WHEN n.settings = excluded.settings THEN n.identity END`.execute(trx);
   await record(trx, "connection", id, by);
+}
+
+/** How many rotations may be open over a connection at once; null: the default. Its secret stays where it is. */
+export async function storeConnectionCap(
+  trx: Trx,
+  { id, maxConcurrent }: { readonly id: string; readonly maxConcurrent: number | null },
+): Promise<void> {
+  await sql`UPDATE connections SET max_concurrent = ${maxConcurrent} WHERE id = ${id}`.execute(trx);
 }
 
 export interface GivenSecret {
@@ -137,7 +140,8 @@ export interface StoredCredential {
   readonly order: "overlap" | "single-slot";
   readonly config: unknown;
   readonly principals: readonly string[];
-  readonly policy: Policy;
+  /** What its own manifest says, or the policy that it names. */
+  readonly policy: GivenPolicy;
   readonly policyId: string | null;
   readonly inventory: Inventory;
   /** The place of its values in custody; the embedded one unless given. */
@@ -147,17 +151,19 @@ export interface StoredCredential {
 export async function storeCredential(trx: Trx, credential: StoredCredential, by: Registering): Promise<void> {
   const { id, teamId, environmentId, connectionId, name, kind, order, config, principals, policy } = credential;
   const { policyId, inventory, custody = embeddedPlace } = credential;
+  const own = JSON.stringify(policyId === null ? policy : {});
   await sql`
     INSERT INTO credentials AS c
       (id, team_id, environment_id, connection_id, name, kind, rotation_order, config, principals, policy,
-        policy_id, inventory, custody)
+        own_policy, policy_id, inventory, custody)
     VALUES (${id}, ${teamId}, ${environmentId}, ${connectionId}, ${name}, ${kind}, ${order},
-      ${JSON.stringify(config)}::jsonb, ${[...principals]}, ${JSON.stringify(policy)}::jsonb,
-      ${policyId}, ${JSON.stringify(inventory)}::jsonb, ${custody})
+      ${JSON.stringify(config)}::jsonb, ${[...principals]}, '{}',
+      ${own}::jsonb, ${policyId}, ${JSON.stringify(inventory)}::jsonb, ${custody})
     ON CONFLICT (id) DO UPDATE SET connection_id = excluded.connection_id, kind = excluded.kind,
       rotation_order = excluded.rotation_order, config = excluded.config, principals = excluded.principals,
-      policy = excluded.policy, policy_id = excluded.policy_id, inventory = excluded.inventory,
+      own_policy = excluded.own_policy, policy_id = excluded.policy_id, inventory = excluded.inventory,
       custody = excluded.custody, revision = c.revision + 1`.execute(trx);
+  await settlePolicies(trx, sql`c.id = ${id}`);
   await record(trx, "credential", id, by, id);
 }
 

@@ -50,17 +50,18 @@ interface ReservedRow {
  * so that two calls over the same ones cannot block each other for ever.
  */
 export function reserveRotations(ledger: Ledger, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
-  const unique = [...new Map(requests.map((request) => [request.credentialId, request])).values()];
-  return transact(ledger, async (trx) => reserve(trx, unique));
+  return transact(ledger, async (trx) => reserveIn(trx, requests));
 }
 
-async function reserve(trx: Transaction<Tables>, asked: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+/** The same within a transaction that does more. */
+export async function reserveIn(trx: Transaction<Tables>, requests: readonly ReserveRequest[]): Promise<ReserveAnswer> {
+  const asked = [...new Map(requests.map((request) => [request.credentialId, request])).values()];
   const { rows: locked } = await sql<{ id: string }>`
     SELECT id FROM credentials WHERE id = ANY(${asked.map(({ credentialId }) => credentialId)}) AND retired_at IS NULL
     ORDER BY id FOR UPDATE`.execute(trx);
   const ids = locked.map(({ id }) => id);
   const isThere = new Set(ids);
-  const requests = asked.filter(({ credentialId }) => isThere.has(credentialId));
+  const found = asked.filter(({ credentialId }) => isThere.has(credentialId));
   const { rows: open } = await sql<ReservedRow>`
     SELECT credential_id, id AS rotation_id, to_version FROM rotations
     WHERE credential_id = ANY(${ids}) AND outcome IS NULL`.execute(trx);
@@ -70,7 +71,7 @@ async function reserve(trx: Transaction<Tables>, asked: readonly ReserveRequest[
     ids.filter((id) => !isOpen.has(id)),
   );
   const isRefused = new Set(refused.map(({ credentialId }) => credentialId));
-  const wanted = requests
+  const wanted = found
     .filter(({ credentialId }) => !isOpen.has(credentialId) && !isRefused.has(credentialId))
     .map((request) => ({ ...request, rotationId: newId("rotation"), versionId: newId("version") }));
   const made = await insertRotations(trx, wanted);

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Strength } from "../domain/evidence.ts";
 import type { Direction, Order, Phase } from "../domain/order.ts";
-import { defaultPolicy, stricter, type Policy } from "../domain/policy.ts";
+import { effectivePolicy, stricter, type Policy } from "../domain/policy.ts";
 import type { Tables } from "./tables.ts";
 
 /** A version as the ledger knows it. */
@@ -179,7 +179,7 @@ function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readon
     phase: row.phase,
     direction: row.direction,
     urgent: row.urgent,
-    policy: stricter({ ...defaultPolicy, ...row.policy }, { ...defaultPolicy, ...row.current_policy }),
+    policy: stricter(effectivePolicy(row.policy), effectivePolicy(row.current_policy)),
     extendedMs: row.extended_ms,
     acceptedUnproven: row.accepted_unproven,
     inPhaseMs: row.in_phase_ms,

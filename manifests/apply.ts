@@ -93,9 +93,9 @@ async function planAll(
 function planOne(planning: Planning, { manifest, document }: ReadManifest): Planned {
   switch (manifest.kind) {
     case "Team":
-      return planTeam(planning, manifest);
+      return planTeam(planning, manifest, document);
     case "Environment":
-      return planEnvironment(planning, manifest);
+      return planEnvironment(planning, manifest, document);
     case "Policy":
       return planPolicy(planning, manifest, document);
     case "Connection":

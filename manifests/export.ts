@@ -1,3 +1,4 @@
+import type { GivenPolicy } from "../domain/policy.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { listRegistered, type Registered } from "../ledger/registry-list.ts";
 import type { ConnectionRow, ConsumerRow, CredentialRow, PolicyRow } from "../ledger/registry-views.ts";
@@ -60,12 +61,20 @@ interface Written {
 
 const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Catalog) => readonly Written[]>> = {
   Team: ({ teams }) =>
-    teams.map(({ id, name, contact }) => ({
-      id,
-      manifest: { apiVersion, kind: "Team", metadata: { name }, ...(contact === "" ? {} : { spec: { contact } }) },
-    })),
+    teams.map(({ id, name, contact, policy, maxConcurrent }) => {
+      const spec = { ...(contact === "" ? {} : { contact }), ...sayPolicy(policy), ...sayCap(maxConcurrent) };
+      return { id, manifest: { apiVersion, kind: "Team", metadata: { name }, ...orNothing(spec) } as Manifest };
+    }),
   Environment: ({ environments }) =>
-    environments.map(({ id, name }) => ({ id, manifest: { apiVersion, kind: "Environment", metadata: { name } } })),
+    environments.map(({ id, name, policy, maxConcurrent }) => ({
+      id,
+      manifest: {
+        apiVersion,
+        kind: "Environment",
+        metadata: { name },
+        ...orNothing({ ...sayPolicy(policy), ...sayCap(maxConcurrent) }),
+      } as Manifest,
+    })),
   Policy: ({ policies }) => policies.map((row) => ({ id: row.id, manifest: policyManifest(row) })),
   Connection: ({ connections }, catalog) => {
     const kinds = connectionKindsOf(catalog);
@@ -88,24 +97,39 @@ const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Cat
   },
 };
 
+const sayPolicy = (policy: GivenPolicy) => (Object.keys(policy).length === 0 ? {} : { policy: showPolicy(policy) });
+const sayCap = (maxConcurrent: number | null) => (maxConcurrent === null ? {} : { maxConcurrent });
+const orNothing = (spec: object) => (Object.keys(spec).length === 0 ? {} : { spec });
+
 type Issuer = Catalog["issuers"][string] | undefined;
 type ConnectionKind = ReturnType<typeof connectionKindsOf>[string] | undefined;
 
 function connectionManifest(row: ConnectionRow, definition: ConnectionKind): ManifestOf<"Connection"> {
-  const { team, environment, name, kind, pool, settings } = row;
+  const { team, environment, name, kind, pool, settings, maxConcurrent } = row;
   const config = inOrder(definition?.connectionSchema, settings);
-  return { apiVersion, kind: "Connection", metadata: { name, team, environment }, spec: { kind, pool, config } };
+  return {
+    apiVersion,
+    kind: "Connection",
+    metadata: { name, team, environment },
+    spec: { kind, pool, config, ...sayCap(maxConcurrent) },
+  };
 }
 
 function policyManifest({ team, name, policy }: PolicyRow): ManifestOf<"Policy"> {
-  return { apiVersion, kind: "Policy", metadata: { name, team }, spec: showPolicy(policy) };
+  return {
+    apiVersion,
+    kind: "Policy",
+    metadata: { name, team },
+    spec: showPolicy(policy) as ManifestOf<"Policy">["spec"],
+  };
 }
 
 function credentialManifest(row: CredentialRow, definition: Issuer): ManifestOf<"Credential"> {
   const { team, environment, name, kind: issuer, connection, policy, policyRef } = row;
   const config = inOrder(definition?.configSchema, row.config);
   const said = { ...inventoryOf(row.inventory), ...sayCustody(row.custody) };
-  const spec = { issuer, connection, config, policy: policyRef ?? showPolicy(policy), ...said };
+  const ruling = policyRef === null ? sayPolicy(policy) : { policy: policyRef };
+  const spec = { issuer, connection, config, ...ruling, ...said };
   return { apiVersion, kind: "Credential", metadata: { name, team, environment }, spec } as ManifestOf<"Credential">;
 }
 

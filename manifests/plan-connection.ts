@@ -1,5 +1,5 @@
 import { newId } from "../ledger/new-id.ts";
-import { storeConnection, storeConnectionSecret } from "../ledger/registry.ts";
+import { record, storeConnection, storeConnectionCap, storeConnectionSecret } from "../ledger/registry.ts";
 import type { ConnectionRow } from "../ledger/registry-views.ts";
 import { connectionKindsOf } from "../providers/catalog.ts";
 import { changesBetween } from "./changes.ts";
@@ -40,7 +40,8 @@ export function planConnection(
   refuseManaged(planning, row, issues);
   const notes = notesOfReached(planning, row, issues);
   const changes = changesBetween(existing && specOf(existing), specOf(row));
-  const isVoided = hasSecret(existing) && changes.length > 0;
+  const isElsewhere = changes.some(({ field }) => field !== capField);
+  const isVoided = hasSecret(existing) && isElsewhere;
   const secret = secretToGive(planning, manifest, document, { existing, definition, isVoided, issues });
   if (issues.all.length > 0) return { issues: issues.all };
 
@@ -55,8 +56,10 @@ export function planConnection(
     notes: [...notesOf(row, existing, secret), ...notes],
     async store(trx, by) {
       const { id, name, kind, pool } = row;
-      if (existing === undefined || changes.length > 0)
+      if (existing === undefined || isElsewhere)
         await storeConnection(trx, { ...row, ...place, settings: settings.value }, by);
+      else if (changes.length > 0) await record(trx, "connection", id, by);
+      await storeConnectionCap(trx, row);
       if (secret === undefined) return;
       const held = { secret_row: newId("custodyValue"), secret_revision: row.secretRevision + 1 };
       const { adminFields } = definition;
@@ -93,6 +96,7 @@ function asRow(
     secretRow: existing?.secretRow ?? null,
     secretRevision: existing?.secretRevision ?? 0,
     secretFingerprint: existing?.secretFingerprint ?? null,
+    maxConcurrent: spec.maxConcurrent ?? null,
   };
 }
 
@@ -103,7 +107,10 @@ function isSamePlace(existing: ConnectionRow | undefined, settings: unknown): ex
 
 const hasSecret = (row: ConnectionRow | undefined) => row !== undefined && row.secretRow !== null;
 
-const specOf = ({ pool, settings }: ConnectionRow) => ({ spec: { pool, config: settings } });
+const capField = "spec.maxConcurrent";
+const specOf = ({ pool, settings, maxConcurrent }: ConnectionRow) => ({
+  spec: { pool, config: settings, maxConcurrent },
+});
 
 function refuseMoves(existing: ConnectionRow | undefined, row: ConnectionRow, issues: Issues): void {
   if (existing === undefined) return;

@@ -9,7 +9,7 @@ import { custodyOf, sayCustody } from "./credential-custody.ts";
 import { findConnection } from "./find-connection.ts";
 import { inventoryOf } from "./inventory.ts";
 import { issuesOf, placeIds, referred, type Issues, type Planned, type Planning } from "./planning.ts";
-import { asPolicy, showPolicy } from "./policy.ts";
+import { givenPolicy, policyLine, policyTrouble, showPolicy } from "./policy.ts";
 import { refKey, resolveRef } from "./registry-snapshot.ts";
 import { refOf } from "./read-manifests.ts";
 import type { ManifestOf } from "./schemas.ts";
@@ -25,6 +25,7 @@ export function planCredential(
   const connection = findConnection(planning, { team: metadata.team, reference: spec.connection }, issues);
   const ruling = rulingPolicy(planning, manifest, issues);
   refuseUnknownOwners(planning, manifest, issues);
+  refuseNever(planning, manifest, ruling, issues);
   const existing = planning.snapshot.credentials.get(refKey(metadata));
   const custody = custodyOf(planning, manifest, existing, issues);
   if (connection === undefined) return { issues: issues.all };
@@ -95,12 +96,26 @@ interface Ruling {
 
 /** What the manifest says itself, or the policy that it names. */
 function rulingPolicy(planning: Planning, { metadata, spec }: ManifestOf<"Credential">, issues: Issues): Ruling {
-  if (typeof spec.policy !== "string") return { policy: asPolicy(spec.policy ?? {}), id: null, ref: null };
+  if (typeof spec.policy !== "string") return { policy: givenPolicy(spec.policy ?? {}), id: null, ref: null };
   const ref = refKey(resolveRef(spec.policy, metadata.team));
   const found = referred(planning, "Policy", planning.snapshot.policies, ref, () =>
     issues.add(["spec", "policy"], "names no policy that exists; add a Policy manifest, or write team/name."),
   );
-  return { policy: found?.policy ?? asPolicy({}), id: found?.id ?? null, ref };
+  return { policy: found?.policy ?? {}, id: found?.id ?? null, ref };
+}
+
+/** What environment, team and credential say together may never run, though each could. */
+function refuseNever(
+  { snapshot }: Planning,
+  { metadata }: ManifestOf<"Credential">,
+  ruling: Ruling,
+  issues: Issues,
+): void {
+  const environment = snapshot.environments.get(metadata.environment)?.policy ?? {};
+  const team = snapshot.teams.get(metadata.team)?.policy ?? {};
+  const trouble = policyTrouble([ruling.policy, team, environment]);
+  if (trouble !== undefined)
+    issues.add(["spec", "policy"], `can never run with what its team and environment say: ${trouble}.`);
 }
 
 function refuseUnknownOwners({ snapshot }: Planning, { spec }: ManifestOf<"Credential">, issues: Issues): void {
@@ -197,6 +212,4 @@ function notesOf(
 }
 
 const ruledBy = ({ policyRef, policy }: CredentialRow): string =>
-  `Ruled by policy ${policyRef}: ${Object.entries(showPolicy(policy))
-    .map(([name, value]) => `${name} ${value}`)
-    .join(", ")}.`;
+  `Ruled by policy ${policyRef}: ${policyLine(policy)}.`;

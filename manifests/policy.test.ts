@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { defaultPolicy } from "../domain/policy.ts";
 import { changesBetween } from "./changes.ts";
 import { parseDuration, showDuration } from "./duration.ts";
-import { asPolicy, policySchema, showPolicy } from "./policy.ts";
+import { givenPolicy, policySchema, policyTrouble, showPolicy } from "./policy.ts";
 
 describe("durations", () => {
   it("read every unit", () => {
@@ -26,10 +26,9 @@ describe("durations", () => {
 });
 
 describe("a policy", () => {
-  it("keeps the default of whatever is left out", () => {
-    expect(asPolicy(policySchema.parse({}))).toEqual(defaultPolicy);
-    expect(asPolicy(policySchema.parse({ grace: "1h", attempts: 2, evidence: "attested" }))).toEqual({
-      ...defaultPolicy,
+  it("says what its manifest says and leaves the rest to others", () => {
+    expect(givenPolicy(policySchema.parse({}))).toEqual({});
+    expect(givenPolicy(policySchema.parse({ grace: "1h", attempts: 2, evidence: "attested" }))).toEqual({
       graceMs: 3_600_000,
       attempts: 2,
       evidence: "attested",
@@ -37,8 +36,49 @@ describe("a policy", () => {
   });
 
   it("is shown in the manifest's words, which read back the same", () => {
-    const policy = asPolicy(policySchema.parse({ grace: "90s", evidence: "observed" }));
-    expect(asPolicy(policySchema.parse(showPolicy(policy)))).toEqual(policy);
+    const policy = givenPolicy(
+      policySchema.parse({
+        ...{ grace: "90s", evidence: "observed", jitter: "1h", maxAge: "90d", answersInRow: 2 },
+        schedule: { cron: "30 3 * * mon", timeZone: "Europe/Berlin" },
+        windows: { timeZone: "Europe/Berlin", open: [{ days: ["sat", "sun"], from: "22:00", to: "04:00" }] },
+        pause: { reason: "migration", until: "2027-01-07T08:00:00Z" },
+        emergency: { deadline: "5m", outcome: "hold" },
+      }),
+    );
+    expect(givenPolicy(policySchema.parse(showPolicy(policy)))).toEqual(policy);
+    for (const schedule of ["manual", { every: "30d" }]) {
+      const said = { schedule, windows: "always" };
+      expect(showPolicy(givenPolicy(policySchema.parse(said)))).toEqual(said);
+    }
+    expect(givenPolicy(policySchema.parse(showPolicy(defaultPolicy)))).toEqual(defaultPolicy);
+  });
+
+  it.each([
+    [{ schedule: "weekly" }, "must be manual, { every: 30d } or { cron:"],
+    [{ schedule: { every: "soon" } }, "must be a number with its unit"],
+    [{ schedule: { every: "0s" } }, "must be longer than nothing"],
+    [{ schedule: { cron: "nonsense" } }, "must have five fields"],
+    [{ schedule: { cron: "0 0 30 2 *" } }, "names a time that never comes"],
+    [{ schedule: { cron: "0 0 * * *", timeZone: "Mars/Olympus" } }, "must be a time zone such as Europe/Berlin"],
+    [{ windows: { open: [] } }, "write `windows: always` for no limit"],
+    [{ windows: { open: [{ days: [], from: "01:00", to: "02:00" }] } }, "must name a day"],
+    [{ windows: { open: [{ from: "25:00", to: "02:00" }] } }, "must be a time of the day such as 22:00"],
+    [{ pause: { reason: "", until: "2027-01-07T08:00:00Z" } }, "must say why"],
+    [{ pause: { reason: "later", until: "tomorrow" } }, "must be a time with its zone"],
+    [{ graceMin: "2h", graceMax: "1h" }, "must not be longer than graceMax"],
+    [{ grace: "5m", graceMin: "1h" }, "must not be shorter than graceMin"],
+  ])("refuses %o with what to write", (said, text) => {
+    const result = policySchema.safeParse(said);
+    expect(result.error?.issues.map(({ message }) => message).join("\n")).toContain(text);
+  });
+
+  it("that asks for more rotations than fit is found, also when two places say it", () => {
+    const often = { schedule: { kind: "every", everyMs: 600_000 } } as const;
+    expect(policyTrouble([often])).toBe(
+      "schedule.every 10m can never be kept: a rotation takes at least 1230s (grace 15m, disabledFor 5m, observeFor 30s)",
+    );
+    expect(policyTrouble([{ graceMs: 60_000, disabledForMs: 0 }, often])).toBeUndefined();
+    expect(policyTrouble([{ maxAgeMs: 3_600_000 }, { graceMs: 7_200_000 }])).toContain("maxAge 1h can never be kept");
   });
 
   it("refuses to never look again, and counts below one", () => {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { strengths } from "../domain/evidence.ts";
-import { defaultPolicy, type Policy } from "../domain/policy.ts";
+import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
 import { durationSchema, showDuration } from "./duration.ts";
+import { routineFields, showRoutine } from "./routine-fields.ts";
 
 /** A duration of the policy that is missing below does not compile. */
 type DurationName = keyof Policy extends infer K ? (K extends `${infer N}Ms` ? N : never) : never;
@@ -9,12 +10,20 @@ type DurationName = keyof Policy extends infer K ? (K extends `${infer N}Ms` ? N
 /** How the manifest calls each duration of the domain's policy. */
 const durations = {
   grace: "graceMs",
+  graceMin: "graceMinMs",
+  graceMax: "graceMaxMs",
   disabledFor: "disabledForMs",
   observeFor: "observeForMs",
   lookEvery: "lookEveryMs",
   holdAfter: "holdAfterMs",
   retryFirst: "retryFirstMs",
   retryLongest: "retryLongestMs",
+  jitter: "jitterMs",
+  maxAge: "maxAgeMs",
+  aheadOfExpiry: "aheadOfExpiryMs",
+  startWithin: "startWithinMs",
+  backOff: "backOffMs",
+  notice: "noticeMs",
 } as const satisfies { readonly [N in DurationName]: `${N}Ms` };
 
 const names = Object.keys(durations) as DurationName[];
@@ -23,39 +32,73 @@ const durationFields = Object.fromEntries(names.map((name) => [name, durationSch
   z.ZodOptional<typeof durationSchema>
 >;
 
-/** `Credential.spec.policy`. What is left out keeps its default. */
+/** A wait that never looks again would spin or sleep for ever; a version that may not have any age is never in use. */
+const neverNothing = ["lookEvery", "retryFirst", "retryLongest", "maxAge", "backOff"] as const;
+
+/** What a manifest says of a policy. What is left out is said further up, or by default. */
 export const policySchema = z
   .strictObject({
     ...durationFields,
     answersInRow: z.int().min(1).max(20).optional(),
     attempts: z.int().min(1).max(100).optional(),
     evidence: z.enum(strengths).optional(),
+    ...routineFields,
   })
   .superRefine((policy, context) => {
-    // A wait that never looks again would spin or sleep for ever.
-    for (const name of ["lookEvery", "retryFirst", "retryLongest"] as const)
-      if (policy[name] === 0)
-        context.addIssue({ code: "custom", path: [name], message: "must be longer than nothing" });
+    const refuse = (name: keyof typeof policy, message: string) =>
+      context.addIssue({ code: "custom", path: [name], message });
+    for (const name of neverNothing) if (policy[name] === 0) refuse(name, "must be longer than nothing");
+    const { grace = 0, graceMin = 0, graceMax = Infinity } = policy;
+    if (graceMin > graceMax) refuse("graceMin", "must not be longer than graceMax");
+    if (policy.grace !== undefined && grace < graceMin) refuse("grace", "must not be shorter than graceMin");
+    if (grace > graceMax) refuse("grace", "must not be longer than graceMax");
   });
 
-/** The domain's policy of what a manifest says. */
-export function asPolicy(given: z.output<typeof policySchema>): Policy {
-  const { answersInRow, attempts, evidence } = given;
-  const own = names.flatMap((name) => (given[name] === undefined ? [] : [[durations[name], given[name]]]));
+/** The domain's words for what a manifest says. */
+export function givenPolicy(said: z.output<typeof policySchema>): GivenPolicy {
+  const own = Object.entries(said).flatMap(([name, value]): readonly (readonly [string, unknown])[] =>
+    value === undefined ? [] : [[name in durations ? durations[name as DurationName] : name, value]],
+  );
+  return Object.fromEntries(own);
+}
+
+/** Why what would rule a credential can never work; undefined when it can. */
+export function policyTrouble(given: readonly GivenPolicy[]): string | undefined {
+  const { schedule, maxAgeMs, graceMs, disabledForMs, observeForMs } = effectivePolicy(...given);
+  const leastMs = graceMs + disabledForMs + observeForMs;
+  const takes = `a rotation takes at least ${showDuration(leastMs)} (grace ${showDuration(graceMs)}, disabledFor ${showDuration(disabledForMs)}, observeFor ${showDuration(observeForMs)})`;
+  if (schedule.kind === "every" && schedule.everyMs <= leastMs)
+    return `schedule.every ${showDuration(schedule.everyMs)} can never be kept: ${takes}`;
+  if (maxAgeMs !== undefined && maxAgeMs <= leastMs)
+    return `maxAge ${showDuration(maxAgeMs)} can never be kept: ${takes}`;
+  return undefined;
+}
+
+/** In one line for people; what has parts of its own as YAML would write it. */
+export function policyLine(policy: GivenPolicy): string {
+  const said = (value: unknown): string =>
+    typeof value === "object" && value !== null
+      ? `{ ${Object.entries(value)
+          .map(([name, part]) => `${name}: ${Array.isArray(part) ? `${part.length} times` : String(part)}`)
+          .join(", ")} }`
+      : String(value);
+  return Object.entries(showPolicy(policy))
+    .map(([name, value]) => `${name} ${said(value)}`)
+    .join(", ");
+}
+
+/** A policy as a manifest would say it, with all that it says. */
+export function showPolicy(policy: GivenPolicy): Readonly<Record<string, unknown>> {
+  const shown = names.flatMap((name) => {
+    const ms = policy[durations[name]];
+    return ms === undefined ? [] : [[name, showDuration(ms)] as const];
+  });
+  const { answersInRow, attempts, evidence } = policy;
   return {
-    ...defaultPolicy,
-    ...(Object.fromEntries(own) as Partial<Policy>),
+    ...Object.fromEntries(shown),
     ...(answersInRow === undefined ? {} : { answersInRow }),
     ...(attempts === undefined ? {} : { attempts }),
     ...(evidence === undefined ? {} : { evidence }),
+    ...showRoutine(policy),
   };
-}
-
-/** The policy as a manifest would say it, to show what changes. */
-export function showPolicy(policy: Policy): Readonly<Record<string, string | number>> {
-  const shown: Record<string, string> = Object.fromEntries(
-    names.map((name) => [name, showDuration(policy[durations[name]])]),
-  );
-  const { answersInRow, attempts, evidence } = policy;
-  return { ...shown, answersInRow, attempts, ...(evidence === undefined ? {} : { evidence }) };
 }

@@ -38,6 +38,8 @@ export function sayIssue(
     case "too_big":
       return [{ path: issue.path, text: sentence(sizeText(issue)) }];
     case "invalid_union": {
+      if (issue.message.startsWith("must ") && issue.errors.every(isAboutAll))
+        return [{ path: issue.path, text: sentence(issue.message) }];
       const [first] = issue.errors.toSorted((a, b) => mistakesIn(a) - mistakesIn(b));
       if (first === undefined || first.length === 0)
         return [{ path: issue.path, text: sentence("has the wrong form") }];
@@ -63,12 +65,20 @@ export function oncePerMistake(issues: readonly SaidIssue[]): readonly SaidIssue
 /** Of a union the branch with the fewest mistakes is the one that was meant, and hardly one for another type. */
 const mistakesIn = (issues: readonly Issue[]): number => issues.reduce((sum, issue) => sum + weightOf(issue), 0);
 
+const isAboutAll = (issues: readonly Issue[]): boolean =>
+  issues.every(({ path, code }) => path.length === 0 && code !== "unrecognized_keys");
+
 const otherType = 1_000;
 
 function weightOf(issue: Issue): number {
   if (issue.code === "unrecognized_keys") return issue.keys.length;
   return issue.code === "invalid_type" && issue.path.length === 0 ? otherType : 1;
 }
+
+/** Fields of which people have heard, and what stands in their way. */
+const notYet: ReadonlyMap<string, string> = new Map([
+  ["approvals", "cannot be asked for: this release has no approvals, so that the rotation could never run; remove it."],
+]);
 
 /** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */
 function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): SaidIssue {
@@ -77,6 +87,8 @@ function unknownField(path: readonly PropertyKey[], key: string, known: readonly
   if (nearest !== undefined)
     return { ...place, text: `is no field here; did you mean ${nearest}?`, meant: [...path, nearest] };
   if (looksSecret(key)) return { ...place, shown: path, text: plainSecretText };
+  const reason = notYet.get(key);
+  if (reason !== undefined) return { ...place, text: reason };
   const list = known.length === 0 ? "" : ` Fields here: ${known.join(", ")}.`;
   return { ...place, shown: path, text: `has a field that does not exist; remove it.${list}` };
 }

@@ -8,6 +8,9 @@ import { policySchema } from "./policy.ts";
 export const manifestKinds = ["Team", "Environment", "Policy", "Connection", "Credential", "Consumer"] as const;
 export type ManifestKind = (typeof manifestKinds)[number];
 
+/** Rotations that may be open there at once. */
+const maxConcurrent = z.int().min(1).max(10_000).optional();
+
 const nameText = "must be lower-case letters, digits and dashes, 63 at most, beginning with a letter or digit";
 const name = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, nameText);
 export { name as objectName };
@@ -32,20 +35,30 @@ function envelope<K extends ManifestKind, M extends z.ZodType, S extends z.ZodTy
   return z.strictObject({ apiVersion: z.literal("rekey/v1"), kind: z.literal(kind), metadata, spec });
 }
 
-const nothing = z.strictObject({}).nullish();
-
 export const manifestSchemas = {
   Team: envelope(
     "Team",
     z.strictObject({ name, ...metadataFields }),
-    z.strictObject({ contact: z.string().max(200).optional() }).nullish(),
+    z
+      .strictObject({ contact: z.string().max(200).optional(), policy: policySchema.optional(), maxConcurrent })
+      .nullish(),
   ),
-  Environment: envelope("Environment", z.strictObject({ name, ...metadataFields }), nothing).partial({ spec: true }),
+  Environment: envelope(
+    "Environment",
+    z.strictObject({ name, ...metadataFields }),
+    z.strictObject({ policy: policySchema.optional(), maxConcurrent }).nullish(),
+  ).partial({ spec: true }),
   Policy: envelope("Policy", z.strictObject({ name, team: name, ...metadataFields }), policySchema),
   Connection: envelope(
     "Connection",
     z.strictObject({ name, team: name, environment: name, ...metadataFields }),
-    z.strictObject({ kind: z.string(), pool: name.optional(), config: open, secretFrom: secretFrom.optional() }),
+    z.strictObject({
+      kind: z.string(),
+      pool: name.optional(),
+      config: open,
+      maxConcurrent,
+      secretFrom: secretFrom.optional(),
+    }),
   ),
   Credential: envelope(
     "Credential",

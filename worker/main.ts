@@ -11,9 +11,11 @@ import { createScrubber } from "../custody/scrubber.ts";
 import { OperatorNeededError } from "../domain/errors.ts";
 import type { SpellListener } from "../domain/trouble-spell.ts";
 import { openLedger } from "../ledger/database.ts";
+import { readInstance } from "../ledger/health.ts";
 import { assertSchemaCurrent } from "../ledger/migrate.ts";
 import { createSealer } from "../ledger/sealer.ts";
 import type { Settings } from "../settings.ts";
+import { createSweepSchedule } from "./sweep-schedule.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { openStepDeps } from "./step-deps.ts";
 import { connectTemporal } from "./temporal-connection.ts";
@@ -38,6 +40,8 @@ const stickyMs = 2_000;
 interface WorkerTimes {
   /** How long nobody may have looked at an open rotation before it is started again. */
   readonly silentMs?: number;
+  /** Between two looks at the schedule that sweeps. */
+  readonly scheduleMs?: number;
 }
 
 /**
@@ -76,7 +80,7 @@ export async function startWorker(
     }),
     Worker.create({ ...common, taskQueue: "rekey.default", activities, maxConcurrentActivityTaskExecutions: 50 }),
   ]);
-  const spellOf = (name: "dispatcher" | "sealer"): SpellListener => ({
+  const spellOf = (name: "dispatcher" | "sealer" | "schedule"): SpellListener => ({
     onTrouble: (error) =>
       log.error(`${name}.troubled`, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error }),
     onRecovered: (failures) => log(`${name}.recovered`, { failures }),
@@ -84,11 +88,20 @@ export async function startWorker(
   const dispatcher = createDispatcher({ ledger, client, ...times, ...spellOf("dispatcher") });
   const { signing } = await openSigningKeys(settings.keyFiles.audit, { create: false });
   const sealer = createSealer({ ledger, signingKey: signing, ...spellOf("sealer") });
+  const instance = await readInstance(ledger);
+  const { sweepEveryMs } = settings;
+  const schedule = createSweepSchedule({
+    ...{ client, instance, sweepEveryMs },
+    ...(times.scheduleMs === undefined ? {} : { everyMs: times.scheduleMs }),
+    ...spellOf("schedule"),
+  });
   dispatcher.start();
+  schedule.start();
   sealer.start();
   log("worker.ready", { pid: process.pid, address });
   const ended = Promise.all(workers.map(async (worker) => worker.run())).then(async () => {
     await dispatcher.stop();
+    await schedule.stop();
     await sealer.stop();
     await connection.close();
     await ledger.close();

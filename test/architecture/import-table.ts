@@ -16,11 +16,18 @@ export interface FolderRule {
 const temporal = "@temporalio/";
 
 /** Packages that belong somewhere. Those not named here are free. */
-export const ruledPackages = [temporal, "zod", "kysely", "pg", "yaml", "fastify", "@fastify/", "commander"];
+export const ruledPackages = [temporal, "zod", "kysely", "pg", "yaml", "fastify", "@fastify/", "commander", "croner"];
 
 /** ARCHITECTURE.md shows this table; it is generated from here. Tests and `test/` may import anything. */
 export const importTable: readonly FolderRule[] = [
   { place: "domain/", holds: "vocabulary and every decision; pure", imports: [], packages: [], isClosed: true },
+  {
+    place: "calendar/",
+    holds: "when work is due and when consumers may feel it: cron, windows, freezes; pure",
+    imports: ["domain/"],
+    packages: ["croner"],
+    isClosed: true,
+  },
   {
     place: "workflows/",
     holds: "what Temporal replays",
@@ -76,13 +83,13 @@ export const importTable: readonly FolderRule[] = [
   {
     place: "ledger/",
     holds: "all SQL: migrations, one file per table group",
-    imports: ["domain/"],
+    imports: ["domain/", "calendar/"],
     packages: ["kysely", "pg"],
   },
   {
     place: "manifests/",
     holds: "YAML in, plan and apply",
-    imports: ["domain/", "ledger/", "providers/catalog.ts"],
+    imports: ["domain/", "calendar/", "ledger/", "providers/catalog.ts"],
     typesOf: ["providers/contract/"],
     packages: ["zod", "yaml"],
   },
@@ -110,6 +117,7 @@ export const importTable: readonly FolderRule[] = [
     holds: "one file per resource",
     imports: [
       "domain/",
+      "calendar/",
       "ledger/",
       "manifests/",
       "custody/",

@@ -27,9 +27,10 @@ addMintedKinds();
 // One that is killed writes nothing at its end.
 flushCompileCache();
 if (process.argv[3] === "prepared") await once(process, "message");
-const silentMs = process.env["WORLD_SILENT_MS"];
+const { WORLD_SILENT_MS: silentMs, WORLD_SCHEDULE_MS: scheduleMs } = process.env;
 const worker = await startWorker(readSettings(), process.argv[2], {
   ...(silentMs === undefined ? {} : { silentMs: Number(silentMs) }),
+  ...(scheduleMs === undefined ? {} : { scheduleMs: Number(scheduleMs) }),
 });
 process.on("SIGTERM", () => worker.stop());
 process.on("message", ({ failpoint }: { readonly failpoint: string }) => {

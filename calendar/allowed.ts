@@ -1,0 +1,41 @@
+import type { Freeze, Pause, Windows } from "../domain/routine.ts";
+import { nextOpen, isOpen } from "./windows.ts";
+
+/** What may forbid effects that consumers can feel. */
+export interface Restrictions {
+  /** Each has to be open. */
+  readonly windows: readonly Windows[];
+  readonly freezes: readonly Freeze[];
+  readonly pause?: Pause | undefined;
+}
+
+/** What forbids them at one time, and until when by itself. Milliseconds since 1970. */
+export type Obstacle =
+  | { readonly kind: "window"; readonly untilMs: number; readonly timeZone: string }
+  | { readonly kind: "freeze"; readonly untilMs: number; readonly reason: string }
+  | { readonly kind: "pause"; readonly untilMs: number; readonly reason: string };
+
+export function obstaclesAt({ windows, freezes, pause }: Restrictions, atMs: number): readonly Obstacle[] {
+  const found: Obstacle[] = windows
+    .filter((one) => !isOpen(one, atMs))
+    .map((one) => ({ kind: "window", untilMs: nextOpen(one, atMs), timeZone: one.timeZone }));
+  for (const { fromMs, untilMs, reason } of freezes)
+    if (fromMs <= atMs && atMs < untilMs) found.push({ kind: "freeze", untilMs, reason });
+  if (pause !== undefined && atMs < Date.parse(pause.until))
+    found.push({ kind: "pause", untilMs: Date.parse(pause.until), reason: pause.reason });
+  return found;
+}
+
+/** Further ahead nothing is planned: windows of several policies may never meet. */
+const horizonMs = 400 * 24 * 3_600_000;
+
+/** The first time from `fromMs` on at which nothing forbids effects; undefined when there is none within 400 days. */
+export function allowedFrom(restrictions: Restrictions, fromMs: number): number | undefined {
+  let at = fromMs;
+  for (;;) {
+    const obstacles = obstaclesAt(restrictions, at);
+    if (obstacles.length === 0) return at;
+    at = Math.max(...obstacles.map(({ untilMs }) => untilMs));
+    if (at > fromMs + horizonMs) return undefined;
+  }
+}

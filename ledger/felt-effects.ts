@@ -1,0 +1,52 @@
+import { sql, type Kysely } from "kysely";
+import { allowedFrom, obstaclesAt, type Obstacle, type Restrictions } from "../calendar/allowed.ts";
+import { effectivePolicy, type GivenPolicy } from "../domain/policy.ts";
+import type { Freeze } from "../domain/routine.ts";
+import { freezesOf, nowMs } from "./freezes.ts";
+import type { Tables } from "./tables.ts";
+
+interface Row {
+  readonly id: string;
+  readonly pinned: GivenPolicy;
+  readonly current: GivenPolicy;
+  readonly freezes: readonly Freeze[];
+  readonly nowMs: number;
+}
+
+export interface FeltWait {
+  /** Until it may go on, as far as is known now. */
+  readonly waitMs: number;
+  readonly obstacles: readonly Obstacle[];
+}
+
+/** Further than this nobody looks: it is asked again long before. Milliseconds. */
+const farMs = 24 * 3_600_000;
+
+/**
+ * What keeps rotations from effects that their consumers can feel, keyed by rotation; one that nothing keeps is left out,
+ * and so is one that is urgent. Windows of the policy as it was reserved count beside those of today.
+ */
+export async function readFeltWaits(
+  db: Kysely<Tables>,
+  rotationIds: readonly string[],
+): Promise<ReadonlyMap<string, FeltWait>> {
+  const { rows } = await sql<Row>`
+    SELECT r.id, r.policy AS pinned, c.policy AS current, ${freezesOf} AS freezes, ${nowMs} AS "nowMs"
+    FROM rotations r JOIN credentials c ON c.id = r.credential_id
+    WHERE r.id = ANY(${[...rotationIds]}) AND NOT r.urgent`.execute(db);
+  return new Map(
+    rows.flatMap((row) => {
+      const restrictions = restrictionsOf(row);
+      const obstacles = obstaclesAt(restrictions, row.nowMs);
+      if (obstacles.length === 0) return [];
+      const waitMs = (allowedFrom(restrictions, row.nowMs) ?? row.nowMs + farMs) - row.nowMs;
+      return [[row.id, { waitMs, obstacles }] as const];
+    }),
+  );
+}
+
+function restrictionsOf({ pinned, current, freezes }: Row): Restrictions {
+  const { windows, pause } = effectivePolicy(current);
+  const reserved = effectivePolicy(pinned).windows;
+  return { windows: [windows, reserved].filter((one) => one !== undefined), freezes, pause };
+}
