@@ -23,6 +23,8 @@ import { refuseForeignHost } from "./host-guard.ts";
 import { initHandlers } from "./init.ts";
 import { manifestHandlers } from "./manifests.ts";
 import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
+import { routineHandlers } from "./routine.ts";
+import { statusHandlers } from "./status.ts";
 import { rotationHandlers } from "./rotations.ts";
 import { apiPrefix, routes, type Route, type RouteName } from "./route-table.ts";
 import { version } from "../release.ts";
@@ -38,6 +40,8 @@ const handlers: Handlers<RouteName> = {
   ...rotationHandlers,
   ...auditHandlers,
   ...doctorHandlers,
+  ...routineHandlers,
+  ...statusHandlers,
 };
 
 /** Manifests are the largest bodies. */

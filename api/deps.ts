@@ -22,6 +22,8 @@ export interface ApiDeps {
   readonly auditKeys: PublicKeys;
   readonly log: Log;
   readonly custodyKey: CustodyKeyPlace;
+  /** Why the custody key can be read no more, a sentence; undefined when it can. */
+  readonly custodyTrouble: () => Promise<string | undefined>;
   /** How long one look of `rekey doctor` may take. */
   readonly doctorLookMs: number;
 }

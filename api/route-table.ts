@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
 import { look } from "./check-results.ts";
+import { routineRoutes } from "./routine-routes.ts";
 import {
   applyAnswer,
   auditHead,
@@ -338,6 +339,7 @@ export const routes = {
       position: z.number().optional(),
     }),
   },
+  ...routineRoutes,
 } as const satisfies Record<string, Route>;
 
 export type Routes = typeof routes;

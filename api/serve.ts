@@ -17,6 +17,7 @@ import { catalog } from "../providers/catalog.ts";
 import { createEgress } from "../providers/contract/egress-client.ts";
 import type { Settings } from "../settings.ts";
 import { buildApi } from "./build-api.ts";
+import { createWatcher } from "./watcher.ts";
 import { ensureTokenFile } from "./token-file.ts";
 
 export interface Served {
@@ -53,16 +54,20 @@ export async function serve(settings: Settings): Promise<Served> {
     await values.close();
   };
   try {
-    const app = await buildApi(await openDeps(settings, ledger, values));
+    const deps = await openDeps(settings, ledger, values);
+    const app = await buildApi(deps);
+    const watcher = createWatcher(deps);
     await ensureTokenFile(ledger, settings.tokenFile);
     await app.listen({ host: "127.0.0.1", port: settings.port }).catch((error: unknown) => {
       throw portTaken(settings.port, error);
     });
+    watcher.start();
     const { port } = app.server.address() as AddressInfo;
     return {
       address: `http://127.0.0.1:${port}`,
       tokenFile: settings.tokenFile,
       async stop() {
+        await watcher.stop();
         await app.close();
         await close();
       },
@@ -104,9 +109,21 @@ async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
     instance: await readInstance(ledger),
     auditKeys: publicKeys,
     custodyKey: { file: keyFiles.custody, id: custodyKeys.newest.id },
+    custodyTrouble: async () => keyTrouble(keyFiles.custody, custodyKeys.newest.id),
     doctorLookMs,
     log,
   };
+}
+
+/** The key is in memory, so that all goes on until a process starts again without its file. */
+async function keyTrouble(file: string, id: string): Promise<string | undefined> {
+  try {
+    const keys = await openKeyFile(file, { create: false });
+    if (keys.find(id) !== undefined) return undefined;
+    return `${file} does not hold the key ${id} any more, under which values are sealed. Put the former file back.`;
+  } catch (error) {
+    return error instanceof OperatorNeededError ? error.detail : `${file} cannot be read.`;
+  }
 }
 
 function portTaken(port: number, error: unknown): Error {

@@ -54,7 +54,7 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
     ...inventoryLines(found),
     ...(found.custody === "embedded" ? [] : [`  Custody     ${found.custody}`]),
     `  Policy      ${found.policyRef === null ? "" : `${found.policyRef}: `}${Object.entries(found.policy)
-      .flatMap(([name, value]) => (typeof value === "object" ? [] : [`${name} ${String(value)}`]))
+      .flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [`${name} ${value}`] : []))
       .join(", ")}`,
     `              All of it, and who says it: rekey policy explain ${ref}`,
     ...currentLines(found),

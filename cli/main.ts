@@ -17,6 +17,7 @@ import { initPostgres, type InitOptions } from "./init.ts";
 import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
+import { addRoutineCommands } from "./routine-commands.ts";
 import { runMigrate, runServe, runWorker } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
 import { up } from "./up.ts";
@@ -301,6 +302,8 @@ program
   .command("copied")
   .description("note that the custody key's file is kept elsewhere too; rekey doctor says how")
   .action(() => act(recordKeyCopy));
+
+addRoutineCommands(program, act, { limit, wholeNumber });
 
 const audit = program.command("audit").description("what happened, by whom");
 audit

@@ -21,6 +21,7 @@ export const idPrefixes = {
   check: "chk",
   incident: "inc",
   token: "tok",
+  worker: "wrk",
   custodyValue: "cst",
 } as const;
 

@@ -4,7 +4,7 @@ import { meets, strengths } from "./evidence.ts";
 import { defaultPolicy, effectivePolicy, stricter, type Policy } from "./policy.ts";
 
 const duration = fc.integer({ min: 0, max: 1_000_000 });
-const ruling = fc.record({
+const someFields = fc.record({
   graceMs: duration,
   disabledForMs: duration,
   observeForMs: duration,
@@ -16,7 +16,7 @@ const ruling = fc.record({
   retryLongestMs: duration,
   evidence: fc.option(fc.constantFrom(...strengths), { nil: undefined }),
 });
-const anyPolicy: fc.Arbitrary<Policy> = ruling.map((given) => ({ ...defaultPolicy, ...given }));
+const anyPolicy: fc.Arbitrary<Policy> = someFields.map((given) => ({ ...defaultPolicy, ...given }));
 const protective = ["graceMs", "disabledForMs", "observeForMs", "answersInRow"] as const;
 
 describe("the policy of a running rotation", () => {

@@ -73,12 +73,12 @@ export const defaultPolicy: Policy = {
 
 /** What several places say, the last one first, with the defaults of the rest and the grace within its bounds. */
 export function effectivePolicy(...given: readonly GivenPolicy[]): Policy {
-  const policy: Policy = Object.assign({}, defaultPolicy, ...given.toReversed());
+  const policy = given.toReversed().reduce<Policy>((above, said) => ({ ...above, ...said }), defaultPolicy);
   return { ...policy, graceMs: boundedGrace(policy) };
 }
 
 /** The shorter bound wins where the two contradict each other, which no single manifest may say. */
-export const boundedGrace = ({ graceMs, graceMinMs, graceMaxMs = Infinity }: Policy): number =>
+const boundedGrace = ({ graceMs, graceMinMs, graceMaxMs = Infinity }: Policy): number =>
   Math.min(Math.max(graceMs, graceMinMs), graceMaxMs);
 
 const strongest = (a: Strength | undefined, b: Strength | undefined): Strength | undefined => {

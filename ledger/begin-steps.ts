@@ -44,12 +44,10 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
       begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
     }
     if (step === "undo" || !effectSteps.has(step)) return begun;
-    const felt = [...states].filter(([id, { order }]) => begun.get(id)?.acts === true && feltSteps[order].has(step));
-    for (const [id, answer] of await waitForWindows(
-      trx,
-      felt.map(([id]) => id),
-    ))
-      begun.set(id, { acts: false, answer });
+    const felt = [...states].flatMap(([id, { order }]) =>
+      begun.get(id)?.acts === true && feltSteps[order].has(step) ? [id] : [],
+    );
+    for (const [id, answer] of await waitForWindows(trx, felt)) begun.set(id, { acts: false, answer });
     const acting = [...begun].filter(([, { acts }]) => acts).map(([rotationId]) => ({ rotationId, step }));
     for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
     return begun;

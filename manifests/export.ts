@@ -63,7 +63,7 @@ const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Cat
   Team: ({ teams }) =>
     teams.map(({ id, name, contact, policy, maxConcurrent }) => {
       const spec = { ...(contact === "" ? {} : { contact }), ...sayPolicy(policy), ...sayCap(maxConcurrent) };
-      return { id, manifest: { apiVersion, kind: "Team", metadata: { name }, ...orNothing(spec) } as Manifest };
+      return { id, manifest: { apiVersion, kind: "Team", metadata: { name }, ...orNothing(spec) } };
     }),
   Environment: ({ environments }) =>
     environments.map(({ id, name, policy, maxConcurrent }) => ({
@@ -120,7 +120,7 @@ function policyManifest({ team, name, policy }: PolicyRow): ManifestOf<"Policy">
     apiVersion,
     kind: "Policy",
     metadata: { name, team },
-    spec: showPolicy(policy) as ManifestOf<"Policy">["spec"],
+    spec: showPolicy(policy),
   };
 }
 

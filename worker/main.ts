@@ -18,6 +18,7 @@ import type { Settings } from "../settings.ts";
 import { createSweepSchedule } from "./sweep-schedule.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { openStepDeps } from "./step-deps.ts";
+import { createMarks } from "./marks.ts";
 import { connectTemporal } from "./temporal-connection.ts";
 
 export interface RunningWorker {
@@ -80,7 +81,7 @@ export async function startWorker(
     }),
     Worker.create({ ...common, taskQueue: "rekey.default", activities, maxConcurrentActivityTaskExecutions: 50 }),
   ]);
-  const spellOf = (name: "dispatcher" | "sealer" | "schedule"): SpellListener => ({
+  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks"): SpellListener => ({
     onTrouble: (error) =>
       log.error(`${name}.troubled`, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error }),
     onRecovered: (failures) => log(`${name}.recovered`, { failures }),
@@ -95,6 +96,8 @@ export async function startWorker(
     ...(times.scheduleMs === undefined ? {} : { everyMs: times.scheduleMs }),
     ...spellOf("schedule"),
   });
+  const marks = createMarks({ ledger, pools: ["default"], ...spellOf("marks") });
+  marks.start();
   dispatcher.start();
   schedule.start();
   sealer.start();
@@ -102,6 +105,7 @@ export async function startWorker(
   const ended = Promise.all(workers.map(async (worker) => worker.run())).then(async () => {
     await dispatcher.stop();
     await schedule.stop();
+    await marks.stop();
     await sealer.stop();
     await connection.close();
     await ledger.close();

@@ -53,3 +53,20 @@ CREATE TRIGGER reckon_again BEFORE UPDATE ON credentials FOR EACH ROW
   WHEN ((OLD.policy, OLD.current_version, OLD.inventory, OLD.not_before)
     IS DISTINCT FROM (NEW.policy, NEW.current_version, NEW.inventory, NEW.not_before))
   EXECUTE FUNCTION reckon_again();
+
+-- Worker processes, each with the pools that it serves. A row that nobody renews is a worker that has stopped.
+CREATE TABLE workers (
+  id text PRIMARY KEY,
+  pools text[] NOT NULL,
+  release text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What the watcher has found to be wrong, while it is.
+CREATE TABLE alarms (
+  key text PRIMARY KEY,
+  about text NOT NULL,
+  text text NOT NULL,
+  raised_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);

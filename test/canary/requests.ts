@@ -105,6 +105,12 @@ export async function askRightly(
     giveCommand: { params: { rotation }, body: { command: { kind: "pause" }, reason } },
     listAudit: { query: { limit: 500 } },
     verifyAudit: { body: {} },
+    explainPolicy: { params: credential },
+    showCalendar: { query: {} },
+    listFreezes: {},
+    declareFreeze: { body: { team: "shop", reason, until: "2099-01-01T00:00:00Z" } },
+    endFreeze: { params: { freeze: "frz_none" }, body: {} },
+    showStatus: {},
   };
   const asked: Asked[] = [];
   for (const name of names) {

@@ -57,6 +57,7 @@ export async function withApi(
     catalog,
     instance: await readInstance(ledger),
     auditKeys: new Map(),
+    custodyTrouble: () => Promise.resolve(undefined),
     custodyKey: { file: "/keys/custody.json", id: "key_test" },
     doctorLookMs: 10_000,
     log: createLog({

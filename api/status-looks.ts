@@ -1,0 +1,82 @@
+import { codes, type Code } from "../domain/errors.ts";
+import { roughly, type Look } from "../domain/look.ts";
+import type { Noted } from "../ledger/doctor-facts.ts";
+import type { Counted, StatusFacts } from "../ledger/status-facts.ts";
+
+/** A row is sealed within a second; this long without is trouble. */
+const sealedWithinMs = 30_000;
+/** A hold that nobody has answered for so long is told louder. */
+const holdPatienceMs = 24 * 3_600_000;
+
+const names = ({ first, count }: Counted, say: (one: Noted) => string): string =>
+  `${first.map(say).join(", ")}${count > first.length ? ` and ${count - first.length} more` : ""}`;
+const titleOf = (code: string): string => codes[code as Code] ?? code;
+const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+interface Found extends Look {
+  /** The same as long as it is the same trouble. */
+  readonly key: string;
+}
+
+/** What is wrong with routine work as a whole. Nothing wrong is an empty list. */
+export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefined): readonly Found[] {
+  const found: (Found | undefined)[] = [
+    facts.workers === 0
+      ? {
+          ...{ key: "workers", about: "Workers", state: "bad" },
+          text: "No worker runs, or none reaches the ledger: no rotation begins or goes on.",
+          mend: "rekey worker",
+        }
+      : undefined,
+    facts.workers > 0 && facts.idlePools.length > 0
+      ? {
+          ...{ key: "pools", about: "Worker pools", state: "bad" },
+          text: `No worker serves ${facts.idlePools.join(", ")}: connections of ${facts.idlePools.length === 1 ? "this pool" : "these pools"} are reached by nobody.`,
+          mend: "rekey worker",
+        }
+      : undefined,
+    custodyTrouble === undefined
+      ? undefined
+      : {
+          ...{ key: "custody-key", about: "Custody key", state: "bad" },
+          text: custodyTrouble,
+          mend: "rekey doctor",
+        },
+    some(facts.overdue, (overdue) => ({
+      ...{ key: "overdue", about: "Overdue", state: "bad" },
+      text: `${plural(overdue.count, "rotation")} that may run should have begun: ${names(overdue, ({ name, ageMs }) => `${name} (for ${roughly(ageMs)})`)}.`,
+      mend: "rekey calendar",
+    })),
+    some(facts.given, (given) => ({
+      ...{ key: "given-up", about: "Given up", state: "waits" },
+      text: `${plural(given.count, "credential")} failed three times for one reason; a person has to begin: ${names(given, ({ name, more }) => `${name} (${titleOf(more)})`)}.`,
+      mend: `rekey rotate ${given.first[0]?.name ?? ""}`,
+    })),
+    some(facts.carrierless, (silent) => ({
+      ...{ key: "carrierless", about: "Open rotations", state: "bad" },
+      text: `No worker has looked at ${plural(silent.count, "open rotation")}: ${names(silent, ({ more, ageMs }) => `${more} (for ${roughly(ageMs)})`)}. See that workers and Temporal run.`,
+      mend: "rekey doctor",
+    })),
+    some(facts.holds, (holds) => ({
+      ...{ key: "holds", about: "Holds", state: (holds.first[0]?.ageMs ?? 0) > holdPatienceMs ? "bad" : "waits" },
+      text: `${plural(holds.count, "rotation")} ${holds.count === 1 ? "waits" : "wait"} for a person's answer: ${names(holds, ({ more, ageMs }) => `${more} (for ${roughly(ageMs)})`)}.`,
+      mend: `rekey rotation show ${holds.first[0]?.name ?? ""}`,
+    })),
+    some(facts.paused, (paused) => ({
+      ...{ key: "paused", about: "Paused", state: "waits" },
+      text: `${plural(paused.count, "rotation")} ${paused.count === 1 ? "is" : "are"} paused by a person: ${names(paused, ({ more }) => more)}.`,
+      mend: `rekey rotation resume ${paused.first[0]?.name ?? ""}`,
+    })),
+    facts.unsealedMs > sealedWithinMs
+      ? {
+          ...{ key: "sealer", about: "Audit trail", state: "bad" },
+          text: `It has not been sealed for ${roughly(facts.unsealedMs)}. Workers seal; see that one runs.`,
+          mend: "rekey worker",
+        }
+      : undefined,
+  ];
+  return found.filter((one) => one !== undefined);
+}
+
+const some = (counted: Counted, say: (found: Counted) => Found): Found | undefined =>
+  counted.count === 0 ? undefined : say(counted);

@@ -1,0 +1,22 @@
+import { worstFirst } from "../domain/look.ts";
+import { readStatusFacts } from "../ledger/status-facts.ts";
+import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
+import { statusLooks } from "./status-looks.ts";
+
+/** As long as the dispatcher leaves an open rotation alone, and a little more. */
+const silentMs = 120_000;
+
+/** All that is wrong with routine work, worst first. */
+export async function lookAtStatus({ ledger, custodyTrouble }: ApiDeps) {
+  const [facts, trouble] = await Promise.all([readStatusFacts(ledger.db, { silentMs }), custodyTrouble()]);
+  return { facts, looks: worstFirst(statusLooks(facts, trouble)) };
+}
+
+export const statusHandlers: Handlers<"showStatus"> = {
+  async showStatus(_, deps) {
+    const { facts, looks } = await lookAtStatus(deps);
+    const { credentials, scheduled, open, proven, workers, nextAt } = facts;
+    const counts = { credentials, scheduled, open, proven, workers };
+    return asJson({ now: new Date(), counts, nextAt, looks: looks.map(({ key: _key, ...look }) => look) });
+  },
+};

@@ -1,0 +1,47 @@
+import { defaultPolicy, effectivePolicy, type GivenPolicy, type Policy } from "./policy.ts";
+
+/** One place that says something of a policy. */
+export interface PolicyLevel {
+  /** `team shop`, for people. */
+  readonly from: string;
+  readonly policy: GivenPolicy;
+}
+
+type Value = NonNullable<Policy[keyof Policy]>;
+
+interface Said {
+  readonly from: string;
+  readonly value: Value;
+}
+
+export interface ExplainedField extends Said {
+  readonly field: keyof Policy;
+  /** What others say, the narrowest first, and the default. */
+  readonly overruled: readonly Said[];
+}
+
+const byDefault: PolicyLevel = { from: "default", policy: defaultPolicy };
+
+/** Each value that rules a credential, and who says it. The levels come narrowest first. */
+export function explainPolicy(levels: readonly PolicyLevel[]): readonly ExplainedField[] {
+  const all = [...levels, byDefault];
+  const fields = [...new Set(all.flatMap(({ policy }) => Object.keys(policy)))] as (keyof Policy)[];
+  return fields.flatMap((field) => {
+    const said = all.flatMap(({ from, policy }): readonly Said[] => {
+      const value = policy[field];
+      return value === undefined ? [] : [{ from, value }];
+    });
+    const bound = field === "graceMs" ? boundOf(levels, said[0]?.value) : undefined;
+    const [ruling, ...overruled] = bound === undefined ? said : [bound, ...said];
+    return ruling === undefined ? [] : [{ field, ...ruling, overruled }];
+  });
+}
+
+/** The bound that the grace is held to, and who sets it; undefined when it stays what it is. */
+function boundOf(levels: readonly PolicyLevel[], grace: Value | undefined): Said | undefined {
+  const { graceMs, graceMaxMs } = effectivePolicy(...levels.map(({ policy }) => policy));
+  if (graceMs === grace) return undefined;
+  const bound = graceMs === graceMaxMs ? "graceMaxMs" : "graceMinMs";
+  const by = levels.find(({ policy }) => policy[bound] !== undefined)?.from ?? "";
+  return { from: `${by}, by ${bound.slice(0, -2)}`, value: graceMs };
+}

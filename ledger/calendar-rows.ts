@@ -1,0 +1,74 @@
+import { sql, type Kysely } from "kysely";
+import type { Code } from "../domain/errors.ts";
+import type { GivenPolicy } from "../domain/policy.ts";
+import type { Freeze } from "../domain/routine.ts";
+import { freezesOf, nowMs } from "./freezes.ts";
+import { defaultMaxConcurrent } from "./sweep-due.ts";
+import type { Tables } from "./tables.ts";
+
+/** One credential that is due within the time that was asked for, with all that may keep it from beginning. */
+export interface CalendarRow {
+  readonly id: string;
+  /** `team/name` */
+  readonly credential: string;
+  readonly environment: string;
+  readonly criticality: string | null;
+  readonly dueMs: number;
+  readonly because: string;
+  /** When nothing that is known now forbids to begin; null: not within 400 days. */
+  readonly beginsMs: number | null;
+  readonly policy: GivenPolicy;
+  readonly freezes: readonly Freeze[];
+  readonly failures: number;
+  readonly failedCode: Code | null;
+  readonly notBeforeMs: number | null;
+  readonly refusedCode: Code | null;
+  readonly openRotation: string | null;
+  /** Places whose cap is reached: `connection shop/orders-db (10)`. */
+  readonly full: readonly string[];
+  readonly nowMs: number;
+}
+
+export interface CalendarQuery {
+  readonly team?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly credentialId?: string | undefined;
+  readonly withinMs: number;
+  readonly limit: number;
+}
+
+/** What is due, and what becomes due within the time, the first to begin first. */
+export async function readCalendar(db: Kysely<Tables>, query: CalendarQuery): Promise<readonly CalendarRow[]> {
+  const { team = null, environment = null, credentialId = null, withinMs, limit } = query;
+  const { rows } = await sql<CalendarRow>`
+    WITH open AS (
+      SELECT c.connection_id, c.team_id, c.environment_id
+      FROM rotations r JOIN credentials c ON c.id = r.credential_id WHERE r.outcome IS NULL
+    ), place AS (
+      SELECT n.id, 'connection ' || t.name || '/' || n.name AS name,
+        coalesce(n.max_concurrent, ${defaultMaxConcurrent}) AS cap,
+        (SELECT count(*) FROM open WHERE open.connection_id = n.id) AS open
+      FROM connections n JOIN teams t ON t.id = n.team_id
+      UNION ALL
+      SELECT id, 'team ' || name, max_concurrent, (SELECT count(*) FROM open WHERE open.team_id = teams.id) FROM teams
+      UNION ALL
+      SELECT id, 'environment ' || name, max_concurrent,
+        (SELECT count(*) FROM open WHERE open.environment_id = environments.id) FROM environments
+    )
+    SELECT c.id, t.name || '/' || c.name AS credential, e.name AS environment,
+      c.inventory ->> 'criticality' AS criticality,
+      floor(extract(epoch FROM c.due_at) * 1000)::float8 AS "dueMs", c.due_because AS because,
+      floor(extract(epoch FROM c.begins_at) * 1000)::float8 AS "beginsMs", c.policy, ${freezesOf} AS freezes,
+      c.failures, c.failed_code AS "failedCode", floor(extract(epoch FROM c.not_before) * 1000)::float8 AS "notBeforeMs",
+      c.refused_code AS "refusedCode",
+      (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation",
+      ARRAY(SELECT place.name || ' (' || place.cap || ')' FROM place
+        WHERE place.id IN (c.connection_id, c.team_id, c.environment_id) AND place.open >= place.cap ORDER BY 1) AS "full",
+      ${nowMs} AS "nowMs"
+    FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments e ON e.id = c.environment_id
+    WHERE c.retired_at IS NULL AND c.due_at < clock_timestamp() + ${withinMs} * interval '1 millisecond'
+      AND (${team}::text IS NULL OR t.name = ${team}) AND (${environment}::text IS NULL OR e.name = ${environment})
+      AND (${credentialId}::text IS NULL OR c.id = ${credentialId})
+    ORDER BY greatest(c.begins_at, c.due_at) NULLS LAST, c.id LIMIT ${limit}`.execute(db);
+  return rows;
+}

@@ -1,0 +1,92 @@
+import { sql, type Kysely } from "kysely";
+import { defaultPolicy } from "../domain/policy.ts";
+import type { Noted } from "./doctor-facts.ts";
+import { mostFailures } from "./sweep-due.ts";
+import { workerSilentMs } from "./workers.ts";
+import type { Tables } from "./tables.ts";
+
+export interface Counted {
+  readonly count: number;
+  /** The worst of them, at most five. */
+  readonly first: readonly Noted[];
+}
+
+/** What decides whether routine work goes on by itself. Ages in milliseconds. */
+export interface StatusFacts {
+  readonly credentials: number;
+  /** Those that a policy rotates. */
+  readonly scheduled: number;
+  readonly open: number;
+  /** Proven within the last seven days. */
+  readonly proven: number;
+  /** When the next one begins. */
+  readonly nextAt: Date | null;
+  /** Due, allowed, and not begun within the policy's `startWithin`; `more` is why it is due. */
+  readonly overdue: Counted;
+  /** After so many failures for one reason only a person begins again; `more` is the reason's code. */
+  readonly given: Counted;
+  /** Open rotations that no step has looked at for long; `more` is the credential. */
+  readonly carrierless: Counted;
+  /** Unanswered; `more` is the credential. */
+  readonly holds: Counted;
+  readonly paused: Counted;
+  readonly unsealedMs: number;
+  /** Pools of connections without a worker. */
+  readonly idlePools: readonly string[];
+  readonly workers: number;
+}
+
+const ageMs = (column: string) => sql`floor(extract(epoch FROM clock_timestamp() - ${sql.raw(column)}) * 1000)`;
+
+/** Rows with `name`, `more` and `age`, the oldest first. */
+const counted = (table: string) => sql`(SELECT jsonb_build_object('count', count(*), 'first', coalesce(
+  (SELECT jsonb_agg(jsonb_build_object('name', name, 'more', more, 'ageMs', age) ORDER BY age DESC)
+    FROM (SELECT * FROM ${sql.raw(table)} ORDER BY age DESC LIMIT 5) worst), '[]')) FROM ${sql.raw(table)})`;
+
+/** `silentMs`: how long no step may have looked at an open rotation. */
+export async function readStatusFacts(
+  db: Kysely<Tables>,
+  { silentMs }: { readonly silentMs: number },
+): Promise<StatusFacts> {
+  const { rows } = await sql<StatusFacts>`
+    WITH registered AS (
+      SELECT c.*, t.name || '/' || c.name AS ref FROM credentials c JOIN teams t ON t.id = c.team_id
+      WHERE c.retired_at IS NULL
+    ), running AS (
+      SELECT r.*, c.ref FROM rotations r JOIN registered c ON c.id = r.credential_id WHERE r.outcome IS NULL
+    ), overdue AS (
+      SELECT ref AS name, coalesce(due_because, '') AS more, ${ageMs("begins_at")} AS age FROM registered c
+      WHERE failures < ${mostFailures} AND begins_at < clock_timestamp() - interval '1 millisecond'
+          * coalesce((policy ->> 'startWithinMs')::float8, ${defaultPolicy.startWithinMs})
+        AND NOT EXISTS (SELECT FROM running WHERE running.credential_id = c.id)
+    ), given AS (
+      SELECT ref AS name, coalesce(failed_code, '') AS more, ${ageMs("begins_at")} AS age FROM registered
+      WHERE failures >= ${mostFailures} AND due_at < clock_timestamp()
+    ), carrierless AS (
+      SELECT id AS name, ref AS more, ${ageMs("looked_at")} AS age FROM running
+      WHERE looked_at < clock_timestamp() - ${silentMs} * interval '1 millisecond'
+    ), held AS (
+      SELECT r.id AS name, r.ref AS more, ${ageMs("h.opened_at")} AS age
+      FROM holds h JOIN running r ON r.id = h.rotation_id WHERE h.decided_at IS NULL
+    ), stopped AS (
+      SELECT id AS name, ref AS more, ${ageMs("phase_since")} AS age FROM running WHERE paused
+    ), awake AS (
+      SELECT * FROM workers WHERE seen_at > clock_timestamp() - ${workerSilentMs} * interval '1 millisecond'
+    )
+    SELECT (SELECT count(*) FROM registered) AS credentials,
+      (SELECT count(*) FROM registered WHERE due_at IS NOT NULL) AS scheduled,
+      (SELECT count(*) FROM running) AS open,
+      (SELECT count(*) FROM rotations WHERE outcome = 'proven' AND closed_at > clock_timestamp() - interval '7 days')
+        AS proven,
+      (SELECT min(begins_at) FROM registered WHERE begins_at > clock_timestamp()) AS "nextAt",
+      ${counted("overdue")} AS overdue, ${counted("given")} AS given, ${counted("carrierless")} AS carrierless,
+      ${counted("held")} AS holds, ${counted("stopped")} AS paused,
+      (SELECT coalesce(${ageMs("min(at)")}, 0) FROM audit
+        WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0)) AS "unsealedMs",
+      ARRAY(SELECT DISTINCT n.pool FROM connections n WHERE n.retired_at IS NULL
+        AND NOT EXISTS (SELECT FROM awake WHERE n.pool = ANY(awake.pools)) ORDER BY 1) AS "idlePools",
+      (SELECT count(*) FROM awake) AS workers`.execute(db);
+  const [facts] = rows;
+  if (facts === undefined) throw new Error("The ledger answered without a row.");
+  return facts;
+}
