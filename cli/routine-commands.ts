@@ -1,4 +1,4 @@
-import type { Command, Option } from "commander";
+import { InvalidArgumentError, type Command, type Option } from "commander";
 import type { Work } from "./io.ts";
 import {
   calendar,
@@ -10,6 +10,11 @@ import {
   type CalendarOptions,
   type FreezeOptions,
 } from "./routine.ts";
+
+function time(text: string): string {
+  if (/^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  throw new InvalidArgumentError("Write a time with its zone, such as 2027-01-07T08:00:00Z.");
+}
 
 /** The commands about rotations that happen by themselves. */
 export function addRoutineCommands(
@@ -47,8 +52,8 @@ export function addRoutineCommands(
     .option("--environment <name>", "in this environment only")
     .option("--all", "everything")
     .requiredOption("--reason <text>", "for whoever meets it")
-    .requiredOption("--until <time>", "with its zone: 2027-01-07T08:00:00Z")
-    .option("--from <time>", "now without it")
+    .requiredOption("--until <time>", "with its zone: 2027-01-07T08:00:00Z", time)
+    .option("--from <time>", "now without it", time)
     .action((given: FreezeOptions) => act((io) => declareFreeze(io, given)));
   freeze
     .command("list")
