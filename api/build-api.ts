@@ -11,7 +11,7 @@ import {
 import type { z } from "zod";
 import { findUnstorable } from "../domain/unstorable-text.ts";
 import { auditHandlers } from "./audit.ts";
-import { authenticate, callerOf, rateKey } from "./authenticate.ts";
+import { admit, callerOf, rateKey } from "./admit.ts";
 import { checkHandlers } from "./checks.ts";
 import { consumerHandlers } from "./consumers.ts";
 import { moveHandlers } from "./credential-move.ts";
@@ -26,7 +26,9 @@ import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
 import { routineHandlers } from "./routine.ts";
 import { statusHandlers } from "./status.ts";
 import { rotationHandlers } from "./rotations.ts";
-import { apiPrefix, routes, type Route, type RouteName } from "./route-table.ts";
+import { tokenHandlers } from "./tokens.ts";
+import type { Route } from "./route.ts";
+import { apiPrefix, routes, type RouteName } from "./route-table.ts";
 import { version } from "../release.ts";
 
 const handlers: Handlers<RouteName> = {
@@ -42,6 +44,7 @@ const handlers: Handlers<RouteName> = {
   ...doctorHandlers,
   ...routineHandlers,
   ...statusHandlers,
+  ...tokenHandlers,
 };
 
 /** Manifests are the largest bodies. */
@@ -109,7 +112,7 @@ function addRoute(app: FastifyInstance, deps: ApiDeps, name: RouteName): void {
       ...(query === undefined ? {} : { querystring: storable(query) }),
       ...(body === undefined ? {} : { body: storable(body) }),
     },
-    ...(route.isPublic === true ? {} : { onRequest: authenticate(deps) }),
+    onRequest: admit(deps, name),
     handler: (request) =>
       handler({ params: request.params, query: request.query, body: request.body, ...callerOf(request) }, deps),
   });

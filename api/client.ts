@@ -1,10 +1,12 @@
 import type { z } from "zod";
 import { codes, type Code } from "../domain/errors.ts";
-import { apiPrefix, routes, type Answer, type Request, type Route, type RouteName } from "./route-table.ts";
+import type { Route } from "./route.ts";
+import { apiPrefix, routes, type Answer, type Request, type RouteName } from "./route-table.ts";
 import { problem } from "./shapes.ts";
 
 export type { Answer, Request, RouteName } from "./route-table.ts";
 export { auditHead } from "./shapes.ts";
+export { roleNames } from "../domain/role.ts";
 export { version } from "../release.ts";
 
 /** What the API answered instead of what was asked for, or that it did not answer. */

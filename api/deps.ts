@@ -28,7 +28,7 @@ export interface ApiDeps {
   readonly doctorLookMs: number;
 }
 
-/** Who asks: the id of a token. */
+/** Who asks: the id of a token, or `anonymous`. */
 export interface Caller {
   readonly actor: string;
 }

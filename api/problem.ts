@@ -9,6 +9,7 @@ export type Problem = z.output<typeof problem>;
 
 const statuses: Partial<Record<Code, number>> = {
   token_refused: 401,
+  forbidden: 403,
   host_refused: 403,
   not_found: 404,
   request_invalid: 400,

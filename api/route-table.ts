@@ -2,6 +2,7 @@ import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
 import { look } from "./check-results.ts";
 import { routineRoutes } from "./routine-routes.ts";
+import { limit, reference, type Route } from "./route.ts";
 import {
   applyAnswer,
   auditHead,
@@ -15,23 +16,8 @@ import {
   rotationPlan,
   rotationSummary,
 } from "./shapes.ts";
+import { tokenRoutes } from "./token-routes.ts";
 
-/** A route as data. Server, OpenAPI document and typed client are derived from it. */
-export interface Route {
-  readonly method: "GET" | "POST";
-  /** Below `/api/v1`; `:name` for a parameter. */
-  readonly path: string;
-  readonly summary: string;
-  /** Absent: a valid token is needed. */
-  readonly isPublic?: true;
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodObject;
-  readonly response: z.ZodObject;
-}
-
-const limit = z.coerce.number().int().min(1).max(500).default(100);
-const reference = z.string().min(1).max(200);
 /** An id, `team/name`, or a name that only one team has. */
 const credential = z.object({ credential: reference });
 /** An id, `team/name`, or a name that only one consumer has. */
@@ -49,7 +35,6 @@ export const routes = {
     method: "GET",
     path: "/health",
     summary: "Whether the API and its ledger answer.",
-    isPublic: true,
     response: z.object({ status: z.enum(["ok"]), version: z.string() }),
   },
   applyManifests: {
@@ -340,6 +325,7 @@ export const routes = {
     }),
   },
   ...routineRoutes,
+  ...tokenRoutes,
 } as const satisfies Record<string, Route>;
 
 export type Routes = typeof routes;

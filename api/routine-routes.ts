@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
 import { look } from "./check-results.ts";
+import { limit, reference } from "./route.ts";
 
-const reference = z.string().min(1).max(200);
 const time = z.string();
 
 const freeze = z.object({
@@ -61,7 +61,7 @@ export const routineRoutes = {
       environment: z.string().max(63).optional(),
       credential: reference.optional(),
       days: z.coerce.number().int().min(1).max(400).default(14),
-      limit: z.coerce.number().int().min(1).max(500).default(100),
+      limit,
     }),
     response: z.object({ now: time, entries: z.array(calendarEntry), freezes: z.array(freeze) }),
   },

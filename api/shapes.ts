@@ -275,6 +275,21 @@ export const consumerDetail = consumerSummary.extend({
   next: z.object({ kind: z.string(), strength: z.string(), needsChange: z.boolean(), snippet: z.string() }).nullable(),
 });
 
+/** What is known of a token; what it is recognised by stays in the ledger. */
+export const tokenSummary = z.object({
+  id: z.string(),
+  role: z.string(),
+  team: z.string().nullable(),
+  description: z.string(),
+  /** A token's id, or a part of rekey. */
+  madeBy: z.string(),
+  createdAt: time,
+  expiresAt: time,
+  /** To the minute. */
+  lastUsedAt: time.nullable(),
+  state: z.enum(["valid", "expired", "revoked"]),
+});
+
 /** A signed head, as it is exported and kept elsewhere. */
 export const auditHead = z.object({
   instance: z.string(),

@@ -1,28 +1,30 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { OperatorNeededError } from "../domain/errors.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { findToken, storeToken } from "../ledger/tokens.ts";
+import { newToken, tokenDigest } from "./new-token.ts";
 
-/** What the ledger keeps of a token. It has 256 random bits, so that a plain digest gives nothing away. */
-export function tokenDigest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
-}
-
-const days = 30;
+const lifeMs = 30 * 86_400_000;
 
 /**
- * Sees that the file holds a valid admin token: keeps one that is, and makes one, 0600, where there is none, an expired
- * one, or one of another ledger. True when it made one.
+ * Sees that the file holds a valid admin token: keeps one that is, and makes one, 0600, where there is none, one that is
+ * expired or revoked, or one of another ledger. True when it made one.
  */
 export async function ensureTokenFile(ledger: Ledger, path: string): Promise<boolean> {
   const present = await readTokenFile(path);
   const found = present === undefined ? undefined : await findToken(ledger, tokenDigest(present));
-  if (found !== undefined && !found.isExpired) return false;
-  const token = `rk_${randomBytes(32).toString("base64url")}`;
+  if (found?.state === "valid") return false;
+  const token = newToken();
   // The ledger first: a file with a token that nobody knows would be worse than a token that nobody has.
-  await storeToken(ledger, { digest: tokenDigest(token), role: "admin", days });
+  await storeToken(ledger, {
+    digest: tokenDigest(token),
+    role: "admin",
+    description: "the token file of serve",
+    lifeMs,
+    actor: "system:api",
+  });
   await place(path, token);
   return true;
 }

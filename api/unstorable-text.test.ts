@@ -3,7 +3,8 @@ import { withApi, type TestApi } from "../test/harness/api.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withLedger } from "../test/harness/ledger.ts";
 import { connection, consumer, credential, environment, everything, team } from "../test/harness/manifests.ts";
-import { routes, type Route } from "./route-table.ts";
+import type { Route } from "./route.ts";
+import { routes } from "./route-table.ts";
 
 let api: TestApi;
 let ref: string;

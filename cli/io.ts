@@ -21,6 +21,8 @@ export interface Io {
   say(...lines: readonly string[]): void;
   /** One line of JSON with `--json`; nothing otherwise. */
   give(answer: unknown): void;
+  /** Lines for a person, on standard error: what stands on standard output is meant for a file. */
+  note(...lines: readonly string[]): void;
   /** On standard error, for a person as for a program. */
   warn(text: string): void;
 }
@@ -69,6 +71,9 @@ function openIo(settings: Settings, isJson: boolean, signal: AbortSignal): Io {
     give(answer) {
       if (isJson) process.stdout.write(`${JSON.stringify(answer)}\n`);
     },
+    note(...lines) {
+      if (!isJson) process.stderr.write(`${lines.join("\n")}\n`);
+    },
     warn(text) {
       process.stderr.write(isJson ? `${JSON.stringify({ warning: text })}\n` : `rekey: WARNING: ${text}\n`);
     },
@@ -83,8 +88,8 @@ function named(client: Client, { tokenFile }: Settings): Client {
       client.call(name, request).catch((error: unknown) => {
         if (!(error instanceof ApiError) || error.problem.code !== "token_refused") throw error;
         throw new CliError(
-          `The API at ${client.address} does not take the token in ${tokenFile}`,
-          "Name the file of a valid one in REKEY_TOKEN_FILE; `rekey serve` and `rekey up` write a new one to the home folder when theirs is gone or expired.",
+          `The API at ${client.address} does not take the token in ${tokenFile}: ${error.problem.detail}`,
+          "Name the file of a valid one in REKEY_TOKEN_FILE; an admin makes you one with `rekey token create`. `rekey serve` and `rekey up` write a new one to the home folder when theirs is gone, expired or revoked.",
           exitCodes.failed,
           "token_refused",
         );

@@ -102,7 +102,8 @@ export const advice: Readonly<Record<Code, string>> = {
   delete_refused: "Do what the message names for each reason, then delete it again; nothing has been changed.",
   not_found: "Check the name and its team: `rekey credential list` and `rekey rotation list` show what there is.",
   token_refused:
-    "Point `REKEY_TOKEN_FILE` at a token that is valid. `rekey serve` writes a new one when the former is gone or expired.",
+    "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; the first one is written by `rekey serve`, and again when it is gone, expired or revoked.",
+  forbidden: "Ask somebody whose role the message names, or an admin for a token of that role (`rekey token create`).",
   host_refused: "Ask from the same machine, by 127.0.0.1 or localhost.",
   too_many_requests: "Wait a minute, then ask less often.",
   port_taken: "Stop what uses the port, or choose another with `REKEY_PORT`.",

@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { errorCodes, importTablePart, manifestSchema, settings } from "./generated-pages.mjs";
+import { accessTablePart, errorCodes, importTablePart, manifestSchema, settings } from "./generated-pages.mjs";
 import { providerPages } from "./provider-pages.mjs";
 
 // Where the pages lie; a test points it elsewhere. Sources are always those beside this file.
@@ -19,6 +19,7 @@ const pages = {
   "docs/errors.md": errorCodes,
   ...(await providerPages()),
   "docs/manifests.schema.json": manifestSchema,
+  "docs/access.md": () => accessTablePart(read("docs/access.md")),
   "ARCHITECTURE.md": () => importTablePart(read("ARCHITECTURE.md")),
 };
 

@@ -35,14 +35,17 @@ export async function manifestSchema() {
   return `${JSON.stringify(manifestJsonSchema(catalog), null, 2)}\n`;
 }
 
-const begin = "<!-- import table: generated from test/architecture/import-table.ts by `npm run generate` -->";
-const end = "<!-- end of the import table -->";
-
-/** ARCHITECTURE.md with its import table written anew; all else stays. */
-export async function importTablePart(text) {
+/** A page with one of its parts written anew; all else stays. */
+function withPart(text, { name, source, path }, written) {
+  const begin = `<!-- ${name}: generated from ${source} by \`npm run generate\` -->`;
+  const end = `<!-- end of the ${name} -->`;
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`ARCHITECTURE.md has lost its marks '${begin}' and '${end}'.`);
+  if (from < 0 || to < from) throw new Error(`${path} has lost its marks '${begin}' and '${end}'.`);
+  return `${text.slice(0, from)}${begin}\n\n${written}\n\n${text.slice(to)}`;
+}
+
+export async function importTablePart(text) {
   const { importTable } = await import("../test/architecture/import-table.ts");
   const rows = importTable.map(({ place, holds, imports, typesOf = [], packages, isClosed }) => {
     const places = [...imports, ...typesOf.map((one) => `types of ${one}`), ...packages];
@@ -50,6 +53,20 @@ export async function importTablePart(text) {
     const all = [...new Set(list)].join(", ");
     return [`\`${place}\``, holds, isClosed ? (all === "" ? "nothing" : `only ${all}`) : all === "" ? "-" : all];
   });
-  const written = table(["place", "holds", "may import, besides itself"], rows);
-  return `${text.slice(0, from)}${begin}\n\n${written}\n\n${text.slice(to)}`;
+  const part = { name: "import table", source: "test/architecture/import-table.ts", path: "ARCHITECTURE.md" };
+  return withPart(text, part, table(["place", "holds", "may import, besides itself"], rows));
+}
+
+export async function accessTablePart(text) {
+  const { roles } = await import("../domain/role.ts");
+  const { access } = await import("../api/access-table.ts");
+  const { routes } = await import("../api/route-table.ts");
+  const names = Object.keys(roles);
+  const meanings = Object.entries(roles).map(([role, meaning]) => [`\`${role}\``, meaning]);
+  const rows = Object.entries(access).map(([name, allowed]) => [
+    `\`${routes[name].method} ${routes[name].path}\``,
+    ...names.map((role) => (allowed === "everyone" || allowed.includes(role) ? "yes" : "")),
+  ]);
+  const written = `${table(["role", "what it is"], meanings)}\n\n${table(["route", ...names], rows)}`;
+  return withPart(text, { name: "access table", source: "api/access-table.ts", path: "docs/access.md" }, written);
 }

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
-import { apiPrefix, routes, type Request, type Route, type RouteName } from "../../api/route-table.ts";
+import type { Route } from "../../api/route.ts";
+import { apiPrefix, routes, type Request, type RouteName } from "../../api/route-table.ts";
 import type { ProductRun } from "./product-run.ts";
 import { wrongManifests } from "./wrong-manifests.ts";
 
@@ -111,9 +112,14 @@ export async function askRightly(
     declareFreeze: { body: { team: "shop", reason, until: "2099-01-01T00:00:00Z" } },
     endFreeze: { params: { freeze: "frz_none" }, body: {} },
     showStatus: {},
+    createToken: { body: { role: "metrics", expiresInMs: 60_000 } },
+    listTokens: { query: {} },
+    revokeToken: { params: { token: "none" } },
   };
   const asked: Asked[] = [];
   for (const name of names) {
+    if (name === "revokeToken") requests.revokeToken.params.token = madeBy("createToken", asked);
+    if (name === "endFreeze") requests.endFreeze.params.freeze = madeBy("declareFreeze", asked);
     if (name === "showDoctor") requests.showDoctor.params.check = startedBy(asked.at(-1));
     const { params, body }: Parts = requests[name];
     const { method } = routes[name];
@@ -127,6 +133,10 @@ export async function askRightly(
 
 /** The check that an answer names. */
 const startedBy = (one: Asked | undefined): string => /"checkId":"(\w+)"/.exec(one?.answer ?? "")?.[1] ?? "";
+
+/** What one of these requests made; of a token, never the one that is asked with. */
+const madeBy = (route: RouteName, asked: readonly Asked[]): string =>
+  /"(?:id|freezeId)":"(\w+)"/.exec(asked.find(({ name }) => name === route)?.answer ?? "")?.[1] ?? "";
 
 /** A secret in every place of every route where none belongs. No answer may repeat it. */
 export async function askWrongly(run: ProductRun, secrets: readonly string[]): Promise<readonly Asked[]> {

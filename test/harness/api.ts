@@ -2,10 +2,11 @@ import { createSecretKey, randomBytes } from "node:crypto";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { buildApi } from "../../api/build-api.ts";
 import type { ApiDeps } from "../../api/deps.ts";
-import { tokenDigest } from "../../api/token-file.ts";
+import { newToken, tokenDigest } from "../../api/new-token.ts";
 import { createFingerprints } from "../../custody/fingerprint.ts";
 import { createKeyRing } from "../../custody/key-file.ts";
 import { embeddedPlace } from "../../domain/custody-place.ts";
+import type { Role } from "../../domain/role.ts";
 import type { RoutedCustody } from "../../custody/route.ts";
 import { createLog } from "../../custody/scrubbed-log.ts";
 import { createScrubber } from "../../custody/scrubber.ts";
@@ -21,16 +22,21 @@ export interface TestApi {
   readonly app: FastifyInstance;
   readonly deps: ApiDeps;
   readonly custody: RoutedCustody;
+  /** Of an admin, unless it was asked for another. */
   readonly token: string;
+  readonly tokenId: string;
   /** Lines of the log so far. */
   readonly logged: readonly string[];
   /** A request with the token, from the loopback address. */
-  ask(
-    method: "GET" | "POST",
-    path: string,
-    body?: unknown,
-    options?: InjectOptions,
-  ): Promise<{ readonly status: number; readonly text: string; readonly json: Record<string, unknown> }>;
+  ask(method: "GET" | "POST", path: string, body?: unknown, options?: InjectOptions): Promise<TestAnswer>;
+  /** The same API, asked with a new token of that role. */
+  as(role: Role, teamId?: string): Promise<TestApi>;
+}
+
+export interface TestAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly json: Record<string, unknown>;
 }
 
 const keys = () => createKeyRing([{ id: "key_test", key: createSecretKey(randomBytes(32)) }]);
@@ -67,16 +73,24 @@ export async function withApi(
     }),
   };
   const app = await buildApi(deps);
-  const token = `rk_${randomBytes(32).toString("base64url")}`;
-  await storeToken(ledger, { digest: tokenDigest(token), role: "admin", days: 1 });
+  return withToken({ app, deps, custody, logged }, "admin");
+}
+
+async function withToken(
+  parts: Pick<TestApi, "app" | "deps" | "custody" | "logged">,
+  role: Role,
+  teamId?: string,
+): Promise<TestApi> {
+  const token = newToken();
+  const digest = tokenDigest(token);
+  const stored = await storeToken(parts.deps.ledger, { digest, role, teamId, lifeMs: 86_400_000, actor: "test" });
   return {
-    app,
-    deps,
-    custody,
+    ...parts,
     token,
-    logged,
+    tokenId: stored.id,
+    as: (other, ofTeam) => withToken(parts, other, ofTeam),
     async ask(method, path, body, options = {}) {
-      const response = await app.inject({
+      const response = await parts.app.inject({
         method,
         url: `/api/v1${path}`,
         headers: { host: "127.0.0.1:7390", authorization: `Bearer ${token}` },

@@ -1,0 +1,33 @@
+import { routes, type RouteName } from "../../api/route-table.ts";
+import type { TestAnswer, TestApi } from "./api.ts";
+
+/** What each route with a body asks for at least, as far as its schema goes. */
+const bodies: Partial<Record<RouteName, unknown>> = {
+  applyManifests: { files: [{ name: "none.yaml", text: "" }] },
+  deleteRegistered: { kind: "team", name: "none" },
+  startInit: { question: {}, secret: "none", team: "none", environment: "none", credential: "none" },
+  showGrants: { config: {} },
+  moveCredential: { custody: "embedded" },
+  giveCommand: { command: { kind: "resume" } },
+  declareFreeze: { reason: "none", until: "2099-01-01T00:00:00Z" },
+  createToken: { role: "metrics", expiresInMs: 60_000 },
+};
+
+export interface Least {
+  /** In place of every parameter of the address. */
+  readonly named?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Asks a route for as little as its schemas take, for something that is not there unless it is named. */
+export function askLeast(
+  api: TestApi,
+  name: RouteName,
+  { named = "none", query, body }: Least = {},
+): Promise<TestAnswer> {
+  const { method, path } = routes[name];
+  const search = query === undefined ? "" : `?${new URLSearchParams(query).toString()}`;
+  const sent = method === "GET" ? undefined : (body ?? bodies[name] ?? {});
+  return api.ask(method, path.replaceAll(/:\w+/g, encodeURIComponent(named)) + search, sent);
+}
