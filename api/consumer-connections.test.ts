@@ -125,7 +125,9 @@ describe("a consumer that is reached over a connection", () => {
   it("shares its target with another that writes the same place, over another connection to the same system too", async () => {
     const second = cluster.replace("name: cluster", "name: second");
     const other = pods.replace("name: pods", "name: others").replace("connection: cluster", "connection: second");
-    await apply(`${second}---\n${other}`, { 0: token });
+    const { text: refused } = await plan(`${second}---\n${other}`, { 0: token });
+    expect(refused).toContain("which consumer shop/pods of credential shop/orders writes");
+    await apply(`${second}---\n${other.replace("keys: { ", "keys: { OWN_")}`, { 0: token });
     const { rows } = await sql`SELECT FROM targets WHERE target LIKE 'fake-secret:%'`.execute(api.deps.ledger.db);
     expect(rows).toHaveLength(1);
   });

@@ -331,6 +331,43 @@ describe("mistakes that need the ledger", () => {
     expect(actions(await apply(moved, {}, own))).toEqual(["change"]);
   });
 
+  describe("two consumers at one place", () => {
+    const other = consumer.replace("name: web", "name: cron");
+    const twice =
+      /would write DB_PASSWORD at fake:\/srv\/web.env, which consumer shop\/web of credential shop\/orders writes/;
+
+    it("are refused where one is registered and both would write one key, and the other is named", async () => {
+      const own = await fresh();
+      expect(await issues(other, own)).toEqual([expect.stringMatching(twice)]);
+    });
+
+    it("are refused where both come in the same files, each by the name of the other", async () => {
+      const own = await fresh();
+      const named = (name: string) => consumer.replace("name: web", `name: ${name}`).replace("/srv/web", "/srv/new");
+      const found = await issues(`${named("one")}---\n${named("two")}`, own);
+      expect(found.map((said) => /which consumer (\S+) of/.exec(said)?.[1])).toEqual(["shop/two", "shop/one"]);
+    });
+
+    it("are let in with keys of their own, and when the first one goes elsewhere at the same time", async () => {
+      const own = await fresh();
+      const keys = other.replace("DB_PASSWORD", "PGPASSWORD").replace("name: cron", "name: job");
+      expect(actions(await apply(keys, {}, own))).toEqual(["create"]);
+      const moved = consumer.replace("/srv/web.env", "/srv/elsewhere.env");
+      expect(actions(await apply(`${moved}---\n${other}`, {}, own))).toEqual(["change", "create"]);
+    });
+
+    it("that were registered before are left alone while nothing of them changes", async () => {
+      const own = await fresh();
+      const { db } = own.deps.ledger;
+      await sql`
+        INSERT INTO consumers (id, credential_id, team_id, name, kind, target, config, evidence)
+        SELECT 'con_twin', credential_id, team_id, 'twin', kind, target, config, evidence FROM consumers`.execute(db);
+      expect(actions(await apply(consumer, {}, own))).toEqual(["unchanged"]);
+      const changed = consumer.replace("instances: 2", "instances: 3");
+      expect(JSON.stringify(await issues(changed, own))).toContain("consumer shop/twin of credential shop/orders");
+    });
+  });
+
   it("a consumer that can never give what it is asked for is pointed out, and accepted", async () => {
     const own = await fresh();
     const { plan } = await apply(consumer.replace("watch: { instances: 2 }", "wanted: attested"), {}, own);

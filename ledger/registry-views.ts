@@ -91,6 +91,8 @@ export interface CredentialRow {
 export interface ConsumerRow {
   readonly id: string;
   readonly credentialId: string;
+  /** `team/name` */
+  readonly credential: string;
   readonly team: string;
   readonly name: string;
   readonly kind: string;
@@ -183,17 +185,24 @@ export async function readCredentials(db: Db, refs: readonly TeamRef[]): Promise
 /** The registered consumers of these credentials, or those that are reached over these connections. */
 export async function findConsumers(
   db: Db,
-  { credentials = [], connections = [] }: { readonly credentials?: Ids; readonly connections?: Ids },
+  {
+    credentials = [],
+    connections = [],
+    targets = [],
+  }: { readonly credentials?: Ids; readonly connections?: Ids; readonly targets?: readonly string[] },
 ): Promise<readonly ConsumerRow[]> {
   const { rows } = await sql<ConsumerRow>`
     SELECT n.id, n.credential_id AS "credentialId", t.name AS team, n.name, n.kind, n.target, n.config, n.evidence,
       n.connection_id AS "connectionId",
+      (SELECT ot.name || '/' || o.name FROM credentials o JOIN teams ot ON ot.id = o.team_id
+        WHERE o.id = n.credential_id) AS credential,
       (SELECT ct.name || '/' || c.name FROM connections c JOIN teams ct ON ct.id = c.team_id
         WHERE c.id = n.connection_id) AS connection,
       (SELECT r.id FROM rotations r WHERE r.credential_id = n.credential_id AND r.outcome IS NULL AND EXISTS (
         SELECT FROM deliveries d WHERE d.rotation_id = r.id AND d.consumer_id = n.id)) AS "touchedBy"
     FROM consumers n JOIN teams t ON t.id = n.team_id
-    WHERE (n.credential_id = ANY(${[...credentials]}) OR n.connection_id = ANY(${[...connections]}))
+    WHERE (n.credential_id = ANY(${[...credentials]}) OR n.connection_id = ANY(${[...connections]})
+        OR n.target = ANY(${[...targets]}))
       AND n.retired_at IS NULL`.execute(db);
   return rows;
 }

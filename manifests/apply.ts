@@ -11,6 +11,7 @@ import { planEnvironment, planTeam } from "./plan-places.ts";
 import { planPolicy } from "./plan-policy.ts";
 import type { GivenSecret, Planned, PlannedItem, Planning } from "./planning.ts";
 import { readManifests, refOf, type ReadManifest } from "./read-manifests.ts";
+import { findSharedKeys } from "./shared-keys.ts";
 import { readSnapshot, type Transaction } from "./registry-snapshot.ts";
 
 export interface SentFile extends ManifestFile {
@@ -74,6 +75,7 @@ async function planAll(
   const planning: Planning = {
     ...deps,
     snapshot,
+    written: [],
     broken,
     givenFor: ({ file, index }) => byFile.get(file)?.secrets[index],
   };
@@ -84,7 +86,10 @@ async function planAll(
     broken.add(refOf(one.manifest));
     return found;
   });
-  const issues = planned.flatMap((one) => ("issues" in one ? one.issues : []));
+  const issues = [
+    ...planned.flatMap((one) => ("issues" in one ? one.issues : [])),
+    ...(await findSharedKeys(trx, deps.catalog, planning.written)),
+  ];
   return issues.length > 0
     ? { issues: inReadingOrder(files, issues) }
     : { items: planned.flatMap((one) => ("issues" in one ? [] : [one])) };

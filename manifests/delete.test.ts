@@ -113,7 +113,7 @@ describe("deleting what is registered", () => {
   });
 
   it("of a connection destroys its secret in custody", async () => {
-    await apply(everything.replaceAll("shop", "safe").replaceAll("prod", "now"), {
+    await apply(everything.replaceAll("shop", "safe").replaceAll("prod", "now").replace("/srv/web", "/srv/safe"), {
       [connectionIndex]: randomBytes(12).toString("hex"),
     });
     await remove("credential", "safe/orders");

@@ -103,7 +103,7 @@ describe("exported manifests", () => {
     const api = await newApi();
     const secret = newSecret();
     await applyText(api, everything, { [connectionIndex]: secret });
-    const others = everything.replaceAll("shop", "press").replaceAll("prod", "test");
+    const others = everything.replaceAll("shop", "press").replaceAll("prod", "test").replace("/srv/web", "/srv/press");
     await applyText(api, others.replace("main", "other").replace("connection: main", "connection: other"), {
       [connectionIndex]: newSecret(),
     });

@@ -61,6 +61,7 @@ export function planConsumer(
   const row: ConsumerRow = {
     id: existing?.id ?? newId("consumer"),
     credentialId: credential.id,
+    credential: refKey(credential),
     team: metadata.team,
     name: metadata.name,
     kind: spec.kind,
@@ -80,6 +81,7 @@ export function planConsumer(
   if (issues.all.length > 0) return { issues: issues.all };
   planning.snapshot.consumers.set(key, row);
   const isTouched = existing === undefined || changes.length > 0;
+  if (isTouched) planning.written.push({ row, document });
   return {
     id: row.id,
     kind: "Consumer",

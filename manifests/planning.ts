@@ -6,6 +6,7 @@ import type { Secret } from "../providers/contract/secret.ts";
 import type { FieldChange } from "./changes.ts";
 import type { FieldPath, ManifestDocument, ManifestIssue } from "./documents.ts";
 import type { RegistrySnapshot, Transaction } from "./registry-snapshot.ts";
+import type { WrittenConsumer } from "./shared-keys.ts";
 import type { ManifestKind } from "./schemas.ts";
 
 /** A connection's secret as the command line sent it: the one field, or each by its name. */
@@ -59,6 +60,8 @@ export interface Planning {
   readonly secrets: ConnectionSecrets;
   readonly custody: CustodyChoice;
   readonly snapshot: RegistrySnapshot;
+  /** The consumers planned so far that are new or changed. */
+  readonly written: WrittenConsumer[];
   /** Those in the same files with mistakes of their own, by `refOf`: whatever refers to one waits until they are mended. */
   readonly broken: ReadonlySet<string>;
   /** The secret that was sent for a document. */

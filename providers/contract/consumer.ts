@@ -143,6 +143,11 @@ export interface ConsumerDefinition<Config = unknown, Connection = unknown> {
    * connection the system's own address is part of it, so that two connections to one system meet in one target.
    */
   targetOf(config: Config, connection?: Connection): string;
+  /**
+   * The keys that two registrations of one target would both write, as people name them; they are refused. Absent: a target
+   * is written as a whole.
+   */
+  sharedKeys?(one: Config, other: Config): readonly string[];
   /** Which fields of the issuer's value it needs. */
   fieldsOf(config: Config): readonly string[];
   /**

@@ -5,6 +5,7 @@ import type { ConsumerDefinition } from "../../providers/contract/consumer.ts";
 import type { EvidenceDefinition } from "../../providers/contract/evidence.ts";
 import type { IssuerDefinition } from "../../providers/contract/issuer.ts";
 import { Secret } from "../../providers/contract/secret.ts";
+import { sameKeys } from "../../providers/contract/shared-keys.ts";
 import { revealField } from "../../providers/contract/value.ts";
 
 const nothingReached = () => Promise.reject(new Error("a fake reaches nothing"));
@@ -81,6 +82,7 @@ const fakePlace: ConsumerDefinition<FakePlace> = {
     keys: z.record(z.string(), z.string()),
   }),
   targetOf: ({ path }) => `fake:${path}`,
+  sharedKeys: (one, other) => sameKeys(one.keys, other.keys),
   fieldsOf: ({ keys }) => Object.values(keys),
   noteOf: (target) => `${target} is minded by its worker alone.`,
   open: nothingReached,

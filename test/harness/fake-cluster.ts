@@ -7,6 +7,7 @@ import { compareClaims, type Claim } from "../../domain/claim.ts";
 import type { ConsumerDefinition, ConsumerSession, Delivery, Instances } from "../../providers/contract/consumer.ts";
 import type { ConnectionKind } from "../../providers/contract/connection.ts";
 import { revealField, type Value } from "../../providers/contract/value.ts";
+import { sameKeys } from "../../providers/contract/shared-keys.ts";
 
 const connectionSchema = z.strictObject({
   folder: z.string().startsWith("/", "must be an absolute path").describe("Stands for the cluster's address"),
@@ -77,6 +78,7 @@ export const fakeSecret: ConsumerDefinition<Config, Connection> = {
   connectionKind: fakeCluster,
   configSchema,
   targetOf: (config, connection) => `fake-secret:${connection?.folder ?? ""}/${keyOf(config)}`,
+  sharedKeys: (one, other) => sameKeys(one.keys, other.keys),
   fieldsOf: ({ keys }) => Object.values(keys),
   refuses({ spaces }, { space }, team) {
     const allowed = Object.hasOwn(spaces, team) ? (spaces[team] ?? []) : [];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sameKeys } from "../../contract/shared-keys.ts";
 import { secretName } from "./connection.ts";
 
 /** A registration of keys of one secret that is a JSON object, or of the whole of one that is plain text. */
@@ -30,3 +31,7 @@ export const configSchema: z.ZodType<AwsSecretConfig> = z.union([
 
 export const fieldsOf = (config: AwsSecretConfig): readonly string[] =>
   "whole" in config ? [config.whole] : [...new Set(Object.values(config.keys))];
+
+/** One that writes the whole text leaves no key to anybody else. */
+export const sharedKeys = (one: AwsSecretConfig, other: AwsSecretConfig): readonly string[] =>
+  "whole" in one || "whole" in other ? ["the whole secret"] : sameKeys(one.keys, other.keys);

@@ -1,7 +1,7 @@
 import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { ConsumerDefinition, ConsumerOpening, ConsumerSession, Observation } from "../../contract/consumer.ts";
 import type { ProviderContext } from "../../contract/context.ts";
-import { configSchema, fieldsOf, type AwsSecretConfig } from "./config.ts";
+import { configSchema, fieldsOf, sharedKeys, type AwsSecretConfig } from "./config.ts";
 import { aws, awsOver, type AwsConnection } from "./connection.ts";
 import { digestOf, heldIn, holdsAll, isEmpty, wantedOf } from "./content.ts";
 import { deliver, foreignHand } from "./deliver.ts";
@@ -58,6 +58,7 @@ export const awsSecretsManager: ConsumerDefinition<AwsSecretConfig, AwsConnectio
   connectionKind: aws,
   configSchema,
   targetOf,
+  sharedKeys,
   fieldsOf,
   refuses,
   open: async (opening, context) => Promise.resolve(sessionOf(opening, context)),

@@ -67,3 +67,11 @@ export const configSchema: z.ZodType<FileConfig> = z
 export function modeOf(config: FileConfig): number {
   return Number.parseInt(config.mode ?? "0600", 8);
 }
+
+/** A key that lies inside of another one is part of it. */
+export function sharedKeys(one: FileConfig, other: FileConfig): readonly string[] {
+  if (one.format === "raw" || other.format === "raw") return ["the whole file"];
+  const isWithin = (key: string, outer: string): boolean => key === outer || key.startsWith(`${outer}.`);
+  const theirs = Object.keys(other.keys);
+  return Object.keys(one.keys).filter((key) => theirs.some((each) => isWithin(key, each) || isWithin(each, key)));
+}

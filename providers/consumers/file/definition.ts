@@ -1,6 +1,6 @@
 import type { ConsumerDefinition, ConsumerOpening, ConsumerSession, Observation } from "../../contract/consumer.ts";
 import type { ProviderContext } from "../../contract/context.ts";
-import { configSchema, type FileConfig } from "./config.ts";
+import { configSchema, sharedKeys, type FileConfig } from "./config.ts";
 import { digestOf, heldIn, holdsAll, wantedOf } from "./content.ts";
 import { deliver, placeOf, type Target } from "./deliver.ts";
 import { nodeFileSystem, type FileSystem } from "./file-system.ts";
@@ -59,6 +59,7 @@ export function fileOn(fs: FileSystem): ConsumerDefinition<FileConfig> {
     title: "A file on the worker's host",
     configSchema,
     targetOf,
+    sharedKeys,
     fieldsOf: (config) => [...new Set(Object.values(config.keys))],
     noteOf: (target, consumer) =>
       `${target.replace(/^file:/, "")} must lie below a folder that REKEY_FILE_ROOTS of the worker (or of \`rekey up\`) names. Checked when a rotation begins, before anything is changed; now: rekey consumer test ${consumer}`,

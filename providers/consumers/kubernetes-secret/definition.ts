@@ -3,6 +3,7 @@ import type { ConsumerDefinition, ConsumerOpening, ConsumerSession, Observation 
 import type { ProviderContext } from "../../contract/context.ts";
 import { Secret } from "../../contract/secret.ts";
 import { revealField } from "../../contract/value.ts";
+import { sameKeys } from "../../contract/shared-keys.ts";
 import { configSchema, fieldsOf, restarts, showsInstances, type KubernetesSecretConfig } from "./config.ts";
 import { kubernetes, type KubernetesConnection } from "./connection.ts";
 import { digestOf, heldIn, holdsAll, isEmpty, wantedOf } from "./content.ts";
@@ -76,6 +77,7 @@ export const kubernetesSecret: ConsumerDefinition<KubernetesSecretConfig, Kubern
   connectionKind: kubernetes,
   configSchema,
   targetOf,
+  sharedKeys: (one, other) => sameKeys(one.keys, other.keys),
   fieldsOf,
   refuses,
   showsInstances,

@@ -2,6 +2,7 @@ import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { ConsumerDefinition, ConsumerOpening, ConsumerSession, Observation } from "../../contract/consumer.ts";
 import type { ProviderContext } from "../../contract/context.ts";
 import { allows, placeOf } from "../../systems/vault/connection.ts";
+import { sameKeys } from "../../contract/shared-keys.ts";
 import { configSchema, fieldsOf, placeIn, type VaultKvConfig } from "./config.ts";
 import { vault, type VaultConnection } from "./connection.ts";
 import { digestOf, heldIn, holdsAll, isEmpty, wantedOf } from "./content.ts";
@@ -70,6 +71,7 @@ export const vaultKv: ConsumerDefinition<VaultKvConfig, VaultConnection> = {
   connectionKind: vault,
   configSchema,
   targetOf,
+  sharedKeys: (one, other) => sameKeys(one.keys, other.keys),
   fieldsOf,
   refuses,
   open: async (opening, context) => sessionOf(opening, context),

@@ -1,0 +1,1 @@
+CREATE INDEX consumers_by_target ON consumers (target) WHERE retired_at IS NULL;
