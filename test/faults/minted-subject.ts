@@ -5,7 +5,7 @@ import { notEnded, openIntents, withLedger, wrongKept, type AskLedger, type Book
 import { missingOperation } from "../harness/oracle-intent.ts";
 import { leakedSecrets } from "../harness/oracle-secrets.ts";
 import { registerCredential, type ToRegister } from "../harness/register-credential.ts";
-import { startSentinel, type HeldLogin, type SentinelReport } from "../harness/sentinel.ts";
+import { inDotenv, startSentinel, type HeldLogin, type SentinelReport } from "../harness/sentinel.ts";
 import { newMark } from "../harness/world.ts";
 import type { CrashSubject } from "./crash-subject.ts";
 import { operationOf } from "./matrix-cases.ts";
@@ -46,7 +46,7 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
     const file = join(world.folder, "targets", `${mark}.env`);
     const lines = Object.entries(principal.held).map(([name, text]) => `${name}=${text}\n`);
     await writeFile(file, lines.join(""), { mode: 0o600 });
-    const sentinel = await startSentinel(file, async (login) => principal.logsIn(login));
+    const sentinel = await startSentinel(inDotenv(file), async (login) => principal.logsIn(login));
     const { credentialId, rotate } = await registerCredential(world, {
       ...principal,
       mark,

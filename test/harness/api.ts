@@ -49,7 +49,7 @@ interface ApiPlaces {
 
 /** The API over a real ledger and real custody, asked without a socket. */
 export async function withApi(
-  { ledger }: TestLedger,
+  { ledger }: Pick<TestLedger, "ledger">,
   catalog: Catalog = fakeCatalog,
   { stores = {}, custodyDefault = embeddedPlace }: ApiPlaces = {},
 ): Promise<TestApi> {

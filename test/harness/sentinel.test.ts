@@ -3,7 +3,7 @@ import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { startSentinel } from "./sentinel.ts";
+import { inDotenv, startSentinel } from "./sentinel.ts";
 
 const newSecret = () => randomBytes(8).toString("hex");
 
@@ -24,7 +24,7 @@ async function place(...accepted: readonly string[]) {
 test("a login that lies in the file and is refused is noticed, and which one it was", async () => {
   const [first, second] = [newSecret(), newSecret()];
   const { file, put, logsIn } = await place(first);
-  const sentinel = await startSentinel(file, logsIn);
+  const sentinel = await startSentinel(inDotenv(file), logsIn);
   await put(second);
   await expect.poll(() => sentinel.report().troubles.length).toBeGreaterThan(0);
   const { troubles, held, logins } = await sentinel.close();
@@ -37,7 +37,7 @@ test("one that was replaced while it was on its way may be refused", async () =>
   const [first, second] = [newSecret(), newSecret()];
   const { file, put, logsIn } = await place(first, second);
   let isReplaced = false;
-  const sentinel = await startSentinel(file, async (login) => {
+  const sentinel = await startSentinel(inDotenv(file), async (login) => {
     if (login["SECRET"] !== second || isReplaced) return logsIn(login);
     await put(first);
     isReplaced = true;

@@ -2,14 +2,14 @@ import { readFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** What lay in the file at one time, by variable. */
+/** What lay in a consumer's place at one time, by name. */
 export type HeldLogin = Readonly<Record<string, string>>;
 
 export interface SentinelReport {
   readonly logins: number;
   /** Each refusal, with the place in `held` of what was refused. */
   readonly troubles: readonly { readonly code: string; readonly held: number }[];
-  /** All that lay in the file, in the order in which it was first seen there, with returns. */
+  /** All that lay there, in the order in which it was first seen there, with returns. */
   readonly held: readonly HeldLogin[];
 }
 
@@ -20,17 +20,22 @@ export interface Sentinel {
 
 const everyMs = 20;
 
+/** What lies in a dotenv file. */
+export const inDotenv = (file: string) => async (): Promise<HeldLogin> =>
+  ({ ...parseEnv(await readFile(file, "utf8")) }) as HeldLogin;
+
 /**
- * Takes whatever lies in a consumer's dotenv file and logs in with it, again and again: an application that reloads at
- * once, at an issuer of any kind. `logsIn` answers with `accepted` or the issuer's own code, and knows nothing of rekey.
+ * Takes whatever lies in a consumer's place and logs in with it, again and again: an application that reloads at once, at
+ * an issuer of any kind. `logsIn` answers with `accepted` or the issuer's own code, and knows nothing of rekey.
  */
-export async function startSentinel(file: string, logsIn: (login: HeldLogin) => Promise<string>): Promise<Sentinel> {
+export async function startSentinel(
+  read: () => Promise<HeldLogin>,
+  logsIn: (login: HeldLogin) => Promise<string>,
+): Promise<Sentinel> {
   const held: HeldLogin[] = [];
   const troubles: { code: string; held: number }[] = [];
   let logins = 0;
   let isOpen = true;
-
-  const read = async () => ({ ...parseEnv(await readFile(file, "utf8")) }) as HeldLogin;
 
   async function tick(): Promise<void> {
     const login = await read();

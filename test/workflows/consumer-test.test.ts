@@ -23,8 +23,7 @@ describe.runIf(hasTemporal)("rekey consumer", () => {
 
   beforeAll(async () => {
     world = await openWorld();
-    const { ledger, ledgerUrl: url } = world;
-    api = await withApi({ ledger, url, close: async () => undefined }, catalog);
+    api = await withApi(world, catalog);
     cli = await withCli(api);
     await world.startWorker();
   });

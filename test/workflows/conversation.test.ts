@@ -16,8 +16,7 @@ describe.runIf(hasTemporal)("a hold that is answered at the terminal of who watc
 
   beforeAll(async () => {
     world = await openWorld();
-    const { ledger, ledgerUrl: url } = world;
-    api = await withApi({ ledger, url, close: async () => undefined }, catalog);
+    api = await withApi(world, catalog);
     cli = await withCli(api);
     await world.startWorker();
   });
