@@ -3,7 +3,7 @@ import { lockRotations } from "../ledger/begin-steps.ts";
 import { transact } from "../ledger/database.ts";
 import { assertTurnStands, type Turn } from "../ledger/operations.ts";
 import type { RotationCase } from "../ledger/rotation-cases.ts";
-import { changeVersions } from "../ledger/versions.ts";
+import { changeVersions, forgetHandle } from "../ledger/versions.ts";
 import type { Issued, IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import { assertFit, type Value } from "../providers/contract/value.ts";
 import { endLeftovers, leftoversAmong } from "./leftovers.ts";
@@ -37,6 +37,7 @@ export async function mintedValue(
     definition.handleOf(definition.configSchema.parse(one.config), value, one.to.number);
   if (kept !== undefined && recorded !== undefined && nameOf(kept) === recorded)
     return { handle: recorded, value: kept, ...(effectiveAt === undefined ? {} : { effectiveAt }) };
+  await giveUpRecorded(deps, one, turn);
   const made = await mint(one, session, turn);
   await recordMade(deps, one, session, definition, turn, made);
   assertFit(made.value, definition.fields);
@@ -50,6 +51,19 @@ export async function mintedValue(
   await assertStillOurs(deps, one, turn);
   await endLeftovers(deps, one, session, turn, made.handle);
   return { handle: made.handle, value, effectiveAt: made.effectiveAt };
+}
+
+/**
+ * The issuer is about to end what was made before. A value that an older attempt still brings to custody may no longer
+ * be taken for the candidate by a newer one: this call could end it late, under everybody's feet.
+ */
+async function giveUpRecorded(deps: StepDeps, one: RotationCase, turn: Turn): Promise<void> {
+  if (one.to.handle === undefined) return;
+  await transact(deps.ledger, async (trx) => {
+    await lockRotations(trx, [one.rotationId]);
+    await assertTurnStands(trx, turn, "forward");
+    await forgetHandle(trx, one.to.versionId);
+  });
 }
 
 async function mint(one: RotationCase, session: IssuerSession, turn: Turn): Promise<Issued> {

@@ -63,6 +63,13 @@ export async function changeVersions(trx: Kysely<Tables>, changes: readonly Vers
   }
 }
 
+/** What a version that is still to be made was called: nobody may take it for made any more. */
+export async function forgetHandle(trx: Kysely<Tables>, versionId: string): Promise<void> {
+  await sql`UPDATE versions SET handle = NULL, effective_at = NULL WHERE id = ${versionId} AND state = 'intended'`.execute(
+    trx,
+  );
+}
+
 async function recordProofs(
   trx: Kysely<Tables>,
   rows: readonly ChangedRow[],

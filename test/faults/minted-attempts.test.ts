@@ -5,6 +5,7 @@ import { refOf } from "../../activities/reach.ts";
 import type { StepScene } from "../../activities/step-frame.ts";
 import { Secret } from "../../providers/contract/secret.ts";
 import { gate } from "../conformance/gate.ts";
+import type { HttpCall } from "../harness/proxy/http.ts";
 import { openMintedBench, type MintedBench } from "../harness/minting/bench.ts";
 import { isMint, type MintedRegistered, type RegisterMintedOptions } from "../harness/minting/registered.ts";
 import { auditActions, say, versionsOf } from "../harness/say.ts";
@@ -45,6 +46,8 @@ describe("attempts to issue what the issuer mints", () => {
     expect(orders.logsIn()).toBe("ok");
   }
 
+  const isList = ({ method, path }: HttpCall): boolean => method === "GET" && path === "/keys";
+
   const keptOf = async ({ one }: StepScene) => bench.custody.get(refOf(one, one.to));
   const failureOf = async (work: Promise<unknown>) =>
     work.then(
@@ -66,6 +69,39 @@ describe("attempts to issue what the issuer mints", () => {
     expect(orders.issuer.keys()).toEqual(before);
     await bench.carry(rotationId);
     await expectProven({ orders, rotationId });
+  });
+
+  it("invariant 1: one that is about to end an older attempt's key ends none that a newer one goes on with", async () => {
+    const { orders, rotationId } = await begun();
+    const [landed, land] = gate();
+    const [arrived, arrive] = gate();
+    const { custody } = bench.deps;
+    const slow: typeof custody = {
+      ...custody,
+      async putIfAbsent(...put) {
+        arrive();
+        await landed;
+        return custody.putIfAbsent(...put);
+      },
+    };
+    const oldest = failureOf(
+      issue({ ...(await bench.begin(rotationId, "issue")), deps: { ...bench.deps, custody: slow } }),
+    );
+    await arrived;
+    const [until, release] = gate();
+    const reached = orders.proxy.meet(isList, { do: "delay", until });
+    const older = failureOf(issue(await bench.begin(rotationId, "issue")));
+    await reached;
+    land();
+    await oldest;
+    const newest = await failureOf(issue(await bench.begin(rotationId, "issue")));
+    const going = newest === undefined ? orders.issuer.keys() : [];
+    release();
+    expect(await older).toMatchObject({ code: "claim_outdated" });
+    expect(orders.issuer.keys()).toEqual(expect.arrayContaining([...going]));
+    await bench.carry(rotationId);
+    expect(orders.issuer.keys()).toEqual(await orders.ledgerKeys());
+    expect(orders.logsIn()).toBe("ok");
   });
 
   it("invariant 2: one whose call lands after the rotation is over ends what it made", async () => {
