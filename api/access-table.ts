@@ -37,6 +37,7 @@ export const access: Readonly<Record<RouteName, Access>> = {
   listFreezes: ["admin", "operator", "responder", "auditor"],
   declareFreeze: ["admin", "operator"],
   endFreeze: ["admin", "operator"],
+  showMetrics: ["admin", "operator", "responder", "auditor", "metrics"],
   showStatus: ["admin", "operator", "responder", "auditor"],
 
   // looks outside

@@ -14,6 +14,7 @@ import { auditHandlers } from "./audit.ts";
 import { admit, callerOf, rateKey } from "./admit.ts";
 import { checkHandlers } from "./checks.ts";
 import { consumerHandlers } from "./consumers.ts";
+import { renderMetrics } from "./metrics.ts";
 import { moveHandlers } from "./credential-move.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
@@ -90,6 +91,10 @@ export async function buildApi(deps: ApiDeps): Promise<FastifyInstance> {
   });
   app.after(() => {
     for (const name of Object.keys(routes) as RouteName[]) addRoute(app, deps, name);
+    app.get("/metrics", { schema: { hide: true }, onRequest: admit(deps, "showMetrics") }, async (_, reply) => {
+      const { contentType, text } = await renderMetrics(deps.ledger);
+      return reply.type(contentType).serializer(String).send(text);
+    });
     app.get(`${apiPrefix}/openapi.json`, { schema: { hide: true } }, () => app.swagger());
   });
   await app.ready();

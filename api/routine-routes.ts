@@ -92,6 +92,12 @@ export const routineRoutes = {
     body: z.object({}),
     response: z.object({ freezeId: z.string() }),
   },
+  showMetrics: {
+    method: "GET",
+    path: "/metrics",
+    summary: "Figures in the text format of Prometheus, which scrapes them as plain text at /metrics.",
+    response: z.object({ text: z.string() }),
+  },
   showStatus: {
     method: "GET",
     path: "/status",

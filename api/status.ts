@@ -1,6 +1,7 @@
 import { worstFirst } from "../domain/look.ts";
 import { readStatusFacts } from "../ledger/status-facts.ts";
 import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
+import { renderMetrics } from "./metrics.ts";
 import { statusLooks } from "./status-looks.ts";
 
 /** As long as the dispatcher leaves an open rotation alone, and a little more. */
@@ -12,7 +13,11 @@ export async function lookAtStatus({ ledger, custodyTrouble }: ApiDeps) {
   return { facts, looks: worstFirst(statusLooks(facts, trouble)) };
 }
 
-export const statusHandlers: Handlers<"showStatus"> = {
+export const statusHandlers: Handlers<"showStatus" | "showMetrics"> = {
+  async showMetrics(_, { ledger }) {
+    return { text: (await renderMetrics(ledger)).text };
+  },
+
   async showStatus(_, deps) {
     const { facts, looks } = await lookAtStatus(deps);
     const { credentials, scheduled, open, proven, workers, nextAt } = facts;

@@ -70,3 +70,7 @@ CREATE TABLE alarms (
   text text NOT NULL,
   raised_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- Metrics ask for the last day.
+CREATE INDEX rotations_by_close ON rotations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE INDEX audit_by_time ON audit (at);

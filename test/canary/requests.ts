@@ -112,6 +112,7 @@ export async function askRightly(
     declareFreeze: { body: { team: "shop", reason, until: "2099-01-01T00:00:00Z" } },
     endFreeze: { params: { freeze: "frz_none" }, body: {} },
     showStatus: {},
+    showMetrics: {},
     createToken: { body: { role: "metrics", expiresInMs: 60_000 } },
     listTokens: { query: {} },
     revokeToken: { params: { token: "none" } },

@@ -17,7 +17,7 @@ export async function makePlainRole(world: World): Promise<PlainRole> {
   const { issuer } = world;
   const mark = newMark();
   const pair = await makePair(issuer, { suffix: mark });
-  const [first = "", second = ""] = pair.logins;
+  const [first, second] = pair.logins;
   const options = issuer.version >= 160_000 ? " WITH INHERIT TRUE, SET TRUE" : "";
   await issuer.ask(`GRANT ${pair.owner} TO ${second}${options}; ALTER ROLE ${second} SET role = '${pair.owner}'`);
   const path = join(world.folder, "targets", `${mark}.env`);

@@ -1,0 +1,123 @@
+import { Gauge, Registry } from "prom-client";
+import type { Ledger } from "../ledger/database.ts";
+import { readMetricFacts, type CountedBy, type MetricFacts } from "../ledger/metric-facts.ts";
+import { readStatusFacts, type StatusFacts } from "../ledger/status-facts.ts";
+
+/** As long as the dispatcher leaves an open rotation alone, and a little more. */
+const silentMs = 120_000;
+
+/** One number, or one for each word of a closed vocabulary: no name of a team, credential or person is a label. */
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly label?: string;
+  readonly value: (facts: StatusFacts & MetricFacts) => number | readonly CountedBy[];
+}
+
+const metrics: readonly Metric[] = [
+  { name: "rekey_credentials", help: "Registered credentials.", value: ({ credentials }) => credentials },
+  {
+    name: "rekey_credentials_scheduled",
+    help: "Credentials that rotate by themselves.",
+    value: ({ scheduled }) => scheduled,
+  },
+  {
+    name: "rekey_credentials_due",
+    help: "Credentials that are due, whether they run or not.",
+    value: ({ due }) => due,
+  },
+  {
+    name: "rekey_credentials_overdue",
+    help: "Credentials that may run and have not begun within their policy's startWithin.",
+    value: ({ overdue }) => overdue.count,
+  },
+  {
+    name: "rekey_credentials_given_up",
+    help: "Credentials that failed three times for one reason, so that a person has to begin.",
+    value: ({ given }) => given.count,
+  },
+  {
+    name: "rekey_version_age_seconds_max",
+    help: "Age of the oldest version in use.",
+    value: ({ oldestVersionSeconds }) => oldestVersionSeconds,
+  },
+  {
+    name: "rekey_rotations_open",
+    help: "Open rotations by phase.",
+    label: "phase",
+    value: ({ openByPhase }) => openByPhase,
+  },
+  {
+    name: "rekey_rotations_without_carrier",
+    help: "Open rotations that no worker has looked at for two minutes.",
+    value: ({ carrierless }) => carrierless.count,
+  },
+  {
+    name: "rekey_rotations_closed_last_day",
+    help: "Rotations closed within the last 24 hours, by outcome.",
+    label: "outcome",
+    value: ({ closedLately }) => closedLately,
+  },
+  {
+    name: "rekey_step_failures_last_day",
+    help: "Failed attempts of steps within the last 24 hours, by error code.",
+    label: "code",
+    value: ({ failuresLately }) => failuresLately,
+  },
+  {
+    name: "rekey_evidence_last_day",
+    help: "Complete evidence collected within the last 24 hours, by strength.",
+    label: "strength",
+    value: ({ evidenceLately }) => evidenceLately,
+  },
+  {
+    name: "rekey_holds_open",
+    help: "Holds that no person has answered, by error code.",
+    label: "code",
+    value: ({ holdsByCode }) => holdsByCode,
+  },
+  {
+    name: "rekey_hold_age_seconds_max",
+    help: "Age of the oldest hold that nobody has answered.",
+    value: ({ oldestHoldSeconds }) => oldestHoldSeconds,
+  },
+  {
+    name: "rekey_time_to_adopted_seconds",
+    help: "From reserving to adopted, of rotations proven within the last 24 hours.",
+    label: "quantile",
+    value: ({ times }) => times.flatMap(({ quantile, adopted }) => quantileOf(quantile, adopted)),
+  },
+  {
+    name: "rekey_time_to_dead_seconds",
+    help: "From reserving to proven dead, of rotations proven within the last 24 hours.",
+    label: "quantile",
+    value: ({ times }) => times.flatMap(({ quantile, dead }) => quantileOf(quantile, dead)),
+  },
+  {
+    name: "rekey_audit_unsealed_seconds",
+    help: "Age of the oldest audit row that is not sealed.",
+    value: ({ unsealedMs }) => unsealedMs / 1_000,
+  },
+  { name: "rekey_workers", help: "Workers that were seen within the last minute.", value: ({ workers }) => workers },
+  {
+    name: "rekey_worker_pools_idle",
+    help: "Pools of connections that no worker serves.",
+    value: ({ idlePools }) => idlePools.length,
+  },
+];
+
+const quantileOf = (quantile: number, seconds: number | null): readonly CountedBy[] =>
+  seconds === null ? [] : [{ label: String(quantile), count: seconds }];
+
+/** In the text format of Prometheus. All of it is read from the ledger, so that any serving process tells the same. */
+export async function renderMetrics({ db }: Ledger): Promise<{ readonly contentType: string; readonly text: string }> {
+  const [status, more] = await Promise.all([readStatusFacts(db, { silentMs }), readMetricFacts(db)]);
+  const registry = new Registry();
+  for (const { name, help, label, value } of metrics) {
+    const found = value({ ...status, ...more });
+    const gauge = new Gauge({ name, help, labelNames: label === undefined ? [] : [label], registers: [registry] });
+    if (typeof found === "number") gauge.set(found);
+    else for (const one of found) gauge.set({ [label ?? ""]: one.label }, one.count);
+  }
+  return { contentType: registry.contentType, text: await registry.metrics() };
+}
