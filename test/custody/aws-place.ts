@@ -5,13 +5,12 @@ import { onTestFinished } from "vitest";
 import { awsKind } from "../../custody/aws.ts";
 import type { Custody, CustodyRef } from "../../custody/custody.ts";
 import { TransientError } from "../../domain/errors.ts";
-import { contextFor, policyIn, settingsAt } from "../harness/aws-settings.ts";
+import { awsPage, contextFor, policyIn, settingsAt } from "../harness/aws-settings.ts";
 import type { AwsKeys } from "../harness/aws/clients.ts";
 import { FakeAws } from "../harness/aws/fake-aws.ts";
 import { gentle, type FakeAwsSettings } from "../harness/aws/settings.ts";
 
 export const region = "eu-central-1";
-const page = new URL("../../docs/aws.md", import.meta.url);
 let serial = 0;
 
 export const freshRef = (): CustodyRef => ({
@@ -48,7 +47,7 @@ export async function fakePlace(how: Partial<FakeAwsSettings> = {}) {
   const aws = await FakeAws.start({ ...gentle, ...how });
   onTestFinished(() => aws.close());
   const { account } = aws.identities;
-  aws.addUser("rekey", [await policyIn(page, "## Custody", account)]);
+  aws.addUser("rekey", [await policyIn(awsPage, "## Custody", account)]);
   const [one, two] = [
     await openAws(aws, account, aws.addKey("rekey")),
     await openAws(aws, account, aws.addKey("rekey")),

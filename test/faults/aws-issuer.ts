@@ -1,17 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { Secret } from "../../providers/contract/secret.ts";
-import { adminOf, policyIn, settingsAt } from "../harness/aws-settings.ts";
+import { adminOf, awsPage, policyIn, settingsAt } from "../harness/aws-settings.ts";
 import { awsClients } from "../harness/aws/clients.ts";
 import type { FakeAws } from "../harness/aws/fake-aws.ts";
+import type { TlsServer } from "../harness/proxy/tls.ts";
 import type { HeldLogin } from "../harness/sentinel.ts";
-import type { MintingIssuer } from "./minted-subject.ts";
+import type { MintingIssuer } from "./minted-principal.ts";
 
-const page = new URL("../../docs/aws.md", import.meta.url);
-
-/** Users of one account, at the strict stand-in; looked at behind its calls. rekey may do what the page says, no more. */
-export async function awsIssuer(aws: FakeAws): Promise<MintingIssuer> {
-  aws.addUser("rekey", [await policyIn(page, "## The user that rotates access keys", aws.identities.account)]);
+/**
+ * Users of one account, at the strict stand-in; looked at behind its calls. rekey may do what the page says, no more.
+ * `line`: how it is reached.
+ */
+export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<MintingIssuer> {
+  aws.addUser("rekey", [await policyIn(awsPage, "## The user that rotates access keys", aws.identities.account)]);
   const admin = aws.addKey("rekey");
   return async (mark) => {
     const user = `orders-${mark}`;
@@ -20,7 +22,7 @@ export async function awsIssuer(aws: FakeAws): Promise<MintingIssuer> {
     return Promise.resolve({
       kind: "aws-iam-access-key",
       connection: {
-        settings: settingsAt(aws, aws.identities.account, admin),
+        settings: settingsAt(line, aws.identities.account, admin),
         secret: adminOf(admin),
         principal: "",
       },

@@ -47,7 +47,7 @@ export async function runCrashCase(lane: Lane, one: MatrixCase, subject: CrashSu
     const rotationId = await witness.rotate();
     const never = await crash(lane, one, rotationId);
     if (never !== undefined) return [`${one.name} was never reached: ${never}`];
-    const atCrash = await witness.lookAtCrash(rotationId);
+    const atCrash = await witness.lookAtCrash(rotationId, one);
     if (one.abortsAfter === true) await say(world, rotationId, { kind: "abort" });
     await replaceWorker(lane);
     const stuck = await untilEnded(world, rotationId);
@@ -81,12 +81,17 @@ async function crash({ world, temporal, worker }: Lane, one: MatrixCase, rotatio
   }
 }
 
-/** Undefined when the rotation has closed in time; else how it stands. */
-async function untilEnded(world: World, rotationId: string): Promise<string | undefined> {
+/** Undefined when the rotation has closed in time; else how it stands. `abortIn`: the phase in which a person aborts. */
+export async function untilEnded(world: World, rotationId: string, abortIn?: string): Promise<string | undefined> {
   const end = performance.now() + limitMs;
+  let isAborted = false;
   for (;;) {
     const row = await readRotation(world, rotationId);
     if (row.outcome !== null) return undefined;
+    if (row.phase === abortIn && !isAborted) {
+      isAborted = true;
+      await say(world, rotationId, { kind: "abort" });
+    }
     if (row.hold !== null) return `the rotation holds although nobody was needed: ${JSON.stringify(row)}`;
     if (performance.now() > end) return `the rotation did not end in ${limitMs / 1_000} s: ${JSON.stringify(row)}`;
     await pause(50);

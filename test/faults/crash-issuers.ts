@@ -1,5 +1,6 @@
 import { FakeAws } from "../harness/aws/fake-aws.ts";
 import { gentle } from "../harness/aws/settings.ts";
+import { lineTo, type TlsLine } from "../harness/proxy/tls.ts";
 import { hasVault, noVault, startVault } from "../harness/vault.ts";
 import { awsIssuer } from "./aws-issuer.ts";
 import { postgresSubject, type CrashSubject } from "./crash-subject.ts";
@@ -10,8 +11,9 @@ import { vaultIssuer } from "./vault-issuer.ts";
 /** An issuer's servers, and what the workers have to know of them. */
 export interface OpenIssuer {
   readonly subject: CrashSubject;
+  /** The only way to it that rekey knows, where calls can be lost on it. */
+  readonly line?: TlsLine;
   readonly environment: Readonly<Record<string, string>>;
-  readonly localPorts: readonly string[];
   close(): Promise<unknown>;
 }
 
@@ -31,7 +33,6 @@ export const crashIssuers: Readonly<Record<MatrixCase["issuer"], CrashIssuer>> =
       Promise.resolve({
         subject: postgresSubject,
         environment: {},
-        localPorts: [],
         close: async () => Promise.resolve(),
       }),
   },
@@ -39,18 +40,30 @@ export const crashIssuers: Readonly<Record<MatrixCase["issuer"], CrashIssuer>> =
     ...(hasVault ? {} : { lacks: noVault }),
     async open() {
       const vault = await startVault();
-      const subject = mintedSubject(vaultIssuer(vault));
-      return { subject, environment: {}, localPorts: [new URL(vault.address).port], close: async () => vault.stop() };
+      const line = await lineTo({ url: vault.address, ca: vault.ca });
+      return {
+        subject: mintedSubject(vaultIssuer(vault, line)),
+        line,
+        environment: {},
+        async close() {
+          line.proxy.close();
+          await vault.stop();
+        },
+      };
     },
   },
   aws: {
     async open() {
       const aws = await FakeAws.start(gentle);
+      const line = await lineTo(aws);
       return {
-        subject: mintedSubject(await awsIssuer(aws)),
+        subject: mintedSubject(await awsIssuer(aws, line)),
+        line,
         environment: { WORLD_AWS_LAG_MS: String(awsLagMs) },
-        localPorts: [new URL(aws.url).port],
-        close: async () => aws.close(),
+        async close() {
+          line.proxy.close();
+          aws.close();
+        },
       };
     },
   },

@@ -49,3 +49,8 @@ export const absentPoints: readonly Absent[] = [
     why: "One activity takes everything back and is acknowledged once: undo-close:B5. Before that it only says to wait.",
   },
 ];
+
+/** Calls with an effect behind which no case dies. */
+export const absentEffects: Readonly<Record<string, string>> = {
+  enable: "It is made for a consumer that broke once the old version was refused: such a rotation holds for a person.",
+};

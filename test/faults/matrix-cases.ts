@@ -6,15 +6,19 @@ import type { Policy } from "../../domain/policy.ts";
  */
 export const points = ["B0", "B1", "B2", "B3", "B4", "B5"] as const;
 export type Point = (typeof points)[number];
+/** `call`: what came before is done, and the call with the effect is not sent. */
+type Place = Point | "call";
 
 export interface MatrixCase {
   readonly name: string;
   /** At which issuer; its servers are opened by `crash-issuers.ts`. */
   readonly issuer: "postgres" | "vault" | "aws";
+  /** Where the values rest; its servers are opened by `crash-custodies.ts`. */
+  readonly custody: "embedded" | "aws" | "vault";
   /** Where the worker dies; the name too, where neither order nor abort has to be told apart. */
   readonly failpoint: string;
   readonly step: string;
-  readonly point: Point;
+  readonly point: Place;
   readonly order: "overlap" | "single-slot";
   /** The phase in which a person aborts; without it the rotation runs to its end. */
   readonly abortIn?: string;
@@ -26,7 +30,7 @@ export interface MatrixCase {
 /** Points of one step. What a row does not have is in `matrix-absent.ts` with the reason, or `matrix.test.ts` fails. */
 interface Row {
   readonly step: string;
-  readonly has: readonly Point[];
+  readonly has: readonly Place[];
   /** The step that it is a part of: what is done for each consumer, or another name of the place. */
   readonly of?: string;
   /** Whose failpoints these are, where the code has another name for the step. */
@@ -133,7 +137,7 @@ const takenBackInSlot: readonly Row[] = [
 ];
 
 /** What the code calls an operation where the table has another word. */
-const operationNames: Readonly<Record<string, string>> = { choose: "issue", unstage: "forget" };
+const operationNames: Readonly<Record<string, string>> = { choose: "issue", keep: "issue", unstage: "forget" };
 
 /** The operation whose intent a crash at this point must leave behind; a step that only looks has none. */
 export function operationOf({ step, point }: MatrixCase): string | undefined {
@@ -148,19 +152,20 @@ export function operationOf({ step, point }: MatrixCase): string | undefined {
 /** So long that the abort comes first. */
 const long = 120_000;
 /** A crash costs seconds in which nobody looks; no person is to be asked because of it. */
-const patient = { holdAfterMs: 60_000 };
+export const patient = { holdAfterMs: 60_000 };
 
-type Rest = Pick<MatrixCase, "issuer" | "order" | "abortIn" | "abortsAfter" | "policy">;
+type Rest = Pick<MatrixCase, "issuer" | "custody" | "order" | "abortIn" | "abortsAfter" | "policy">;
 
 const expand = (rows: readonly Row[], rest: Rest, prefix = ""): readonly MatrixCase[] =>
   rows.flatMap(({ step, has, at = step }) =>
     has.map((point) => ({ name: `${prefix}${step}:${point}`, failpoint: `${at}:${point}`, step, point, ...rest })),
   );
 
-const inOverlap: Rest = { issuer: "postgres", order: "overlap", policy: patient };
-const inSlot: Rest = { issuer: "postgres", order: "single-slot", policy: patient };
-const whenPromoted = { abortIn: "promoted", policy: { ...patient, graceMs: long } };
-const whenDisabled = { abortIn: "disabled", policy: { ...patient, disabledForMs: long } };
+const atFirst = { issuer: "postgres", custody: "embedded", policy: patient } as const;
+const inOverlap: Rest = { ...atFirst, order: "overlap" };
+const inSlot: Rest = { ...atFirst, order: "single-slot" };
+export const whenPromoted = { abortIn: "promoted", policy: { ...patient, graceMs: long } };
+export const whenDisabled = { abortIn: "disabled", policy: { ...patient, disabledForMs: long } };
 
 export const matrixCases: readonly MatrixCase[] = [
   ...expand(overlap, inOverlap),
@@ -175,28 +180,60 @@ export const matrixCases: readonly MatrixCase[] = [
   ...expand(delivering, { ...inSlot, abortsAfter: true }, "single-slot/abort-after-"),
 ];
 
-/** At an issuer that mints there is nothing to choose before. */
+/** At an issuer that mints there is nothing to choose before; what it has shown once is kept instead. */
 const mints = ({ step }: Row): boolean => step !== "choose";
+const keep: readonly Row[] = [{ step: "keep", has: ["call", "B2"], of: "issue" }];
 /** Only some can refuse a version and take that back. */
 const cannotDisable = ({ step }: Row): boolean => !["disable", "undo-enable"].includes(step);
 
-/** The same order and undo at an issuer that mints; the steps that change something there come first. */
-function atMinting(issuer: MatrixCase["issuer"], has: (row: Row) => boolean = () => true): readonly MatrixCase[] {
+type Where = Pick<MatrixCase, "issuer" | "custody">;
+
+/** The same order and undo at an issuer that mints. */
+function atMinting(where: Where, prefix: string, has: (row: Row) => boolean = () => true): readonly MatrixCase[] {
   const of = (rows: readonly Row[]) => rows.filter((row) => mints(row) && has(row));
-  const rest: Rest = { ...inOverlap, issuer };
+  const rest: Rest = { ...inOverlap, ...where };
   return [
-    ...expand(of(overlap), rest, `${issuer}/`),
-    ...expand(of(undo), { ...rest, ...whenPromoted }, `${issuer}/`),
-    ...expand(of(undoOfDisabled), { ...rest, ...whenDisabled }, `${issuer}/`),
-    ...expand(of(takenBack), { ...rest, abortsAfter: true }, `${issuer}/abort-after-`),
+    ...expand([...of(overlap), ...keep], rest, prefix),
+    ...expand(of(undo), { ...rest, ...whenPromoted }, prefix),
+    ...expand(of(undoOfDisabled), { ...rest, ...whenDisabled }, prefix),
+    ...expand([...of(takenBack), ...keep], { ...rest, abortsAfter: true }, `${prefix}abort-after-`),
   ];
 }
 
-/** What an issuer that mints has of its own: the rest is the same code over the same ledger as at the first issuer. */
-export const atTheIssuer = ({ step }: MatrixCase): boolean =>
-  ["issue", "disable", "revoke", "undo-enable", "undo-abandon", "undo-prove-refused", "undo-forget"].includes(step);
+export const mintedCases: readonly MatrixCase[] = [
+  ...atMinting({ issuer: "vault", custody: "embedded" }, "vault/", cannotDisable),
+  ...atMinting({ issuer: "aws", custody: "embedded" }, "aws/"),
+];
 
-export const mintedCases: readonly MatrixCase[] = [...atMinting("vault", cannotDisable), ...atMinting("aws")];
+/** What a place is asked for only where rekey chooses the value. */
+function chosenIn(custody: MatrixCase["custody"]): readonly MatrixCase[] {
+  const prefix = `custody-${custody}/postgres/`;
+  const isChoosing = ({ step }: Row): boolean => step === "choose";
+  return [
+    ...expand(overlap.filter(isChoosing), { ...inOverlap, custody }, prefix),
+    ...expand(undoOfDisabled, { ...inOverlap, custody, ...whenDisabled }, prefix),
+    ...expand(takenBack.filter(isChoosing), { ...inOverlap, custody, abortsAfter: true }, `${prefix}abort-after-`),
+    ...expand(
+      singleSlot.filter(({ step }) => step !== "end"),
+      { ...inSlot, custody },
+      prefix,
+    ),
+    ...expand(
+      takenBackInSlot.filter(({ step }) => step === "stage"),
+      { ...inSlot, custody, abortsAfter: true },
+      `${prefix}abort-after-`,
+    ),
+    ...expand(undoOfCut, { ...inSlot, custody, ...whenPromoted }, prefix),
+  ];
+}
+
+/** With the values elsewhere than in the ledger. */
+export const custodyCases: readonly MatrixCase[] = [
+  ...atMinting({ issuer: "aws", custody: "aws" }, "custody-aws/"),
+  ...chosenIn("aws"),
+  ...atMinting({ issuer: "vault", custody: "vault" }, "custody-vault/", cannotDisable),
+  ...chosenIn("vault"),
+];
 
 /** The step of its order that each name in the table stands for, where the two differ. */
 export const partOf: ReadonlyMap<string, string> = new Map(

@@ -1,8 +1,11 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { nextPhase, stepFor, type Order, type Phase } from "../../domain/order.ts";
 import { undoActions } from "../../domain/undo.ts";
-import { absentPoints } from "./matrix-absent.ts";
-import { atTheIssuer, matrixCases, mintedCases, partOf, points, type MatrixCase } from "./matrix-cases.ts";
+import { absentEffects, absentPoints } from "./matrix-absent.ts";
+import { custodyCases, matrixCases, mintedCases, partOf, points, type MatrixCase } from "./matrix-cases.ts";
+import { losesNothing, lossCases } from "./matrix-losses.ts";
+import { isShort } from "./matrix-short.ts";
 
 type MatrixOrder = MatrixCase["order"];
 
@@ -51,13 +54,13 @@ describe("the crash matrix", () => {
   );
 
   it("has a name for each case, by which it can be run alone", () => {
-    const names = [...matrixCases, ...mintedCases].map(({ name }) => name);
+    const names = [...matrixCases, ...mintedCases, ...custodyCases, ...lossCases].map(({ name }) => name);
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
   });
 
   it.each([
-    ["vault", ["choose", "disable", "undo-enable"]],
-    ["aws", ["choose"]],
+    ["vault", ["choose", "keep", "disable", "undo-enable"]],
+    ["aws", ["choose", "keep"]],
   ])("has for %s what it has for the first issuer, but for what that kind cannot do", (issuer, lacks) => {
     const stepsOf = (cases: readonly MatrixCase[]) =>
       cases
@@ -68,9 +71,64 @@ describe("the crash matrix", () => {
     // What a delivery leaves half done is taken back by the same code.
     const first = matrixCases.filter(({ order }) => order === "overlap");
     expect(stepsOf(minted)).toEqual(stepsOf(first));
-    const short = new Set(minted.filter(atTheIssuer).map(({ step, point }) => `${step}:${point}`));
+    const short = new Set(minted.filter(isShort).map(({ step, point }) => `${step}:${point}`));
     expect(
-      [...points.map((point) => `issue:${point}`), "revoke:B2", "undo-abandon:B2"].filter((name) => !short.has(name)),
+      [...points.map((point) => `issue:${point}`), "keep:B2", "revoke:B2", "undo-abandon:B2"].filter(
+        (name) => !short.has(name),
+      ),
     ).toEqual([]);
+  });
+
+  it.each(["aws", "vault"] as const)(
+    "has with the values in %s all that it has with those in the ledger",
+    (custody) => {
+      const namesOf = (cases: readonly MatrixCase[]) => cases.map(({ name }) => name.replace(/^(custody-)?\w+\//, ""));
+      const there = custodyCases.filter((one) => one.custody === custody && one.issuer === custody);
+      expect(namesOf(there)).toEqual(namesOf(mintedCases.filter(({ issuer }) => issuer === custody)));
+      // What is asked of custody only where rekey chooses the value.
+      const chosen = namesOf(custodyCases.filter((one) => one.custody === custody && one.issuer === "postgres"));
+      const first = matrixCases.filter(({ step }) =>
+        /^(choose|stage|cut|undo-cut-back|undo-unstage|undo-enable)$/.test(step),
+      );
+      const wanted = first.map(({ name }) => `postgres/${name}`).filter((name) => !name.includes("abort-after-cut"));
+      expect(chosen.toSorted()).toEqual(wanted.toSorted());
+    },
+  );
+
+  it("kills a worker behind every call with an effect", () => {
+    const folder = new URL("../../activities/", import.meta.url);
+    const sources = readdirSync(folder).filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+    const calls = sources.flatMap((name) =>
+      [...readFileSync(new URL(name, folder), "utf8").matchAll(/\beffect\(([^,()]+),/g)].map(([, what = ""]) => what),
+    );
+    const steps = calls.flatMap((what) => what.match(/"[\w-]+"/g) ?? []).map((text) => text.slice(1, -1));
+    expect(steps).toContain("keep");
+    const has = new Set([...matrixCases, ...mintedCases].map(({ failpoint }) => failpoint));
+    const without = steps.filter((step) => step !== "single-slot" && !has.has(`${step}:B2`));
+    expect(without).toEqual(Object.keys(absentEffects));
+  });
+
+  it.each([
+    ["aws", "embedded", []],
+    ["vault", "embedded", ["disable", "undo-enable"]],
+    ["aws", "aws", []],
+    ["vault", "vault", ["disable", "undo-enable"]],
+  ] as const)("loses an answer in each step that has one to lose: issuer %s, custody %s", (issuer, custody, lacks) => {
+    const reasons = losesNothing.flatMap(({ steps }) => steps);
+    // At the issuer nothing is forgotten, in custody nothing is ended.
+    const elsewhere = {
+      issuer: ["close", "undo-forget"],
+      custody: ["issue", "disable", "revoke", "undo-enable", "undo-abandon"],
+    }[custody === "embedded" ? "issuer" : "custody"];
+    const lossy = new Set(
+      lossCases.filter((one) => one.issuer === issuer && one.custody === custody).map(({ step }) => step),
+    );
+    const has = (step: string) => lossy.has(step) || (step === "issue" && lossy.has("keep"));
+    const wanted = [...forwardSteps("overlap"), ...undoSteps("overlap")];
+    const without = wanted.filter((step) => !has(step) && ![...reasons, ...elsewhere, ...lacks].includes(step));
+    expect(without).toEqual([]);
+    expect([...lossy].filter((step) => reasons.includes(step))).toEqual([]);
+    expect(lossy).toContain("all");
+    expect(lossy).toContain("undo-all");
   });
 });

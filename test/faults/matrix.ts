@@ -1,15 +1,22 @@
 // The crash matrix: kills the worker at each point of each step, starts another one, waits for the end, asks the oracle.
+// In further rows nobody dies: a call was done and its answer is lost.
 //   npm run test:matrix                      runs all of it
-//   npm run test:matrix -- --short           of further issuers only what they do themselves
+//   npm run test:matrix -- --short           of further issuers and places of custody only what they do themselves
 //   npm run test:matrix -- --list            prints the cases and, last, their count
-//   npm run test:matrix -- --only issue:B2   runs one, or those that begin so; --only vault/ those of an issuer
+//   npm run test:matrix -- --only issue:B2   runs one, or those that begin so; --only vault/ those of an issuer, --only
+//                                            custody-aws/ those with the values there
 import { parseArgs } from "node:util";
 import { failIfRequired } from "../harness/needs.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
 import { openWorld } from "../harness/world.ts";
 import { openLane, replaceWorker, runCrashCase, type Lane } from "./crash-case.ts";
-import { crashIssuers, type OpenIssuer } from "./crash-issuers.ts";
-import { atTheIssuer, matrixCases, mintedCases, type MatrixCase } from "./matrix-cases.ts";
+import { runLossCase } from "./loss-case.ts";
+import { custodyCases, matrixCases, mintedCases, type MatrixCase } from "./matrix-cases.ts";
+import { lossCases, type LossCase } from "./matrix-losses.ts";
+import { lacksOf, openServers, type MatrixServers } from "./matrix-servers.ts";
+import { isShort } from "./matrix-short.ts";
+
+type Case = MatrixCase | LossCase;
 
 const laneCount = 3;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -22,14 +29,15 @@ const { values } = parseArgs({
     lanes: { type: "string" },
   },
 });
-const isMeant = ({ name }: MatrixCase): boolean =>
+const isMeant = ({ name }: Case): boolean =>
   values.only?.some((only) => name === only || name.startsWith(only.endsWith("/") ? only : `${only}:`)) ?? true;
-const minted = values.short === true ? mintedCases.filter(atTheIssuer) : mintedCases;
-const chosen = [...matrixCases, ...minted].filter(isMeant);
+const all: readonly Case[] = [...matrixCases, ...mintedCases, ...custodyCases, ...lossCases];
+const chosen = all.filter((one) => isMeant(one) && (values.short !== true || isShort(one)));
 
 if (values.list === true) {
-  for (const { name, order, abortIn, abortsAfter } of chosen) {
-    const isAborted = abortsAfter === true ? ", aborted after the crash" : "";
+  for (const one of chosen) {
+    const { name, order, abortIn } = one;
+    const isAborted = "abortsAfter" in one ? ", aborted after the crash" : "";
     say(`${name}  ${order}${abortIn === undefined ? isAborted : `, aborted when ${abortIn}`}`);
   }
   say(`${chosen.length} cases`);
@@ -42,51 +50,41 @@ if (values.list === true) {
   say(`0 passed, 0 failed, ${chosen.length} skipped`);
 }
 
-/** The cases whose issuer is here. What is not is said, and fails where all is required. */
-function possible(cases: readonly MatrixCase[]): readonly MatrixCase[] {
-  const lacks = new Set(cases.flatMap(({ issuer }) => crashIssuers[issuer].lacks ?? []));
-  for (const reason of lacks) {
+/** The cases whose servers are here. What is not is said, and fails where all is required. */
+function possible(cases: readonly Case[]): readonly Case[] {
+  for (const reason of new Set(cases.flatMap((one) => lacksOf(one) ?? []))) {
     failIfRequired(reason);
     say(`skip  ${reason}`);
   }
-  return cases.filter(({ issuer }) => crashIssuers[issuer].lacks === undefined);
+  return cases.filter((one) => lacksOf(one) === undefined);
 }
 
-async function runAll(cases: readonly MatrixCase[]): Promise<number> {
+async function runAll(cases: readonly Case[]): Promise<number> {
   const beganAt = performance.now();
   const here = possible(cases);
-  const issuers = new Map<string, OpenIssuer>();
+  const servers = await openServers(here);
   try {
-    for (const { issuer } of here) if (!issuers.has(issuer)) issuers.set(issuer, await crashIssuers[issuer].open());
-    const passed = await runIn(Math.min(Number(values.lanes ?? laneCount), here.length), here, issuers);
+    const passed = await runIn(Math.min(Number(values.lanes ?? laneCount), here.length), here, servers);
     const failed = here.length - passed;
     say(`took ${((performance.now() - beganAt) / 1_000).toFixed(0)} s`);
     say(`${passed} passed, ${failed} failed, ${cases.length - here.length} skipped`);
     return failed;
   } finally {
-    for (const issuer of issuers.values()) await issuer.close();
+    await servers.close();
   }
 }
 
 /** How many passed. */
-async function runIn(
-  lanes: number,
-  cases: readonly MatrixCase[],
-  issuers: ReadonlyMap<string, OpenIssuer>,
-): Promise<number> {
+async function runIn(lanes: number, cases: readonly Case[], servers: MatrixServers): Promise<number> {
   const waiting = [...cases];
-  const open = [...issuers.values()];
-  const ports = open.flatMap(({ localPorts }) => localPorts).join(",");
-  const environment: Record<string, string> = ports === "" ? {} : { REKEY_EGRESS_LOCAL_PORTS: ports };
-  for (const issuer of open) Object.assign(environment, issuer.environment);
   let passed = 0;
   await Promise.all(
     Array.from({ length: lanes }, async () => {
-      const world = await openWorld({ environment });
+      const world = await openWorld(servers.world);
       try {
         const lane = await openLane(world);
         for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-          const breaches = await tell(lane, one, issuers);
+          const breaches = await tell(lane, one, servers);
           if (breaches.length === 0) passed += 1;
           else await replaceWorker(lane);
         }
@@ -99,11 +97,17 @@ async function runIn(
   return passed;
 }
 
-async function tell(lane: Lane, one: MatrixCase, issuers: ReadonlyMap<string, OpenIssuer>): Promise<readonly string[]> {
+async function run(lane: Lane, one: Case, servers: MatrixServers): Promise<readonly string[]> {
+  const { subject, line } = servers.issuer(one);
+  if (!("loses" in one)) return runCrashCase(lane, one, subject);
+  const lossy = one.loses.at === "issuer" ? line : servers.place(one)?.line;
+  if (lossy === undefined) throw new Error(`nothing can be lost on the way of ${one.name}`);
+  return runLossCase(lane, one, subject, lossy.proxy);
+}
+
+async function tell(lane: Lane, one: Case, servers: MatrixServers): Promise<readonly string[]> {
   const beganAt = performance.now();
-  const subject = issuers.get(one.issuer)?.subject;
-  if (subject === undefined) throw new Error(`${one.issuer} was not opened`);
-  const breaches = await runCrashCase(lane, one, subject).catch((error: unknown) => [String(error)]);
+  const breaches = await run(lane, one, servers).catch((error: unknown) => [String(error)]);
   const seconds = ((performance.now() - beganAt) / 1_000).toFixed(1);
   say(`${breaches.length === 0 ? "pass" : "FAIL"}  ${one.name}  ${seconds} s`);
   for (const breach of breaches) say(`        ${breach}`);

@@ -1,41 +1,28 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { unrecordedOperations, brokenAudit } from "../harness/oracle-audit.ts";
-import { notEnded, openIntents, withLedger, wrongKept, type AskLedger, type Books } from "../harness/oracle-books.ts";
+import { notEnded, openIntents, withLedger, type Books } from "../harness/oracle-books.ts";
+import { lostValue, notKept, wrongKept, wrongValue } from "../harness/oracle-custody.ts";
 import { missingOperation } from "../harness/oracle-intent.ts";
 import { leakedSecrets } from "../harness/oracle-secrets.ts";
-import { registerCredential, type ToRegister } from "../harness/register-credential.ts";
 import { inDotenv, startSentinel, type HeldLogin, type SentinelReport } from "../harness/sentinel.ts";
 import { newMark } from "../harness/world.ts";
+import { placeOf } from "./crash-custodies.ts";
 import type { CrashSubject } from "./crash-subject.ts";
 import { operationOf } from "./matrix-cases.ts";
+import {
+  registerPrincipal,
+  strangers,
+  writeHeld,
+  type MintedPrincipal,
+  type MintingIssuer,
+} from "./minted-principal.ts";
 
-/** One principal of an issuer that mints, with version 1 made by hand, as somebody outside of rekey sees it. */
-export interface MintedPrincipal extends Pick<ToRegister, "kind" | "connection" | "config" | "principals" | "today"> {
-  /** Variables of the consumer's file, each with the field of the value that it holds. */
-  readonly keys: Readonly<Record<string, string>>;
-  /** What the file holds before the first rotation. */
-  readonly held: HeldLogin;
-  /** The issuer's own names of all that it would let in, by its own list. */
-  live(): Promise<readonly string[]>;
-  /** By which of those names the issuer knows a handle. */
-  nameOf(handle: string): string;
-  /** `accepted`, or the issuer's own code. */
-  logsIn(login: HeldLogin): Promise<string>;
-  /** The same login with a secret that nobody ever had. */
-  wrong(login: HeldLogin): HeldLogin;
-  /** Its codes for a login that has ended, and for a wrong secret of one that lives. */
-  readonly refusals: { readonly ended: string; readonly wrong: string };
-  /** Every secret that may stand in custody and in the file only, besides those in the file. */
-  readonly secrets: readonly string[];
-}
-
-export type MintingIssuer = (mark: string) => Promise<MintedPrincipal>;
+/** A login's name is no secret. */
+const secretsIn = (login: HeldLogin): readonly string[] =>
+  Object.entries(login).flatMap(([name, text]) => (name.includes("SECRET") ? [text] : []));
 
 const secretsOf = (principal: MintedPrincipal, { held }: SentinelReport): readonly string[] => [
   ...principal.secrets,
-  // A login's name is no secret.
-  ...held.flatMap((login) => Object.entries(login).flatMap(([name, text]) => (name.includes("SECRET") ? [text] : []))),
+  ...held.flatMap(secretsIn),
 ];
 
 /** A credential of an issuer that mints, with one file and a sentinel on it. */
@@ -43,29 +30,20 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
   return async (world, one) => {
     const mark = newMark();
     const principal = await issuer(mark);
-    const file = join(world.folder, "targets", `${mark}.env`);
-    const lines = Object.entries(principal.held).map(([name, text]) => `${name}=${text}\n`);
-    await writeFile(file, lines.join(""), { mode: 0o600 });
+    const file = await writeHeld(world, mark, principal.held);
     const sentinel = await startSentinel(inDotenv(file), async (login) => principal.logsIn(login));
-    const { credentialId, rotate } = await registerCredential(world, {
-      ...principal,
-      mark,
-      order: one.order,
-      consumer: {
-        name: "app",
-        kind: "file",
-        target: `file:${file}`,
-        config: { path: file, format: "dotenv", keys: principal.keys },
-        evidence: { wanted: "delivered", collectors: {} },
-      },
-      policy: one.policy,
-    });
+    const { order, policy } = one;
+    const how = { mark, file, order, policy, custody: placeOf(one) };
+    const { credentialId, rotate } = await registerPrincipal(world, principal, how);
     return {
+      named: { issuer: mark, custody: credentialId },
       rotate: async () => rotate(),
-      lookAtCrash: async (rotationId) =>
+      lookAtCrash: async (rotationId, died) =>
         withLedger(world.ledgerUrl, async (ledger) => [
-          ...(await missingOperation(ledger, rotationId, operationOf(one))),
+          ...(await missingOperation(ledger, rotationId, operationOf(died))),
           ...(await unrecordedOperations(ledger, rotationId)),
+          ...(await lostValue(ledger, world.elsewhere, credentialId)),
+          ...(died.failpoint === "keep:B2" ? await notKept(ledger, world.elsewhere, credentialId, 2) : []),
         ]),
       lookAtEnd: async ({ temporal, rotationId, outcome }) =>
         withLedger(world.ledgerUrl, async (ledger) => {
@@ -76,25 +54,15 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
             await wrongInForce(principal, sentinel.report()),
           ];
           const report = await sentinel.close();
-          found.push(noticed(report), await wrongKept(books), await leakedSecrets(books, secretsOf(principal, report)));
+          const inFile = secretsIn(report.held.at(-1) ?? {});
+          found.push(noticed(report), await wrongKept(books), await wrongValue(books, inFile));
+          const own = world.elsewhere.flatMap(({ secrets }) => secrets);
+          found.push(await leakedSecrets(books, [...own, ...secretsOf(principal, report)]));
           return [...ended, ...found.flat(), ...(await brokenAudit(books))];
         }),
       close: async () => sentinel.close(),
     };
   };
-}
-
-/** What the issuer lets in, against what the ledger calls live. */
-async function strangers(
-  principal: MintedPrincipal,
-  ledger: AskLedger,
-  credentialId: string,
-): Promise<readonly string[]> {
-  const rows = await ledger("SELECT handle FROM versions WHERE credential_id = $1 AND state = 'live'", [credentialId]);
-  const known = rows.map(({ handle }) => principal.nameOf(String(handle))).toSorted();
-  const seen = [...(await principal.live())].toSorted();
-  if (seen.join() === known.join()) return [];
-  return [`invariant 2: ${seen.length} versions are let in (${seen.join()}), the ledger calls live: ${known.join()}.`];
 }
 
 /** What the file holds is let in, all that it held before is not, and a wrong secret never is. */

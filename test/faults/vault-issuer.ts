@@ -1,12 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { Secret } from "../../providers/contract/secret.ts";
 import { policyOnPage } from "../conformance/vault/page-policies.ts";
+import type { TlsServer } from "../harness/proxy/tls.ts";
 import { callVault } from "../harness/vault-api.ts";
 import type { VaultServer } from "../harness/vault.ts";
-import type { MintingIssuer } from "./minted-subject.ts";
+import type { MintingIssuer } from "./minted-principal.ts";
 
-/** Roles of an AppRole method each, at a real Vault; looked at with its root token. */
-export function vaultIssuer(vault: VaultServer): MintingIssuer {
+/** Roles of an AppRole method each, at a real Vault; looked at with its root token. `line`: how rekey reaches it. */
+export function vaultIssuer(vault: VaultServer, line: TlsServer = { url: vault.address, ca: vault.ca }): MintingIssuer {
   return async (mark) => {
     const mount = `approle-${mark}`;
     await vault.must("POST", `sys/auth/${mount}`, { type: "approle" });
@@ -19,7 +20,7 @@ export function vaultIssuer(vault: VaultServer): MintingIssuer {
     return {
       kind: "vault-approle-secret-id",
       connection: {
-        settings: { address: vault.address, ca: vault.ca },
+        settings: { address: line.url, ca: line.ca },
         secret: { secret: new Secret(own) },
         principal: "",
       },

@@ -33,6 +33,8 @@ export function contextFor(urls: readonly string[], part: Partial<ProviderContex
   };
 }
 
+export const awsPage = new URL("../../docs/aws.md", import.meta.url);
+
 /** The policy below a heading of a page that people are told to give, for this account. */
 export async function policyIn(page: URL, heading: string, account: string): Promise<unknown> {
   const [, below = ""] = (await readFile(page, "utf8")).split(heading);

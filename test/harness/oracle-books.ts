@@ -4,7 +4,7 @@ import type { World } from "./world.ts";
 
 /** One rotation that has ended, and what it should have ended as, whatever its issuer is. */
 export interface Books {
-  readonly world: Pick<World, "ledger" | "ledgerUrl" | "folder" | "workerOutput">;
+  readonly world: Pick<World, "ledger" | "ledgerUrl" | "folder" | "workerOutput" | "elsewhere">;
   readonly temporal: Client;
   readonly credentialId: string;
   readonly rotationId: string;
@@ -71,19 +71,4 @@ export async function openIntents({ ledger, rotationId, outcome }: Books): Promi
     [rotationId, JSON.stringify(outcome === "undone" ? takenBackBy : {}), outcome === "undone"],
   );
   return rows.map(({ step }) => `invariant 9: the rotation is closed and its intent of ${String(step)} is open.`);
-}
-
-/** Custody has the value of each version that lives and of no other. */
-export async function wrongKept({ ledger, credentialId }: Books): Promise<readonly string[]> {
-  const rows = await ledger(
-    `SELECT number, state, EXISTS (
-       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%') AS kept
-     FROM versions v WHERE credential_id = $1 AND (state = 'live') <> EXISTS (
-       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%')`,
-    [credentialId],
-  );
-  return rows.map(
-    ({ number, state, kept }) =>
-      `invariant 3: version ${String(number)} is ${String(state)} and its value is ${kept === true ? "kept" : "gone"}.`,
-  );
 }

@@ -1,4 +1,5 @@
 import { withLedger, type AskLedger } from "./oracle-books.ts";
+import { restingOf } from "./oracle-custody.ts";
 import type { Registered } from "./registered.ts";
 import type { World } from "./world.ts";
 
@@ -19,8 +20,8 @@ export async function missingIntent(of: Interrupted): Promise<readonly string[]>
   const { world, orders, rotationId, operation } = of;
   return withLedger(world.ledgerUrl, async (ledger) => {
     const breaches = [...(await missingOperation(ledger, rotationId, operation))];
-    const rows = await ledger("SELECT 1 FROM custody_values WHERE key LIKE $1", [`%${orders.credentialId}/2/%`]);
-    if (rows.length === 0 && (await isCandidateInForce(of)))
+    const found = await restingOf(ledger, world.elsewhere, orders.credentialId);
+    if (!found.some(({ number, state }) => number === 2 && state === "kept") && (await isCandidateInForce(of)))
       breaches.push("invariant 3: the issuer has a value that is not in custody.");
     return breaches;
   });

@@ -1,6 +1,7 @@
 import type { Client } from "@temporalio/client";
 import { brokenAudit } from "./oracle-audit.ts";
-import { notEnded, openIntents, withLedger, wrongKept, type Books } from "./oracle-books.ts";
+import { notEnded, openIntents, withLedger, type Books } from "./oracle-books.ts";
+import { wrongKept, wrongValue } from "./oracle-custody.ts";
 import { leakedSecrets } from "./oracle-secrets.ts";
 import { noticedTrouble } from "./oracle-sentinel.ts";
 import type { Registered } from "./registered.ts";
@@ -32,7 +33,13 @@ export async function consultOracle(ended: Ended): Promise<readonly string[]> {
   return withLedger(ended.world.ledgerUrl, async (ledger) => {
     const scene: Scene = { ...ended, ledger, credentialId, held: shop.report().held };
     const open = [...(await notEnded(scene)), ...(await openIntents(scene))];
-    const breaches = [await strangers(scene), await wrongInForce(scene), await wrongKept(scene), await notDead(scene)];
+    const breaches = [
+      await strangers(scene),
+      await wrongInForce(scene),
+      await wrongKept(scene),
+      await wrongValue(scene, [scene.held.at(-1)?.password ?? ""]),
+      await notDead(scene),
+    ];
     // The sentinel works until here, so that it would notice what a late attempt of the dead worker breaks.
     const report = await shop.close();
     const rest = [
@@ -44,7 +51,8 @@ export async function consultOracle(ended: Ended): Promise<readonly string[]> {
   });
 }
 
-const secretsOf = ({ orders, held }: Scene): readonly string[] => [
+const secretsOf = ({ orders, held, world }: Scene): readonly string[] => [
+  ...world.elsewhere.flatMap(({ secrets }) => secrets),
   orders.password,
   orders.adminPassword,
   ...held.map(({ password }) => password),

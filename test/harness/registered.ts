@@ -32,6 +32,8 @@ export interface RegisterOptions {
   readonly policy?: Partial<Policy>;
   /** Where the application's file lies: a folder below the allowed root that exists already. */
   readonly folder?: string;
+  /** The place of its values; the embedded one unless given. */
+  readonly custody?: string | undefined;
   /** True: nobody is registered, although the application runs. */
   readonly isUnregistered?: boolean;
   /** Overrides the evidence that the consumer can give. */
@@ -89,6 +91,7 @@ export async function register(world: RegisteredAt, options: RegisterOptions = {
         }),
     today: { username: logins.names[0] ?? "", password: new Secret(logins.password) },
     policy: options.policy,
+    custody: options.custody,
   });
   return {
     ...registered,

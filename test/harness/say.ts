@@ -27,13 +27,18 @@ export async function untilPhase(world: World, rotationId: string, phase: string
   });
 }
 
-/** States of a credential's versions, oldest first, and whether custody still has each. */
-export async function versionsOf({ ledger }: Pick<World, "ledger">, credentialId: string) {
+/** States of a credential's versions, oldest first, and whether custody still has each, wherever it lies. */
+export async function versionsOf(
+  { ledger, elsewhere = [] }: Pick<World, "ledger"> & Partial<Pick<World, "elsewhere">>,
+  credentialId: string,
+) {
   const { rows } = await sql<{ number: number; state: string; kept: boolean }>`
     SELECT v.number, v.state, EXISTS (
       SELECT FROM custody_values c WHERE c.key LIKE '%' || v.credential_id || '/' || v.number || '/%') AS kept
     FROM versions v WHERE v.credential_id = ${credentialId} ORDER BY v.number`.execute(ledger.db);
-  return rows;
+  const found = await Promise.all(elsewhere.map(async ({ resting }) => resting(credentialId)));
+  const numbers = found.flat().map(({ number }) => number);
+  return rows.map((row) => ({ ...row, kept: row.kept || numbers.includes(row.number) }));
 }
 
 export async function auditActions({ ledger }: Pick<World, "ledger">, rotationId: string): Promise<readonly string[]> {

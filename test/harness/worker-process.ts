@@ -6,7 +6,7 @@ import { armFailpoint } from "../../activities/failpoint.ts";
 import { readSettings } from "../../settings.ts";
 import { catalog } from "../../providers/catalog.ts";
 import { startWorker } from "../../worker/main.ts";
-import { accessKeyIssuer } from "../../providers/issuers/aws-iam-access-key/definition.ts";
+import { hastenAccessKeys } from "./aws-keys.ts";
 import { fakeSecret } from "./fake-cluster.ts";
 import { addMintedKinds } from "./minting/issuer.ts";
 
@@ -14,14 +14,7 @@ import { addMintedKinds } from "./minting/issuer.ts";
 if (process.env["DEAF"] === "yes") AbortSignal.any = () => new AbortController().signal;
 // AWS is behind itself for seconds; its stand-in is quicker.
 const awsLagMs = Number(process.env["WORLD_AWS_LAG_MS"] ?? Number.NaN);
-if (!Number.isNaN(awsLagMs)) {
-  const lastUse = { lastUsedMs: awsLagMs, lastUsedGrainMs: awsLagMs };
-  const issuer = accessKeyIssuer({
-    ...{ activationMs: awsLagMs, deactivationMs: awsLagMs, listMs: awsLagMs },
-    ...lastUse,
-  });
-  Object.assign(catalog.issuers, { [issuer.kind]: issuer });
-}
+if (!Number.isNaN(awsLagMs)) hastenAccessKeys(awsLagMs);
 Object.assign(catalog.consumers, { [fakeSecret.kind]: fakeSecret });
 addMintedKinds();
 // One that is killed writes nothing at its end.

@@ -12,14 +12,16 @@ import { bundleWorkflowCode } from "@temporalio/worker";
 import { sql } from "kysely";
 import { startPostgres } from "../../embedded/postgres.ts";
 import { startTemporal } from "../../embedded/temporal.ts";
-import { createEmbeddedCustody } from "../../custody/embedded.ts";
 import { createFingerprints } from "../../custody/fingerprint.ts";
 import { openKeyFile } from "../../custody/key-file.ts";
 import { openSigningKeys } from "../../custody/signing-key-file.ts";
 import type { Custody } from "../../custody/custody.ts";
-import { createCustodyRows } from "../../ledger/custody-rows.ts";
+import { openCustody } from "../../custody/open-custody.ts";
 import { openLedger, type Ledger } from "../../ledger/database.ts";
 import { migrate } from "../../ledger/migrate.ts";
+import { createEgress } from "../../providers/contract/egress-client.ts";
+import { readSettings } from "../../settings.ts";
+import type { CustodyWitness } from "./custody/witness.ts";
 import { startIssuerServer, releases, type IssuerServer } from "./postgres-issuer.ts";
 import { temporalProgram } from "./temporal-program.ts";
 
@@ -28,7 +30,10 @@ export interface World {
   readonly ledger: Ledger;
   /** For who looks at the ledger with nothing of ours. */
   readonly ledgerUrl: string;
+  /** As API and workers have it. */
   readonly custody: Custody;
+  /** Places of custody outside the ledger that the environment names, as others see them. */
+  readonly elsewhere: readonly CustodyWitness[];
   readonly issuer: IssuerServer;
   readonly folder: string;
   readonly temporalAddress: string;
@@ -64,15 +69,16 @@ export interface PreparedWorker {
 }
 
 export interface WorldOptions {
+  /** What every worker gets besides. */
   readonly environment?: Readonly<Record<string, string>>;
+  readonly elsewhere?: readonly CustodyWitness[];
 }
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
 const workflow = (name: string): string => fileURLToPath(new URL(`../../workflows/${name}`, import.meta.url));
 
-/** `environment`: what every worker gets besides. */
-export async function openWorld({ environment: common = {} }: WorldOptions = {}): Promise<World> {
+export async function openWorld({ environment: common = {}, elsewhere = [] }: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), "rk-world-"));
   const startLedger = async () =>
     startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" });
@@ -132,7 +138,8 @@ export async function openWorld({ environment: common = {} }: WorldOptions = {})
   return {
     ledger,
     ledgerUrl: cluster.address,
-    custody: createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys: custodyKeys }),
+    custody: openCustody({ ...given(common), ledger, keys: custodyKeys }),
+    elsewhere,
     issuer,
     folder,
     temporalAddress: temporal.address,
@@ -159,6 +166,13 @@ export async function openWorld({ environment: common = {} }: WorldOptions = {})
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What custody is opened with, of the environment that workers get. */
+function given(environment: Readonly<Record<string, string>>) {
+  const { custodies, egressLocalPorts } = readSettings(environment);
+  const rules = { allowedLocalPorts: [...egressLocalPorts], ownPorts: [], log: nothing };
+  return { places: custodies, fetch: createEgress(rules), log: nothing };
 }
 
 function asWorker(child: ChildProcess): WorkerProcess {

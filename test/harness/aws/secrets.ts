@@ -44,6 +44,11 @@ export class Secrets {
     return undefined;
   }
 
+  /** Those that are, whether or not they are marked for deletion. */
+  in(region: string): readonly FakeSecret[] {
+    return [...this.#of(region).keys()].flatMap((name) => this.find(region, name) ?? []);
+  }
+
   /** What an ARN would be of what is not there. */
   arnOf(region: string, id: string): string {
     return id.startsWith("arn:") ? id : `arn:aws:secretsmanager:${region}:${this.#account}:secret:${id}`;

@@ -1,0 +1,75 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { AskLedger } from "../harness/oracle-books.ts";
+import {
+  registerCredential,
+  type RegisteredAt,
+  type RegisteredCredential,
+  type ToRegister,
+} from "../harness/register-credential.ts";
+import type { HeldLogin } from "../harness/sentinel.ts";
+import type { World } from "../harness/world.ts";
+
+/** One principal of an issuer that mints, with version 1 made by hand, as somebody outside of rekey sees it. */
+export interface MintedPrincipal extends Pick<ToRegister, "kind" | "connection" | "config" | "principals" | "today"> {
+  /** Variables of the consumer's file, each with the field of the value that it holds. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** What the file holds before the first rotation. */
+  readonly held: HeldLogin;
+  /** The issuer's own names of all that it would let in, by its own list. */
+  live(): Promise<readonly string[]>;
+  /** By which of those names the issuer knows a handle. */
+  nameOf(handle: string): string;
+  /** `accepted`, or the issuer's own code. */
+  logsIn(login: HeldLogin): Promise<string>;
+  /** The same login with a secret that nobody ever had. */
+  wrong(login: HeldLogin): HeldLogin;
+  /** Its codes for a login that has ended, and for a wrong secret of one that lives. */
+  readonly refusals: { readonly ended: string; readonly wrong: string };
+  /** Every secret that may stand in custody and in the file only, besides those in the file. */
+  readonly secrets: readonly string[];
+}
+
+export type MintingIssuer = (mark: string) => Promise<MintedPrincipal>;
+
+type How = Pick<ToRegister, "mark" | "order" | "policy" | "custody">;
+
+/** The file of an application that uses it. */
+export async function writeHeld({ folder }: Pick<World, "folder">, mark: string, held: HeldLogin): Promise<string> {
+  const file = join(folder, "targets", `${mark}.env`);
+  const lines = Object.entries(held).map(([name, text]) => `${name}=${text}\n`);
+  await writeFile(file, lines.join(""), { mode: 0o600 });
+  return file;
+}
+
+/** A credential with that file as its consumer. A worker has to run, or checks to be answered. */
+export async function registerPrincipal(
+  world: RegisteredAt,
+  principal: MintedPrincipal,
+  { file, ...how }: How & { readonly file: string },
+): Promise<RegisteredCredential> {
+  return registerCredential(world, {
+    ...principal,
+    ...how,
+    consumer: {
+      name: "app",
+      kind: "file",
+      target: `file:${file}`,
+      config: { path: file, format: "dotenv", keys: principal.keys },
+      evidence: { wanted: "delivered", collectors: {} },
+    },
+  });
+}
+
+/** What the issuer lets in, against what the ledger calls live. */
+export async function strangers(
+  principal: MintedPrincipal,
+  ledger: AskLedger,
+  credentialId: string,
+): Promise<readonly string[]> {
+  const rows = await ledger("SELECT handle FROM versions WHERE credential_id = $1 AND state = 'live'", [credentialId]);
+  const known = rows.map(({ handle }) => principal.nameOf(String(handle))).toSorted();
+  const seen = [...(await principal.live())].toSorted();
+  if (seen.join() === known.join()) return [];
+  return [`invariant 2: ${seen.length} versions are let in (${seen.join()}), the ledger calls live: ${known.join()}.`];
+}
