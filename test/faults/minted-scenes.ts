@@ -35,6 +35,8 @@ export interface MintedScene extends RegisteredCredential {
   says(...parts: readonly string[]): (call: HttpCall) => boolean;
   /** How many versions the issuer would let in. */
   liveCount(): Promise<number>;
+  /** A person deletes what lies in the place, so that it can be brought back. */
+  hide(): Promise<void>;
   /** Looks from outside: the issuer lets in what the ledger calls live, custody has that alone, the file works. */
   wrong(): Promise<readonly string[]>;
 }
@@ -99,6 +101,9 @@ export async function openMintedScenes(folder: string, system: System, isElsewhe
           (call) =>
             says(call, parts) && (says(call, [mark]) || says(call, [credentialId])),
         liveCount: async () => (await principal.live()).length,
+        async hide() {
+          for (const each of elsewhere) await each.hide(credentialId);
+        },
         async wrong() {
           const held = { ...parseEnv(await readFile(file, "utf8")) } as Readonly<Record<string, string>>;
           const secrets = Object.entries(held).flatMap(([name, text]) => (name.includes("SECRET") ? [text] : []));

@@ -3,17 +3,22 @@ import { holderOf, type SecretVersion } from "../aws/secret-versions.ts";
 import type { FakeSecret } from "../aws/secrets.ts";
 import { textIn, type CustodyWitness, type Resting } from "./witness.ts";
 
+const weekMs = 7 * 86_400_000;
+
 /** Looks behind the calls of the stand-in, in every region. */
 export function witnessInAws(aws: FakeAws, at: Pick<CustodyWitness, "place" | "secrets">): CustodyWitness {
+  const secretsOf = (credentialId: string): readonly FakeSecret[] =>
+    aws.settings.regions
+      .flatMap((region) => aws.secrets.in(region))
+      .filter(({ name }) => name.split("/").includes(credentialId));
   return {
     ...at,
-    resting: async (credentialId) =>
-      Promise.resolve(
-        aws.settings.regions
-          .flatMap((region) => aws.secrets.in(region))
-          .filter(({ name }) => name.split("/").includes(credentialId))
-          .flatMap(restingIn),
-      ),
+    resting: async (credentialId) => Promise.resolve(secretsOf(credentialId).flatMap(restingIn)),
+    async hide(credentialId) {
+      const sinceMs = Date.now();
+      for (const secret of secretsOf(credentialId)) secret.deletion = { sinceMs, dueMs: sinceMs + weekMs };
+      return Promise.resolve();
+    },
   };
 }
 

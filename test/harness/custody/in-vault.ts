@@ -43,11 +43,13 @@ export function witnessInVault(
     );
   }
 
+  const pathsOf = async (credentialId: string) =>
+    (await below("")).filter((path) => path.split("/").includes(credentialId));
   return {
     ...at,
-    async resting(credentialId) {
-      const paths = (await below("")).filter((path) => path.split("/").includes(credentialId));
-      return (await Promise.all(paths.map(restingAt))).flat();
+    resting: async (credentialId) => (await Promise.all((await pathsOf(credentialId)).map(restingAt))).flat(),
+    async hide(credentialId) {
+      for (const path of await pathsOf(credentialId)) await vault.must("DELETE", `${mount}/data/${path}`);
     },
   };
 }

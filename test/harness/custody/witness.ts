@@ -12,6 +12,8 @@ export interface CustodyWitness {
   readonly place: string;
   /** All that is not gone of this credential's versions. */
   resting(credentialId: string): Promise<readonly Resting[]>;
+  /** Deletes what lies there of this credential as a person does, who can bring it back. */
+  hide(credentialId: string): Promise<void>;
   /** What rekey logs in with there. */
   readonly secrets: readonly string[];
 }
