@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { Secret } from "../../providers/contract/secret.ts";
 import { adminOf, awsPage, policyIn, settingsAt } from "../harness/aws-settings.ts";
-import { awsClients } from "../harness/aws/clients.ts";
+import { awsClients, type AwsClients } from "../harness/aws/clients.ts";
 import type { FakeAws } from "../harness/aws/fake-aws.ts";
 import type { TlsServer } from "../harness/proxy/tls.ts";
 import type { HeldLogin } from "../harness/sentinel.ts";
@@ -15,6 +15,7 @@ import type { MintingIssuer } from "./minted-principal.ts";
 export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<MintingIssuer> {
   aws.addUser("rekey", [await policyIn(awsPage, "## The user that rotates access keys", aws.identities.account)]);
   const admin = aws.addKey("rekey");
+  const logsIn = loginsAt(aws);
   return async (mark) => {
     const user = `orders-${mark}`;
     aws.addUser(user, [], "/team/");
@@ -42,20 +43,23 @@ export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<Mi
             .filter(({ status }) => status === "Active")
             .map(({ id }) => id),
         ),
-      logsIn: async (login) => asksWhoItIs(aws, login),
+      logsIn,
     });
   };
 }
 
-async function asksWhoItIs(aws: FakeAws, login: HeldLogin): Promise<string> {
-  const { AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" } = login;
-  const { sts, close } = awsClients(aws, { accessKeyId, secretAccessKey });
-  try {
-    await sts.send(new GetCallerIdentityCommand({}));
-    return "accepted";
-  } catch (error) {
-    return error instanceof Error ? error.name : "failed";
-  } finally {
-    close();
-  }
+/** Applications that ask who they are. Each keeps its client, as one does that runs, which repeats what AWS's own code repeats. */
+function loginsAt(aws: FakeAws): (login: HeldLogin) => Promise<string> {
+  const clients = new Map<string, AwsClients>();
+  return async ({ AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" }) => {
+    const name = `${accessKeyId} ${secretAccessKey}`;
+    const kept = clients.get(name) ?? awsClients(aws, { accessKeyId, secretAccessKey }, { maxAttempts: 10 });
+    clients.set(name, kept);
+    try {
+      await kept.sts.send(new GetCallerIdentityCommand({}));
+      return "accepted";
+    } catch (error) {
+      return error instanceof Error ? error.name : "failed";
+    }
+  };
 }

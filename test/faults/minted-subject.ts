@@ -66,7 +66,7 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
 }
 
 /** What the file holds is let in, all that it held before is not, and a wrong secret never is. */
-async function wrongInForce(principal: MintedPrincipal, { held }: SentinelReport): Promise<readonly string[]> {
+export async function wrongInForce(principal: MintedPrincipal, { held }: SentinelReport): Promise<readonly string[]> {
   const last = held.at(-1);
   if (last === undefined) return ["invariant 3: the consumer's file holds no login."];
   const breaches = [];
@@ -82,7 +82,7 @@ async function wrongInForce(principal: MintedPrincipal, { held }: SentinelReport
   return breaches;
 }
 
-function noticed({ logins, troubles }: SentinelReport): readonly string[] {
+export function noticed({ logins, troubles }: SentinelReport): readonly string[] {
   if (logins < 10) return [`invariant 1: the sentinel logged in only ${logins} times; it has seen nothing.`];
   return troubles.map(({ code, held }) => `invariant 1: with the login ${held + 1} in its file it met ${code}.`);
 }

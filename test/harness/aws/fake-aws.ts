@@ -28,7 +28,8 @@ const certificates = makeCertificates();
  */
 export class FakeAws {
   readonly ca = certificates.ca;
-  readonly settings: FakeAwsSettings;
+  /** How much trouble there is may change later; how late it is was settled at the start. */
+  settings: FakeAwsSettings;
   readonly identities: Identities;
   readonly secrets: Secrets;
   readonly calls: LoggedCall[] = [];
