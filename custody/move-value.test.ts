@@ -92,8 +92,8 @@ const audited = async ({ version }: CustodyRef) => {
   return rows.map(({ told }) => told);
 };
 
-const moveIn = async (custody: RoutedCustody, ref: CustodyRef, to: Place) =>
-  custody.move({ ref, to, actor: "tok_test" }, async (_, work) => work());
+const moveIn = async (custody: RoutedCustody, ref: CustodyRef, to: Place, hasValue = true) =>
+  custody.move({ ref, to, actor: "tok_test", hasValue }, async (_, work) => work());
 
 class DeathError extends Error {}
 
@@ -199,10 +199,25 @@ describe("a move", () => {
     expect(await memoryCustody(scene.near).get(ref)).toEqual(stranger);
   });
 
-  it("of a version that has no value changes only where the next one goes, and tells nothing", async () => {
+  it("finds a value missing that must be there, and points nowhere else", async () => {
+    const [scene, ref, value] = [newScene(), freshRef(), newValue()];
+    await putIn(scene, ref, "far", value);
+    // As of another mount, where nothing of the kind lies.
+    const elsewhere = { far: memoryStore(), near: scene.near };
+    await expect(moveIn(process(elsewhere), ref, "near")).rejects.toMatchObject({
+      name: "OperatorNeededError",
+      code: "custody_missing",
+      detail: expect.stringContaining("is not in far"),
+    });
+    expect([await process(scene).get(ref), await audited(ref)]).toEqual([value, []]);
+    await moveIn(process(scene), ref, "near");
+    expect([await whereIs(scene, ref), await process(scene).get(ref)]).toEqual([["near"], value]);
+  });
+
+  it("of a version that needs no value changes only where the next one goes, and tells nothing", async () => {
     const [scene, ref, value] = [newScene(), freshRef(), newValue()];
     await sql`UPDATE credentials SET custody = 'embedded' WHERE id = ${credential}`.execute(test.ledger.db);
-    await moveIn(process(scene), ref, "far");
+    await moveIn(process(scene), ref, "far", false);
     await process(scene).putIfAbsent(ref, value);
     expect([await whereIs(scene, ref), await audited(ref)]).toEqual([["far"], []]);
   });

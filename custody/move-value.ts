@@ -9,6 +9,8 @@ export interface ValueMove {
   readonly ref: CustodyRef;
   /** The place where it is to lie. */
   readonly to: string;
+  /** By the ledger there is one: where none is found it is lost, or looked for in the wrong place. */
+  readonly hasValue: boolean;
   /** For the audit row. */
   readonly actor: string;
 }
@@ -25,9 +27,9 @@ interface Places {
 /**
  * Moves one value to another place. Whoever dies within is followed by whoever moves it again, there or elsewhere: the
  * ledger knows at each moment where the value may lie, and the one that counts can be read. Once the call has come back it
- * lies in its new place alone. Nothing happens when it does already, or when there is no value.
+ * lies in its new place alone. Nothing happens when it does already, or when there is no value and need not be.
  */
-export async function moveValue(places: Places, { ref, to, actor }: ValueMove): Promise<void> {
+export async function moveValue(places: Places, { ref, to, actor, hasValue }: ValueMove): Promise<void> {
   const { at, book } = places;
   const key = custodyKey(ref);
   const leave = async (seen: CustodyPointer) => {
@@ -43,6 +45,13 @@ export async function moveValue(places: Places, { ref, to, actor }: ValueMove): 
   const from = now.place;
   if (from === to) return;
   const value = await at(from).get(ref);
+  if (value === undefined && hasValue) {
+    await book.giveUp(key, now);
+    throw new OperatorNeededError(
+      "custody_missing",
+      `The value of version ${ref.version} (${key}) is not in ${from}, where the ledger says that it lies. Nothing was moved. See that the settings of ${from} lead to the store where it was put, or restore the store; then move again.`,
+    );
+  }
   if (value !== undefined && !(await places.holding(value, async () => isCopied(at(to), ref, value)))) {
     await book.giveUp(key, now);
     throw new OperatorNeededError(

@@ -51,6 +51,13 @@ export function requestMove(ledger: Ledger, { credentialId, place, actor }: Move
   });
 }
 
+interface MovedVersion {
+  readonly versionId: string;
+  readonly number: number;
+  /** It is or may come into force and its value was given: then it has to be in custody. */
+  readonly hasValue: boolean;
+}
+
 /** What a worker has to move. */
 export interface MoveCase {
   readonly instance: string;
@@ -61,14 +68,15 @@ export interface MoveCase {
   readonly to: string;
   readonly requestedBy: string;
   /** Those whose values may lie in custody. */
-  readonly versions: readonly { readonly versionId: string; readonly number: number }[];
+  readonly versions: readonly MovedVersion[];
 }
 
 export async function readMoveCase(db: Kysely<Tables>, checkId: string): Promise<MoveCase | undefined> {
   const { rows } = await sql<MoveCase>`
     SELECT (SELECT id FROM instance) AS instance, c.id AS "credentialId", n.pool, c.custody AS from,
       k.arguments ->> 'place' AS to, k.requested_by AS "requestedBy",
-      (SELECT coalesce(jsonb_agg(jsonb_build_object('versionId', v.id, 'number', v.number) ORDER BY v.number), '[]')
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('versionId', v.id, 'number', v.number,
+        'hasValue', v.state IN ('live', 'disabled') AND NOT v.is_unknown) ORDER BY v.number), '[]')
         FROM versions v WHERE v.credential_id = c.id AND v.state <> 'proven-dead') AS versions
     FROM checks k JOIN credentials c ON c.id = k.subject_id JOIN connections n ON n.id = c.connection_id
     WHERE k.id = ${checkId}`.execute(db);

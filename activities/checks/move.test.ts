@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { CustodyRef } from "../../custody/custody.ts";
+import { versionRef } from "../../custody/refs.ts";
 import { decodeValue } from "../../custody/value-encoding.ts";
 import { createScrubber } from "../../custody/scrubber.ts";
 import { TransientError } from "../../domain/errors.ts";
@@ -59,6 +61,13 @@ async function work(checkId: string, signal = new AbortController().signal): Pro
 
 const passwordsIn = ({ held }: MemoryStore) =>
   [...held.values()].map(({ bytes }) => revealField(decodeValue(bytes), "password"));
+async function ownRef(): Promise<CustodyRef> {
+  const { rows } = await sql<{ instance: string; id: string; pool: string }>`
+    SELECT (SELECT id FROM instance) AS instance, v.id, n.pool FROM versions v JOIN connections n ON n.id = v.connection_id
+    `.execute(db());
+  const [{ instance, id, pool } = { instance: "", id: "", pool: "" }] = rows;
+  return versionRef({ instance, credentialId, number: 1, versionId: id, pool });
+}
 const placeNow = async () => (await api.ask("GET", "/credentials/shop%2Forders")).json["custody"];
 const rotate = async () => reserveRotations(api.deps.ledger, [{ credentialId, requestedBy: "tok_test", reason: "" }]);
 
@@ -115,6 +124,26 @@ describe("moving a credential's values", () => {
     trouble = quiet;
     expect(await work(await asked("near"))).toMatchObject({ state: "done" });
     expect([passwordsIn(far), passwordsIn(near)]).toEqual([[], [password]]);
+  });
+
+  it("ends where a value is not in its place, and nothing is switched; one that nobody has given need not be there", async () => {
+    const kept = new Map(far.held);
+    for (const state of ["live", "disabled"]) {
+      await sql`UPDATE versions SET state = ${state}`.execute(db());
+      far.held.clear();
+      expect(await work(await asked("near"))).toMatchObject({
+        state: "failed",
+        findings: [{ code: "custody_missing" }],
+      });
+      for (const [key, held] of kept) far.held.set(key, held);
+      expect([await placeNow(), await api.deps.custody.get(await ownRef())]).toMatchObject([
+        "far",
+        { username: "orders_a" },
+      ]);
+    }
+    far.held.clear();
+    await sql`UPDATE versions SET is_unknown = true`.execute(db());
+    expect(await work(await asked("near"))).toMatchObject({ state: "done" });
   });
 
   it("that is interrupted is taken up again and ends", async () => {

@@ -8,10 +8,10 @@ export const move: CheckWork = async ({ deps, check: { checkId } }) => {
   const found = await readMoveCase(deps.ledger.db, checkId);
   if (found === undefined) throw new OperatorNeededError("not_found", "The credential is gone. List what there is.");
   const { instance, credentialId, pool, to, requestedBy: actor } = found;
-  for (const { versionId, number } of found.versions) {
+  for (const { versionId, number, hasValue } of found.versions) {
     const ref = versionRef({ instance, credentialId, number, versionId, pool });
     await untilAlone(async () =>
-      deps.custody.move({ ref, to, actor }, async (value, work) => deps.scrubber.withHeld([value], work)),
+      deps.custody.move({ ref, to, actor, hasValue }, async (value, work) => deps.scrubber.withHeld([value], work)),
     );
   }
   await finishMove(deps.ledger, checkId, found);
