@@ -133,6 +133,22 @@ describe("custody in a real Vault", () => {
     expect(await failing(custody.get(ref))).toMatchObject({ name: "OperatorNeededError", code: "custody_auth_failed" });
   });
 
+  it("an engine that is not where it was is an error, never a value that is not there", async () => {
+    const { mount, custody } = await place();
+    const ref = freshRef();
+    await custody.putIfAbsent(ref, value());
+    await vault().must("DELETE", `sys/mounts/${mount}`);
+    for (const work of [
+      () => custody.get(ref),
+      () => custody.forget(ref),
+      () => custody.putIfAbsent(freshRef(), value()),
+    ]) {
+      const error = await failing(work());
+      expect([error.name, error.code]).toEqual(["OperatorNeededError", "custody_unreachable"]);
+      expect(error.detail).toContain("vault secrets list");
+    }
+  });
+
   it("a right that is missing is named, with what to add", async () => {
     const { mount, custody, give } = await place();
     await give(await vault().tokenWith('path "cubbyhole/none" {\n  capabilities = ["deny"]\n}'));

@@ -25,6 +25,15 @@ const standby = (): TransientError =>
     "A standby of Vault answered, and no redirect is followed. It will be tried again; if that lasts, let the address lead to the active node.",
   );
 
+/** Nothing serves the path: that says nothing of what lies in the mount. */
+export function mountMissing({ side, settings }: Way, doing: string): OperatorNeededError {
+  const where = settings.namespace === undefined ? "" : ` in namespace ${settings.namespace}`;
+  return new OperatorNeededError(
+    side.unexpected,
+    `Vault has no mount${where} that serves this (404, ${doing}): it was disabled or moved, its name is mistyped, or it is of another kind. Look at what is mounted (vault secrets list -detailed, vault auth list), mount it again or correct the name, then retry.`,
+  );
+}
+
 /** What the server's own state says of a failure; undefined where it is well. */
 async function stateBehind(way: Way, signal: AbortSignal): Promise<RekeyError | undefined> {
   const health = await healthOf(way, signal);

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { RekeyError } from "../../../domain/errors.ts";
 import type { Egress, EgressAnswer, EgressRequest } from "../../contract/egress.ts";
 import { Secret } from "../../contract/secret.ts";
+import { destroyKv, patchKv, readKv } from "./kv.ts";
 import { sides } from "./side.ts";
 import { openVault, type Vault } from "./vault.ts";
 
@@ -212,6 +213,31 @@ describe("a Vault in trouble", () => {
   ])("%s is named as such", async (_, answer, health, name, code) => {
     const error = await trouble(answer, health);
     expect([error.name, error.code]).toEqual([name, code]);
+  });
+
+  test("that has no such mount is never taken for one that has nothing there", async () => {
+    const answers = (errors: readonly string[]) => ({
+      "GET auth/token/lookup-self": self(600),
+      ...Object.fromEntries(
+        ["GET kv/data/orders", "PATCH kv/data/orders", "PUT kv/destroy/orders", "GET auth/approle/role/orders"].map(
+          (line) => [line, () => ({ status: 404, body: { errors } })],
+        ),
+      ),
+    });
+    const at = { mount: "kv", path: "orders" };
+    const works = [
+      async (vault: Vault) => readKv(vault, at, signal),
+      async (vault: Vault) => patchKv(vault, at, { data: {}, cas: 1 }, signal),
+      async (vault: Vault) => destroyKv(vault, at, [1], signal),
+      async (vault: Vault) =>
+        vault.ask({ path: "auth/approle/role/orders", right: { ...right, path: "r" }, expects: [404] }, signal),
+    ];
+    for (const work of works) {
+      await work(open(scripted(answers([])).fetch));
+      const error = await failing(work(open(scripted(answers([foreign])).fetch)));
+      expect([error.name, error.code]).toEqual(["OperatorNeededError", "target_refused"]);
+      expect(error.detail).toContain("vault secrets list");
+    }
   });
 
   test("that says when to ask again is asked again", async () => {

@@ -1,15 +1,15 @@
 import type { z } from "zod";
 import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { EgressAnswer } from "../../contract/egress.ts";
-import { failureOf, forbidden } from "./failure.ts";
+import { failureOf, forbidden, mountMissing } from "./failure.ts";
 import { openLogin, type VaultLogin } from "./login.ts";
 import { wordsFor, type Right } from "./rights.ts";
-import { isGood, send, type WireCall } from "./way.ts";
+import { isGood, isMountMissing, send, type WireCall } from "./way.ts";
 
 export interface VaultCall extends Omit<WireCall, "token"> {
   /** What it takes: named where it is missing. */
   readonly right: Right;
-  /** Statuses that the caller understands, besides the good ones. */
+  /** Statuses that the caller understands, besides the good ones. 404 is nothing in a mount that is there, never a missing mount. */
   readonly expects?: readonly number[];
 }
 
@@ -41,6 +41,8 @@ export function openVault(way: VaultLogin): Vault {
           answer = await send(way, { ...call, token: await login.token(signal) }, signal);
         }
       }
+      // Before it is taken for "nothing there": whoever asks would forget a value, or believe a key gone, that is only elsewhere.
+      if (isMountMissing(answer)) throw mountMissing(way, wordsFor(right));
       if (isGood(answer) || expects.includes(answer.status ?? 0)) return answer;
       if (answer.status === 403) throw forbidden([right], way);
       throw await failureOf(way, answer, wordsFor(right), signal);

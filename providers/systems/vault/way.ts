@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import type { Egress, EgressAnswer, EgressRequest } from "../../contract/egress.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { VaultSettings } from "./connection.ts";
@@ -56,5 +57,14 @@ export async function send(way: Way, call: WireCall, signal: AbortSignal): Promi
     await sleep(waitMs, undefined, { signal });
   }
 }
+
+const withErrors = z.object({ errors: z.array(z.unknown()).min(1) });
+
+/**
+ * Vault answers with 404 where a mount has nothing at a path, and where there is no such mount, or one of another kind:
+ * only the latter say why. https://developer.hashicorp.com/vault/api-docs#error-response
+ */
+export const isMountMissing = ({ status, body }: EgressAnswer): boolean =>
+  status === 404 && withErrors.safeParse(body).success;
 
 export const isGood = ({ status = 0 }: EgressAnswer): boolean => status >= 200 && status <= 299;
