@@ -24,6 +24,11 @@ const throttled = new Set([
   "RequestLimitExceeded",
   "TooManyRequestsException",
 ]);
+/**
+ * Somebody changes the same thing at this moment; nothing was done.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagUser.html#API_TagUser_Errors
+ */
+const contended = new Set(["ConcurrentModification", "ConcurrentModificationException"]);
 const skewed = new Set(["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"]);
 const expired = new Set(["ExpiredToken", "ExpiredTokenException"]);
 const denied = new Set(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"]);
@@ -48,6 +53,8 @@ export const nameOf = (error: unknown): string => (error instanceof Error ? erro
 
 export const isThrottling = (error: unknown, { status }: Exchange): boolean =>
   throttled.has(nameOf(error)) || status === 429;
+
+export const isContended = (error: unknown): boolean => contended.has(nameOf(error));
 
 /** AWS takes signatures that are up to five minutes old; a minute is left for the way. Milliseconds. */
 const mostSkewMs = 4 * 60_000;
@@ -89,6 +96,11 @@ export function failureOf(error: unknown, call: AwsCall, codes: AwsCodes, exchan
   const { what, giveKey } = holderOf(codes);
   if (isThrottling(error, exchange))
     return new TransientError("system_throttled", `AWS asks for fewer calls (${action}). It will be tried again.`);
+  if (isContended(error))
+    return new TransientError(
+      "system_throttled",
+      `Somebody else changes ${call.resource} at this moment (${action}). It will be tried again.`,
+    );
   if (skewed.has(name) || (wrongSignature.has(name) && skewMs(exchange) > mostSkewMs))
     return new OperatorNeededError(
       "clock_skewed",

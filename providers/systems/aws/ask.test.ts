@@ -41,6 +41,19 @@ test("a throttled call is asked again, a few times, with an effect or without", 
   expect(server.calls).toHaveLength(8);
 });
 
+test("a change that met another one is asked again, a few times, and is never a person's", async () => {
+  const met = refusal(409, "ConcurrentModification");
+  server.answer(met, refusal(409, "ConcurrentModificationException"), {
+    status: 200,
+    body: "<CreateAccessKeyResponse/>",
+  });
+  await change();
+  expect(server.calls).toHaveLength(3);
+  server.answer(met);
+  expect(await failure(change())).toMatchObject({ name: "TransientError", code: "system_throttled" });
+  expect(server.calls).toHaveLength(8);
+});
+
 test("an effect whose answer is lost, or that failed half-way, is not sent again", async () => {
   server.answer({ status: 200, isLost: true });
   expect(await failure(change())).toMatchObject({ name: "TransientError", code: "issuer_unreachable" });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Aws } from "./aws.ts";
-import { failureOf, isThrottling, nameOf, type AwsCall } from "./api-error.ts";
+import { failureOf, isContended, isThrottling, nameOf, type AwsCall } from "./api-error.ts";
 import { NotAnswered, type Exchange, type Via } from "./over-egress.ts";
 
 const mostTries = 5;
@@ -8,7 +8,7 @@ const firstWaitMs = 100;
 
 /** Nothing was done, so that asking again is harmless. */
 function isWorthAsking(error: unknown, { hasEffect = false }: AwsCall, exchange: Exchange): boolean {
-  if (isThrottling(error, exchange)) return true;
+  if (isThrottling(error, exchange) || isContended(error)) return true;
   return !hasEffect && !(error instanceof NotAnswered) && (exchange.status ?? 0) >= 500;
 }
 
@@ -19,8 +19,8 @@ export interface Answered<T> {
 }
 
 /**
- * One call of the SDK, with its failures in our words. Throttled calls are asked again, a few times: AWS has done nothing
- * then. A call with an effect whose answer is missing is not: whoever asked has to look first.
+ * One call of the SDK, with its failures in our words. Calls that are throttled or met another change are asked again, a few
+ * times: AWS has done nothing then. A call with an effect whose answer is missing is not: whoever asked has to look first.
  *
  * `expected` are AWS's names of refusals that are an answer: undefined is returned for them.
  */
