@@ -82,12 +82,11 @@ export async function issueKey(scope: Scope, request: IssueRequest): Promise<Iss
   const before = seen.everSeen.filter(isLeft).map(({ id }) => id);
   const note = { instance: owner.instance, operationKey, claim, atMs: seen.atMs, before, isAnswered: false };
   await writeTags(user, { [intentTag(owner)]: writeIntent(note) });
-  const made = await createKey(user);
+  const answered = { [intentTag(owner)]: writeIntent({ ...note, isAnswered: true }) };
+  // Open, it would claim a key that a person makes by hand after a refusal.
+  const made = await createKey(user, async () => writeTags(user, answered));
   if (made === undefined) throw noRoom(scope, seen, keep);
-  await writeTags(user, {
-    [keyTag(made.id)]: writeMark({ ...owner, operationKey, claim }),
-    [intentTag(owner)]: writeIntent({ ...note, isAnswered: true }),
-  });
+  await writeTags(user, { [keyTag(made.id)]: writeMark({ ...owner, operationKey, claim }), ...answered });
   const value = { accessKeyId: made.id, secretAccessKey: new Secret(made.secret) };
   assertFit(value, fields);
   return { handle: made.id, value, effectiveAt: made.createdAt.toISOString() };

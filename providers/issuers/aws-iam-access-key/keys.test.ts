@@ -7,6 +7,7 @@ import { nextTurn, openKeys } from "../../../test/harness/aws-keys.ts";
 import { policyIn, settingsAt } from "../../../test/harness/aws-settings.ts";
 import { awsClients } from "../../../test/harness/aws/clients.ts";
 import { FakeAws } from "../../../test/harness/aws/fake-aws.ts";
+import { AwsFault } from "../../../test/harness/aws/fault.ts";
 import { everything } from "../../../test/harness/aws/policy.ts";
 import { gentle, type FakeAwsSettings } from "../../../test/harness/aws/settings.ts";
 import type { Issued, IssuerSession } from "../../contract/issuer.ts";
@@ -115,6 +116,38 @@ describe("a key whose answer was lost", () => {
     expect((await again.list()).map(({ ours }) => ours)).toEqual([true]);
     await again.abandon({ ...effect(""), operationKey: "lost" });
     expect(idsNow()).toEqual([]);
+  });
+
+  test.each([
+    ["AccessDenied", 403, "right_missing"],
+    ["LimitExceeded", 409, "no_free_slot"],
+    ["SomethingNew", 400, "principal_missing"],
+  ])("is not confused with what a person makes after a refusal (%s, %i)", async (name, status, code) => {
+    const { fake, open, idsNow } = await place();
+    const session = await open();
+    fake.interfere = ({ action }) =>
+      action === "CreateAccessKey" ? { answer: new AwsFault(name, status, "") } : undefined;
+    expect(await failing(issue(session, [], "refused"))).toMatchObject({ name: "OperatorNeededError", code });
+    fake.interfere = () => undefined;
+    const { accessKeyId } = fake.addKey("orders");
+    expect((await session.list()).map(({ ours }) => ours)).toEqual([false]);
+    await session.abandon({ ...effect(""), operationKey: "refused" });
+    const made = await issue(session, [], "refused");
+    expect(idsNow()).toEqual([accessKeyId, made.handle]);
+  });
+
+  test.each([
+    ["a failure of the service", { failAfterwards: true } as const],
+    ["a lost answer", { loseAnswer: true } as const],
+  ])("is found by the next attempt after %s", async (_what, trouble) => {
+    const { fake, open, idsNow } = await place();
+    const session = await open();
+    fake.interfere = ({ action }) => (action === "CreateAccessKey" ? trouble : undefined);
+    expect(await failing(issue(session, [], "lost"))).toMatchObject({ name: "TransientError" });
+    expect(idsNow()).toHaveLength(1);
+    fake.interfere = () => undefined;
+    const made = await issue(session, [], "lost");
+    expect(idsNow()).toEqual([made.handle]);
   });
 
   test("is not confused with what a person makes after the answer of a later attempt", async () => {

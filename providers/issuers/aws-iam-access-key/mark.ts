@@ -19,7 +19,7 @@ export interface Intent {
   readonly atMs: number;
   /** Ids of the keys that were there. */
   readonly before: readonly string[];
-  /** The answer came: whatever turns up after it is not ours. */
+  /** The answer came, a key or a refusal: whatever turns up after it is not ours. */
   readonly isAnswered: boolean;
 }
 
@@ -46,7 +46,7 @@ function readClaim(text = ""): Claim | undefined {
 }
 
 export function writeIntent({ instance, operationKey, claim, atMs, before, isAnswered }: Intent): string {
-  const state = isAnswered ? "made" : "making";
+  const state = isAnswered ? "answered" : "making";
   return [plain(instance), plain(operationKey), writeClaim(claim), Math.floor(atMs / 1000), state, ...before].join(" ");
 }
 

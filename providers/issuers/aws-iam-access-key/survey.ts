@@ -76,8 +76,8 @@ const latestMs = 10 * 60_000;
 
 /**
  * Keys that the noted intent could have made and whose answer nobody has: without a mark, not there before, and dated
- * within the minutes that a call can take after the note. Whether it is ours in truth shows `isUsed` besides: nobody but
- * AWS ever had such a secret.
+ * within the minutes that a call can take after the note. A use that `isUsed` finds shows that it is somebody's, since nobody
+ * but AWS ever had such a secret; none shows little, because uses are told late.
  */
 export function madeSince({ everSeen, marks, intent }: Survey, operationKey?: string): readonly AccessKey[] {
   if (intent === undefined || intent.isAnswered) return [];

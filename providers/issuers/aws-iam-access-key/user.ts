@@ -1,6 +1,6 @@
 import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { LastUse } from "../../contract/issuer.ts";
-import type { AwsCall } from "../../systems/aws/api-error.ts";
+import { isRefusal, type AwsCall } from "../../systems/aws/api-error.ts";
 import { askUnless, askWithTime } from "../../systems/aws/ask.ts";
 import { iamOf, type Aws } from "../../systems/aws/aws.ts";
 import { iamArn } from "../../systems/aws/settings.ts";
@@ -148,13 +148,28 @@ export interface MintedKey {
   readonly createdAt: Date;
 }
 
-/** Undefined where there is no room. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html */
-export async function createKey(user: ManagedUser): Promise<MintedKey | undefined> {
-  const made = await askUnless(user.aws, callOn(user, "iam:CreateAccessKey", true), [full], async (via) => {
+/**
+ * Undefined where there is no room. `whenRefused` comes first, wherever AWS said that it made none.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateAccessKey.html
+ */
+export async function createKey(user: ManagedUser, whenRefused: () => Promise<void>): Promise<MintedKey | undefined> {
+  let isRefused = false;
+  const asked = askUnless(user.aws, callOn(user, "iam:CreateAccessKey", true), [full], async (via) => {
     const { CreateAccessKeyCommand } = await import("@aws-sdk/client-iam");
-    return (await iamOf(user.aws)).send(new CreateAccessKeyCommand({ UserName: user.name }), via);
+    const client = await iamOf(user.aws);
+    return client.send(new CreateAccessKeyCommand({ UserName: user.name }), via).catch((error: unknown) => {
+      isRefused = isRefusal(error, via.exchange);
+      throw error;
+    });
   });
-  if (made === undefined) return undefined;
+  const made = await asked.catch(async (error: unknown) => {
+    if (isRefused) await whenRefused();
+    throw error;
+  });
+  if (made === undefined) {
+    await whenRefused();
+    return undefined;
+  }
   const { AccessKeyId = "", SecretAccessKey = "", CreateDate = new Date(0) } = made.AccessKey ?? {};
   return { id: AccessKeyId, secret: SecretAccessKey, createdAt: CreateDate };
 }
@@ -199,6 +214,6 @@ export async function lastUseOf(
   return { use: LastUsedDate === undefined ? null : { at: LastUsedDate.toISOString(), by }, atMs };
 }
 
-/** Whether anybody has ever used it, as far as IAM tells: uses of the last minutes may be missing. */
+/** Whether IAM tells of a use. Uses of the last four hours may not be told yet, so that "no" means little. */
 export const isUsed = async (user: ManagedUser, id: string): Promise<boolean> =>
   ((await lastUseOf(user, id))?.use ?? null) !== null;

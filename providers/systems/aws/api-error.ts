@@ -56,6 +56,16 @@ export const isThrottling = (error: unknown, { status }: Exchange): boolean =>
 
 export const isContended = (error: unknown): boolean => contended.has(nameOf(error));
 
+/**
+ * AWS itself said no, so that nothing was done. An answer that is missing or cut, a failure of the service, and calls that
+ * are too many leave that open, or come again by themselves.
+ */
+export const isRefusal = (error: unknown, exchange: Exchange): boolean => {
+  const { status = 0 } = exchange;
+  const isOfClient = status >= 400 && status < 500 && status !== 408;
+  return isOfClient && !(error instanceof NotAnswered) && !isThrottling(error, exchange) && !isContended(error);
+};
+
 /** AWS takes signatures that are up to five minutes old; a minute is left for the way. Milliseconds. */
 const mostSkewMs = 4 * 60_000;
 
