@@ -51,8 +51,8 @@ export function memoryCustody(store: MemoryStore): Custody {
   };
 }
 
-/** Stores by the names of their places. */
-export type MemoryStores = Readonly<Record<string, MemoryStore>>;
+/** Stores by the names of their places; or a custody that is one by itself, as a real server's is. */
+export type MemoryStores = Readonly<Record<string, MemoryStore | Custody>>;
 
 interface MemorySettings {
   readonly name: string;
@@ -70,7 +70,10 @@ const nobody = Object.assign(() => Promise.reject(new Error("nobody is asked")),
 /** Custody as a process opens it, with a place in memory for each store. */
 export function openMemoryCustody(ledger: Ledger, keys: KeyRing, stores: MemoryStores = {}): RoutedCustody {
   const places = Object.fromEntries(Object.keys(stores).map((name) => [name, { kind: "memory", name }]));
-  const kind = memoryKind((name) => memoryCustody(stores[name] ?? memoryStore()));
+  const kind = memoryKind((name) => {
+    const store = stores[name] ?? memoryStore();
+    return "held" in store ? memoryCustody(store) : store;
+  });
   return openCustody({ places, ledger, keys, fetch: nobody, log: () => undefined }, { memory: kind });
 }
 
