@@ -41,42 +41,65 @@ const program = foundServer("vault", "vault");
 export const hasVault = program !== undefined;
 export const noVault = "There is no Vault here. 'npm run setup -- --servers' gets it";
 
-/** Starts a server and waits until it takes calls; stops it when it does not. */
-export async function startVault(): Promise<VaultServer> {
+/** One server's process, whether or not it has been initialised. */
+export interface VaultNode extends Pick<VaultServer, "address" | "ca" | "tls" | "stop"> {
+  log(): string;
+}
+
+/** `storage`: what the node keeps; of a shared one the folder given is its own. */
+export async function startVaultNode(storage: (folder: string) => unknown): Promise<VaultNode> {
   if (program === undefined) throw new Error(noVault);
   const folder = await mkdtemp(join(tmpdir(), "rk-vault-"));
   const { ca, cert, key } = makeCertificates();
   const address = `https://127.0.0.1:${await freePort()}`;
+  const cluster = `127.0.0.1:${await freePort()}`;
   const put = async (name: string, text: string) => {
     await writeFile(join(folder, name), text, { mode: 0o600 });
     return join(folder, name);
   };
   const listener = {
     address: new URL(address).host,
+    cluster_address: cluster,
     tls_cert_file: await put("cert.pem", cert),
     tls_key_file: await put("key.pem", key),
   };
   const settings = {
     disable_mlock: true,
     api_addr: address,
-    storage: { inmem: {} },
+    cluster_addr: `https://${cluster}`,
+    storage: storage(folder),
     listener: { tcp: listener },
   };
   const config = await put("config.json", JSON.stringify(settings));
   const log = openSync(join(folder, "vault.log"), "a");
   const child = spawn(program, ["server", `-config=${config}`], { cwd: folder, stdio: ["ignore", log, log] });
-  const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    }
-    await rm(folder, { recursive: true, force: true });
+  return {
+    ...{ address, ca, tls: { cert, key } },
+    log: () => readFileSync(join(folder, "vault.log"), "utf8").slice(-3000),
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = once(child, "exit");
+        child.kill("SIGKILL");
+        await ended;
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
   };
+}
+
+/** Starts a server and waits until it takes calls; stops it when it does not. */
+export async function startVault(): Promise<VaultServer> {
+  return (await initialisedOn(await startVaultNode(() => ({ inmem: {} })))).server;
+}
+
+/** The server on a node that is initialised and unsealed now. */
+export async function initialisedOn(
+  node: VaultNode,
+): Promise<{ readonly server: VaultServer; readonly unsealKey: string }> {
+  const { address, ca, tls, stop } = node;
   try {
-    const logOf = () => readFileSync(join(folder, "vault.log"), "utf8").slice(-3000);
-    const { token, unsealKey } = await initialised({ address, ca }, logOf);
-    return serverOf({ address, ca, token }, unsealKey, { cert, key }, stop);
+    const { token, unsealKey } = await initialised({ address, ca }, () => node.log());
+    return { server: serverOf({ address, ca, token }, unsealKey, tls, stop), unsealKey };
   } catch (error) {
     await stop();
     throw error;
