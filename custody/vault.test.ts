@@ -149,6 +149,38 @@ describe("custody in a real Vault", () => {
     }
   });
 
+  it("an engine whose versions delete themselves takes no value, is named with what mends it, and then takes it", async () => {
+    const { mount, custody } = await place();
+    const ref = freshRef();
+    const given = value();
+    await vault().must("POST", `${mount}/config`, { delete_version_after: "30m" });
+    const error = await failing(custody.putIfAbsent(ref, given));
+    expect([error.name, error.code]).toEqual(["OperatorNeededError", "custody_unreachable"]);
+    expect(error.detail).toContain(`vault write ${mount}/config delete_version_after=0s`);
+    expect(await custody.get(ref)).toBeUndefined();
+    await vault().must("POST", `${mount}/config`, { delete_version_after: "0s" });
+    expect(await custody.putIfAbsent(ref, given)).toEqual(given);
+    const path = `rekey/ins_test/${ref.credential}/1/version`;
+    const { body } = await vault().call("GET", `${mount}/data/${path}`);
+    expect(body).toMatchObject({ data: { metadata: { deletion_time: "" } } });
+  });
+
+  it("what an attempt that died has put into such an engine is kept, and stays by the command that is named", async () => {
+    const { mount, custody, other, proxy } = await place();
+    const ref = freshRef();
+    const given = value();
+    await vault().must("POST", `${mount}/config`, { delete_version_after: "30m" });
+    void proxy.meet(isWrite, { do: "lose-answer" });
+    await failing(custody.putIfAbsent(ref, given));
+    const path = `rekey/ins_test/${ref.credential}/1/version`;
+    const error = await failing(other.putIfAbsent(ref, value()));
+    expect(error.detail).toContain(`vault kv undelete -mount=${mount} -versions=1 ${path}`);
+    expect(await other.get(ref)).toEqual(given);
+    await vault().must("POST", `${mount}/config`, { delete_version_after: "0s" });
+    await vault().must("POST", `${mount}/undelete/${path}`, { versions: [1] });
+    expect(await other.putIfAbsent(ref, value())).toEqual(given);
+  });
+
   it("a right that is missing is named, with what to add", async () => {
     const { mount, custody, give } = await place();
     await give(await vault().tokenWith('path "cubbyhole/none" {\n  capabilities = ["deny"]\n}'));
