@@ -31,7 +31,7 @@ const keep = async (check: Check): Promise<void> => {
 const run = (id: string, work: CheckWork) => runCheck(bench.deps, id, signal, { adopt: work });
 
 async function stored(id: string): Promise<Check> {
-  const found = await readCheck(bench.ledger.db, id);
+  const found = await readCheck(bench.ledger.db, "everything", id);
   if (found === undefined) throw new Error("no check");
   return found;
 }

@@ -38,7 +38,7 @@ export async function runCheck(
   signal: AbortSignal,
   all: Readonly<Partial<Record<CheckKind, CheckWork>>> = works,
 ): Promise<StepAnswer> {
-  const check = await readCheck(deps.ledger.db, checkId);
+  const check = await readCheck(deps.ledger.db, "everything", checkId);
   if (check === undefined || (check.secret === "awaited" && !check.isExpired)) return { now: "over" };
   if (check.state === "pending") await answer(deps, check, contextFor(deps, signal), all[check.kind]);
   if (check.secret === "awaited" || check.secret === "held") {

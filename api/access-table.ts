@@ -3,7 +3,7 @@ import type { RouteName } from "./route-table.ts";
 
 type Access = "everyone" | readonly Role[];
 
-/** Who may call each route. A role that is not named may not, and a route without a line does not compile. */
+/** Who may call each route; a team gets and touches only what its scope reaches (`ledger/scope.ts`). A role that is not named may not, and a route without a line does not compile. */
 export const access: Readonly<Record<RouteName, Access>> = {
   health: "everyone",
 
@@ -16,24 +16,24 @@ export const access: Readonly<Record<RouteName, Access>> = {
   showGrants: ["admin", "operator"],
 
   // credentials and consumers
-  listCredentials: ["admin", "operator", "responder", "auditor"],
-  showCredential: ["admin", "operator", "responder", "auditor"],
+  listCredentials: ["admin", "operator", "responder", "team", "auditor"],
+  showCredential: ["admin", "operator", "responder", "team", "auditor"],
   adoptCredential: ["admin", "operator"],
   moveCredential: ["admin", "operator"],
-  listConsumers: ["admin", "operator", "responder", "auditor"],
-  showConsumer: ["admin", "operator", "responder", "auditor"],
-  testConsumer: ["admin", "operator", "responder"],
+  listConsumers: ["admin", "operator", "responder", "team", "auditor"],
+  showConsumer: ["admin", "operator", "responder", "team", "auditor"],
+  testConsumer: ["admin", "operator", "responder", "team"],
 
   // rotations
-  planRotation: ["admin", "operator", "responder", "auditor"],
+  planRotation: ["admin", "operator", "responder", "team", "auditor"],
   reserveRotation: ["admin", "operator", "responder"],
-  listRotations: ["admin", "operator", "responder", "auditor"],
-  showRotation: ["admin", "operator", "responder", "auditor"],
+  listRotations: ["admin", "operator", "responder", "team", "auditor"],
+  showRotation: ["admin", "operator", "responder", "team", "auditor"],
   giveCommand: ["admin", "operator", "responder"],
 
   // when rotations happen by themselves
   explainPolicy: ["admin", "operator", "responder", "auditor"],
-  showCalendar: ["admin", "operator", "responder", "auditor"],
+  showCalendar: ["admin", "operator", "responder", "team", "auditor"],
   listFreezes: ["admin", "operator", "responder", "auditor"],
   declareFreeze: ["admin", "operator"],
   endFreeze: ["admin", "operator"],
@@ -43,7 +43,7 @@ export const access: Readonly<Record<RouteName, Access>> = {
   // looks outside
   startDoctor: ["admin", "operator", "responder"],
   showDoctor: ["admin", "operator", "responder", "auditor"],
-  showCheck: ["admin", "operator", "responder", "auditor"],
+  showCheck: ["admin", "operator", "responder", "team", "auditor"],
 
   // rekey itself
   recordKeyCopy: ["admin"],

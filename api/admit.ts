@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
+import { nothing, type Scope } from "../domain/scope.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { findToken, type Token } from "../ledger/tokens.ts";
 import { access, mayCall } from "./access-table.ts";
@@ -10,7 +11,7 @@ import type { RouteName } from "./route-table.ts";
 
 const callers = new WeakMap<FastifyRequest, Caller>();
 
-const anonymous: Caller = { actor: "anonymous" };
+const anonymous: Caller = { actor: "anonymous", scope: nothing };
 
 /** Who asks; for a public route, nobody. */
 export function callerOf(request: FastifyRequest): Caller {
@@ -27,10 +28,14 @@ export function admit({ ledger }: ApiDeps, route: RouteName) {
     const allowed = access[route];
     if (allowed === "everyone") return;
     const token = await identify(ledger, request.headers.authorization);
-    callers.set(request, { actor: token.id });
+    callers.set(request, { actor: token.id, scope: scopeOf(token) });
     if (!mayCall(token.role, route))
       throw new ProblemError("forbidden", `The role ${token.role} may not; these may: ${allowed.join(", ")}.`);
   };
+}
+
+function scopeOf({ role, teamId }: Token): Scope {
+  return role === "team" ? { teamId: teamId ?? "" } : "everything";
 }
 
 async function identify(ledger: Ledger, authorization = ""): Promise<Token> {

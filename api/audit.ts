@@ -5,10 +5,10 @@ import { asJson, type Handlers } from "./deps.ts";
 import { findCredentialId, findRotationId } from "./find-credential.ts";
 
 export const auditHandlers: Handlers<"listAudit" | "verifyAudit"> = {
-  async listAudit({ query }, { ledger }) {
+  async listAudit({ query, scope }, { ledger }) {
     const { credential, rotation, before, limit } = query;
-    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, credential);
-    const rotationId = rotation === undefined ? undefined : await findRotationId(ledger, rotation);
+    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
+    const rotationId = rotation === undefined ? undefined : await findRotationId(ledger, scope, rotation);
     const rows = await listAudit(ledger.db, { credentialId, rotationId, before, limit });
     const names = await readNames(
       ledger.db,

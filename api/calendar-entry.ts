@@ -9,14 +9,15 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** One credential in the calendar: when, and where it is not now, why not. */
 export function calendarEntry(row: CalendarRow) {
-  const { credential, environment, criticality, because, beginsMs, dueMs, openRotation, nowMs } = row;
+  const { credential, environment, criticality, because, beginsMs, dueMs, openRotation, nowMs, isShared } = row;
   const state: "running" | "due" | "upcoming" = openRotation !== null ? "running" : dueMs <= nowMs ? "due" : "upcoming";
   return {
-    ...{ credential, environment, criticality, because, state },
+    ...{ credential, environment, state },
+    ...(isShared ? { criticality: null, because: "" } : { criticality, because }),
     dueAt: iso(dueMs),
     beginsAt: beginsMs === null ? null : iso(beginsMs),
     rotation: openRotation,
-    why: state === "running" ? [] : whyNot(row, state),
+    why: isShared || state === "running" ? [] : whyNot(row, state),
   };
 }
 

@@ -5,8 +5,8 @@ import { asJson, type Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 
 export const checkHandlers: Handlers<"showCheck"> = {
-  async showCheck({ params }, { ledger }) {
-    const found = await readCheck(ledger.db, params.check);
+  async showCheck({ params, scope }, { ledger }) {
+    const found = await readCheck(ledger.db, scope, params.check);
     if (found === undefined) throw new ProblemError("not_found", "There is no such check.");
     const { checkId: id, findings, result, ...rest } = found;
     const shown = result === null ? null : checkResults[found.kind].parse(result);

@@ -22,6 +22,8 @@ function consumer(change: Partial<ConsumerSummary> = {}): ConsumerSummary {
     heldVersion: 1,
     currentVersion: 1,
     evidence: { collectors: {} },
+    isOwn: true,
+    isCredentialOwn: true,
     policy: defaultPolicy,
     seen: [],
     ...change,

@@ -1,3 +1,4 @@
+import type { Scope } from "../domain/scope.ts";
 import { transact } from "../ledger/database.ts";
 import { requestCheck } from "../ledger/checks.ts";
 import { listConsumers, type ConsumerSummary } from "../ledger/consumer-views.ts";
@@ -8,15 +9,15 @@ import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 
 export const consumerHandlers: Handlers<"listConsumers" | "showConsumer" | "testConsumer"> = {
-  async listConsumers({ query }, { ledger, catalog }) {
+  async listConsumers({ query, scope }, { ledger, catalog }) {
     const { credential, ...rest } = query;
-    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, credential);
-    const consumers = await listConsumers(ledger.db, { ...rest, credentialId });
+    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
+    const consumers = await listConsumers(ledger.db, { scope, ...rest, credentialId });
     return asJson({ consumers: consumers.map((one) => shown(catalog, one)) });
   },
 
-  async showConsumer({ params, query }, deps) {
-    const found = await findConsumer(deps, params.consumer, query.credential);
+  async showConsumer({ params, query, scope }, deps) {
+    const found = await findConsumer(deps, scope, params.consumer, query.credential);
     const definition = deps.catalog.consumers[found.kind];
     const { offered, next } = explainEvidence(deps.catalog, found);
     const note = definition?.noteOf?.(found.target, `${found.team}/${found.name}`) ?? null;
@@ -24,9 +25,12 @@ export const consumerHandlers: Handlers<"listConsumers" | "showConsumer" | "test
     return asJson({ ...shown(deps.catalog, found), kindTitle, note, offered, next });
   },
 
-  async testConsumer({ params, body, actor }, deps) {
-    const { id: subjectId } = await findConsumer(deps, params.consumer, body.credential);
-    const request = { kind: "consumer-test", subjectId, requestedBy: actor } as const;
+  async testConsumer({ params, body, actor, scope }, deps) {
+    const { id: subjectId, isOwn, isCredentialOwn } = await findConsumer(deps, scope, params.consumer, body.credential);
+    if (!isOwn) throw new ProblemError("forbidden", "It is another team's consumer: that team tests it.");
+    // Of another team's credential the look keeps to this consumer: who else is there is none of its business.
+    const onlyOwn = isCredentialOwn ? {} : { arguments: { onlyOwn: true } };
+    const request = { kind: "consumer-test", subjectId, requestedBy: actor, ...onlyOwn } as const;
     return { checkId: await transact(deps.ledger, (trx) => requestCheck(trx, request)) };
   },
 };
@@ -39,13 +43,14 @@ function shown(catalog: ApiDeps["catalog"], consumer: ConsumerSummary) {
 /** The one consumer that is meant: an id, `team/name` or a name; the credential tells apart those of one name. */
 async function findConsumer(
   { ledger }: ApiDeps,
+  scope: Scope,
   reference: string,
   credential: string | undefined,
 ): Promise<ConsumerSummary> {
-  const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, credential);
-  const [first, ...others] = await listConsumers(ledger.db, { reference, credentialId, limit: 10 });
+  const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
+  const [first, ...others] = await listConsumers(ledger.db, { scope, reference, credentialId, limit: 10 });
   if (first === undefined) {
-    const all = await listConsumers(ledger.db, { credentialId, limit: 500 });
+    const all = await listConsumers(ledger.db, { scope, credentialId, limit: 500 });
     const hint = nameHint(
       "Consumer",
       reference,

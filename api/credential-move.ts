@@ -5,9 +5,9 @@ import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 
 export const moveHandlers: Handlers<"moveCredential"> = {
-  async moveCredential({ params, body, actor }, { ledger, custody: { places } }) {
+  async moveCredential({ params, body, actor, scope }, { ledger, custody: { places } }) {
     const place = body.custody;
-    const credentialId = await findCredentialId(ledger, params.credential);
+    const credentialId = await findCredentialId(ledger, scope, params.credential);
     if (!places.includes(place)) {
       const nearest = nearestWord(place, places);
       throw new ProblemError(

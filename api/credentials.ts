@@ -1,5 +1,6 @@
 import { versionRef } from "../custody/refs.ts";
 import { parseSelector } from "../domain/labels.ts";
+import type { Scope } from "../domain/scope.ts";
 import { RekeyError } from "../domain/errors.ts";
 import { adoptCredential } from "../ledger/adoption.ts";
 import { listCredentials, readCredential } from "../ledger/credential-views.ts";
@@ -15,14 +16,14 @@ import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 
 export const credentialHandlers: Handlers<"listCredentials" | "showCredential" | "adoptCredential"> = {
-  async listCredentials({ query: { labels, ...query } }, { ledger }) {
+  async listCredentials({ query: { labels, ...query }, scope }, { ledger }) {
     const selector = labels === undefined ? [] : parseSelector(labels);
     if (selector === undefined) throw new ProblemError("request_invalid", selectorText);
-    return asJson({ credentials: await listCredentials(ledger.db, { ...query, selector }) });
+    return asJson({ credentials: await listCredentials(ledger.db, { ...query, scope, selector }) });
   },
 
-  async showCredential({ params }, { ledger, catalog }) {
-    const found = await readExisting(ledger, params.credential);
+  async showCredential({ params, scope }, { ledger, catalog }) {
+    const found = await readExisting(ledger, scope, params.credential);
     const consumerList = found.consumerList.map((consumer) => ({
       ...consumer,
       ref: `${consumer.team}/${consumer.name}`,
@@ -32,9 +33,9 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
     return asJson({ ...found, policy: showPolicy(found.policy), consumerList, adoption });
   },
 
-  async adoptCredential({ params, body, actor }, deps) {
+  async adoptCredential({ params, body, actor, scope }, deps) {
     const { ledger, custody } = deps;
-    const found = await readExisting(ledger, params.credential);
+    const found = await readExisting(ledger, scope, params.credential);
     const definition = issuerOf(deps, found.kind);
     if (body.secret === undefined) {
       const unknown = loginOf(definition, found, body.fields);
@@ -61,8 +62,8 @@ export const credentialHandlers: Handlers<"listCredentials" | "showCredential" |
 
 const selectorText = "The labels cannot be read. Write them as kubectl takes them: tier=gold,region!=eu,audited,!old.";
 
-export async function readExisting(ledger: ApiDeps["ledger"], reference: string) {
-  const found = await readCredential(ledger.db, await findCredentialId(ledger, reference));
+export async function readExisting(ledger: ApiDeps["ledger"], scope: Scope, reference: string) {
+  const found = await readCredential(ledger.db, scope, await findCredentialId(ledger, scope, reference));
   if (found === undefined)
     throw new ProblemError("not_found", "There is no such credential. List them: rekey credential list");
   return found;
@@ -70,7 +71,7 @@ export async function readExisting(ledger: ApiDeps["ledger"], reference: string)
 
 async function adoptionOf({ db }: ApiDeps["ledger"], { issuers }: ApiDeps["catalog"], found: Detail) {
   const definition = issuers[found.kind];
-  if (found.currentVersion !== null || definition === undefined) return null;
+  if (found.currentVersion !== null || found.isShared || definition === undefined) return null;
   const command = adoptHint(definition, refOf(found), found.principals);
   const check = await readLastCheck(db, "adopt", found.id);
   if (check === undefined || check.state === "done") return { command, last: null };

@@ -1,6 +1,7 @@
 import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { RoutedCustody } from "../custody/route.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
+import type { Scope } from "../domain/scope.ts";
 import type { PublicKeys } from "../ledger/audit-chain.ts";
 import type { Ledger } from "../ledger/database.ts";
 import type { Catalog } from "../providers/catalog.ts";
@@ -31,6 +32,8 @@ export interface ApiDeps {
 /** Who asks: the id of a token, or `anonymous`. */
 export interface Caller {
   readonly actor: string;
+  /** What it may see and touch; every look at the ledger takes it. */
+  readonly scope: Scope;
 }
 
 export type Handler<N extends RouteName> = (call: Received<N> & Caller, deps: ApiDeps) => Promise<Answer<N>>;

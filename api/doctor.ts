@@ -24,8 +24,8 @@ export const doctorHandlers: Handlers<"startDoctor" | "showDoctor" | "recordKeyC
     return { checkId, limitMs: lookMs * timesOne + besidesMs };
   },
 
-  async showDoctor({ params }, { ledger, custodyKey, custody }) {
-    const check = await readCheck(ledger.db, params.check);
+  async showDoctor({ params, scope }, { ledger, custodyKey, custody }) {
+    const check = await readCheck(ledger.db, scope, params.check);
     if (check?.kind !== "doctor") throw new ProblemError("not_found", "There is no such check. Run: rekey doctor");
     const facts = await readDoctorFacts(ledger.db, { silentMs, soonMs });
     const looks = [...ownLooks(facts, custodyKey, custody.places), ...workerLooks(check)];

@@ -3,6 +3,7 @@ import { choicesFor } from "../domain/choice.ts";
 import type { RotationState } from "../domain/command.ts";
 import { isPastReturn } from "../domain/order.ts";
 import { effectivePolicy } from "../domain/policy.ts";
+import type { Scope } from "../domain/scope.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
 import { readToldUses } from "../ledger/last-uses.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
@@ -30,20 +31,22 @@ import { waitsFor } from "./waits-for.ts";
 /** Everything that somebody who looks at a rotation in the night wants to see. Undefined when there is no such one. */
 export async function readDetail(
   { ledger, catalog }: ApiDeps,
+  scope: Scope,
   rotationId: string,
 ): Promise<Answer<"showRotation"> | undefined> {
   const { db } = ledger;
-  const record = await readRotation(db, rotationId);
+  const record = await readRotation(db, scope, rotationId);
   if (record === undefined) return undefined;
+  const whole = record.isShared ? undefined : rotationId;
   const [holds, commands, usage, progress, views, states, told, felt] = await Promise.all([
-    readHolds(db, rotationId),
-    readCommands(db, rotationId),
-    readLastUsage(db, rotationId),
-    readConsumerProgress(db, rotationId),
-    readConsumerViews(db, record.credentialId),
+    whole === undefined ? [] : readHolds(db, whole),
+    whole === undefined ? [] : readCommands(db, whole),
+    whole === undefined ? undefined : readLastUsage(db, whole),
+    readConsumerProgress(db, scope, rotationId),
+    readConsumerViews(db, scope, record.credentialId),
     rotationState(db, [rotationId]),
-    readToldUses(db, rotationId),
-    readFeltWaits(db, [rotationId]),
+    whole === undefined ? [] : readToldUses(db, whole),
+    readFeltWaits(db, whole === undefined ? [] : [whole]),
   ]);
   const state = states.get(rotationId);
   const policy = effectivePolicy(record.policy);

@@ -1,6 +1,7 @@
 import { adoptHint } from "../manifests/adopt-command.ts";
 import { planRotation, type PlanDurations } from "../domain/plan.ts";
 import type { Policy } from "../domain/policy.ts";
+import type { Scope } from "../domain/scope.ts";
 import type { Catalog } from "../providers/catalog.ts";
 import { evidenceOf } from "./consumer-evidence.ts";
 import { readExisting, refOf } from "./credentials.ts";
@@ -28,8 +29,14 @@ function durationsOf(policy: Policy, { activationLagMs, deactivationLagMs }: Fac
 }
 
 /** What a rotation of the credential would do as everything stands now. */
-export async function planOf({ ledger, catalog }: ApiDeps, reference: string): Promise<Answer<"planRotation">> {
-  const found = await readExisting(ledger, reference);
+export async function planOf(
+  { ledger, catalog }: ApiDeps,
+  scope: Scope,
+  reference: string,
+): Promise<Answer<"planRotation">> {
+  const found = await readExisting(ledger, scope, reference);
+  if (found.isShared)
+    throw new ProblemError("forbidden", `Team ${found.team} owns it, and sees what a rotation of it does to whom.`);
   const definition = catalog.issuers[found.kind];
   if (definition === undefined)
     throw new ProblemError(
@@ -106,6 +113,6 @@ function warningsOf(catalog: Catalog, found: Found, definition: Catalog["issuers
 
 /** The connections that are used and have none, each once. */
 function withoutSecret({ connection, consumerList }: Found): readonly string[] {
-  const used = [connection, ...consumerList.flatMap((consumer) => consumer.connection ?? [])];
+  const used = [connection ?? [], consumerList.flatMap((consumer) => consumer.connection ?? [])].flat();
   return [...new Set(used.filter(({ hasSecret }) => !hasSecret).map(({ ref }) => ref))];
 }

@@ -15,11 +15,11 @@ type Names = "planRotation" | "reserveRotation" | "listRotations" | "showRotatio
 const gone = () => new ProblemError("not_found", "There is no such rotation. List them: rekey rotation list");
 
 export const rotationHandlers: Handlers<Names> = {
-  planRotation: ({ params }, deps) => planOf(deps, params.credential),
+  planRotation: ({ params, scope }, deps) => planOf(deps, scope, params.credential),
 
-  async reserveRotation({ params, body, actor }, deps) {
+  async reserveRotation({ params, body, actor, scope }, deps) {
     const { ledger } = deps;
-    const credentialId = await findCredentialId(ledger, params.credential);
+    const credentialId = await findCredentialId(ledger, scope, params.credential);
     await refuseSecretReason(deps, credentialId, body.reason);
     const { reserved, refused } = await reserveRotations(ledger, [
       { credentialId, requestedBy: actor, reason: body.reason },
@@ -27,28 +27,28 @@ export const rotationHandlers: Handlers<Names> = {
     const [refusal] = refused;
     if (refusal !== undefined) throw new ProblemError(refusal.code, refusal.detail);
     const [rotation] = reserved;
-    const record = rotation && (await readRotation(ledger.db, rotation.rotationId));
+    const record = rotation && (await readRotation(ledger.db, scope, rotation.rotationId));
     if (rotation === undefined || record === undefined) throw gone();
     return asJson({ ...record, isNew: rotation.isNew });
   },
 
-  async listRotations({ query }, { ledger }) {
+  async listRotations({ query, scope }, { ledger }) {
     const { credential, open, before, limit } = query;
-    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, credential);
-    const rotations = await listRotations(ledger.db, { credentialId, onlyOpen: open === "true", before, limit });
+    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
+    const rotations = await listRotations(ledger.db, { scope, credentialId, onlyOpen: open === "true", before, limit });
     return asJson({ rotations });
   },
 
-  async showRotation({ params }, deps) {
-    const detail = await readDetail(deps, await findRotationId(deps.ledger, params.rotation));
+  async showRotation({ params, scope }, deps) {
+    const detail = await readDetail(deps, scope, await findRotationId(deps.ledger, scope, params.rotation));
     if (detail === undefined) throw gone();
     return detail;
   },
 
-  async giveCommand({ params, body, actor }, deps) {
+  async giveCommand({ params, body, actor, scope }, deps) {
     const { ledger } = deps;
-    const rotationId = await findRotationId(ledger, params.rotation);
-    const record = await readRotation(ledger.db, rotationId);
+    const rotationId = await findRotationId(ledger, scope, params.rotation);
+    const record = await readRotation(ledger.db, scope, rotationId);
     if (record === undefined) throw gone();
     await refuseSecretReason(deps, record.credentialId, body.reason);
     const command: Command = body.command;

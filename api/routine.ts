@@ -19,8 +19,8 @@ function shown(field: string, value: unknown): readonly [string, unknown] {
 }
 
 export const routineHandlers: Handlers<Names> = {
-  async explainPolicy({ params }, { ledger }) {
-    const levels = await readPolicyLevels(ledger.db, await findCredentialId(ledger, params.credential));
+  async explainPolicy({ params, scope }, { ledger }) {
+    const levels = await readPolicyLevels(ledger.db, await findCredentialId(ledger, scope, params.credential));
     const fields = explainPolicy(levels).map(({ field, value, from, overruled }) => {
       const [name, said] = shown(field, value);
       return {
@@ -34,17 +34,24 @@ export const routineHandlers: Handlers<Names> = {
     return { credential: (levels[0]?.from ?? "").replace(/^credential /, ""), fields, trouble };
   },
 
-  async showCalendar({ query }, { ledger }) {
+  async showCalendar({ query, scope }, { ledger }) {
     const { team, environment, credential, days, limit } = query;
-    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, credential);
-    const rows = await readCalendar(ledger.db, { team, environment, credentialId, withinMs: days * dayMs, limit });
-    const freezes = await listFreezes(ledger.db);
+    const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
+    const rows = await readCalendar(ledger.db, {
+      scope,
+      team,
+      environment,
+      credentialId,
+      withinMs: days * dayMs,
+      limit,
+    });
+    const freezes = await listFreezes(ledger.db, scope);
     const now = new Date(rows[0]?.nowMs ?? Date.now()).toISOString();
     return asJson({ now, entries: rows.map(calendarEntry), freezes: freezes.filter(isStillOf(team, environment)) });
   },
 
-  async listFreezes(_, { ledger }) {
-    return asJson({ freezes: [...(await listFreezes(ledger.db))] });
+  async listFreezes({ scope }, { ledger }) {
+    return asJson({ freezes: [...(await listFreezes(ledger.db, scope))] });
   },
 
   async declareFreeze({ body, actor }, { ledger }) {

@@ -23,17 +23,21 @@ export const credentialSummary = z.object({
   lastOutcome: z.string().nullable(),
   lastClosedAt: time.nullable(),
   labels: texts,
+  /** Another team's, on which a consumer of the caller's team runs: what is none of its business is left empty. */
+  isShared: z.boolean(),
 });
 
 const finding = z.object({ code: z.string(), title: z.string(), detail: z.string(), mend: z.string().optional() });
 
 export const credentialDetail = credentialSummary.extend({
-  connection: z.object({
-    id: z.string(),
-    ref: z.string(),
-    hasSecret: z.boolean(),
-    identity: z.string().nullable(),
-  }),
+  connection: z
+    .object({
+      id: z.string(),
+      ref: z.string(),
+      hasSecret: z.boolean(),
+      identity: z.string().nullable(),
+    })
+    .nullable(),
   principals: z.array(z.string()),
   /** The command that gives it the value it has today, and what came of the last time; null once there is a version. */
   adoption: z
@@ -165,6 +169,8 @@ const lastUse = z.object({
 });
 
 export const rotationDetail = rotationSummary.extend({
+  /** Of another team's credential: it has its phase and the caller's own consumers, and the rest is left empty. */
+  isShared: z.boolean(),
   kind: z.string(),
   policy,
   requestedBy: z.string(),

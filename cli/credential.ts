@@ -49,10 +49,9 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
   const ref = `${found.team}/${found.name}`;
   io.say(
     `Credential ${ref} (${found.environment}), ${found.kind}, ${found.order}   ${found.id}`,
-    `  Connection  ${found.connection.ref}${found.connection.hasSecret ? "" : ", which has no secret: apply it with secretFrom"}`,
-    `  Logins      ${found.principals.map(printable).join(", ")}`,
-    ...inventoryLines(found),
-    ...(found.custody === "embedded" ? [] : [`  Custody     ${found.custody}`]),
+    ...(found.connection === null
+      ? [`  Shared      by team ${found.team}: you see its phase and your own consumers`]
+      : placeLines(found, found.connection)),
     `  Policy      ${found.policyRef === null ? "" : `${found.policyRef}: `}${Object.entries(found.policy)
       .flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [`${name} ${value}`] : []))
       .join(", ")}`,
@@ -81,6 +80,16 @@ export async function showCredential(io: Io, credential: string): Promise<ExitCo
 
 type Shown = Answer<"showCredential">;
 
+/** What only its owner sees. */
+function placeLines(found: Shown, { ref, hasSecret }: NonNullable<Shown["connection"]>): readonly string[] {
+  return [
+    `  Connection  ${ref}${hasSecret ? "" : ", which has no secret: apply it with secretFrom"}`,
+    `  Logins      ${found.principals.map(printable).join(", ")}`,
+    ...inventoryLines(found),
+    ...(found.custody === "embedded" ? [] : [`  Custody     ${found.custody}`]),
+  ];
+}
+
 /** Only what is said of it. */
 function inventoryLines({ inventory, labels, annotations }: Shown): readonly string[] {
   const { owner, backupOwner, criticality, scopes = [], expiresAt, readers = [] } = inventory;
@@ -100,8 +109,9 @@ function inventoryLines({ inventory, labels, annotations }: Shown): readonly str
 
 function currentLines({ currentVersion, adoption }: Shown): readonly string[] {
   if (currentVersion !== null) return [`  Current     version ${currentVersion}`];
-  const last = adoption?.last ?? null;
-  const give = (text: string) => wrap(`${text}: ${printable(adoption?.command ?? "")}`, "              ");
+  if (adoption === null) return ["  Current     none"];
+  const { command, last } = adoption;
+  const give = (text: string) => wrap(`${text}: ${printable(command)}`, "              ");
   if (last === null) return ["  Current     none", ...give("Give the value it has today")];
   if (last.state === "pending")
     return [`  Current     none: a worker looks since ${clock(last.at)} whether the issuer accepts what was given`];

@@ -18,7 +18,7 @@ export function headLines(one: Rotation): readonly string[] {
       " ".repeat(9),
     ),
     ...wrap(
-      `Asked for by ${one.requestedBy} at ${clock(one.createdAt, one.now)}${one.reason === "" ? "" : `: "${printable(one.reason)}"`}`,
+      `Asked for ${one.isShared ? `by team ${one.credential.split("/")[0] ?? ""}` : `by ${one.requestedBy}`} at ${clock(one.createdAt, one.now)}${one.reason === "" ? "" : `: "${printable(one.reason)}"`}`,
       "  ",
     ),
     "",

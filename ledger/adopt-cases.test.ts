@@ -64,7 +64,7 @@ describe("the server behind a connection, once a value was adopted over it", () 
     const check = await checkOf(id);
     await adopt(check);
     expect(await stored(id)).toEqual({ current_version: 1, identity: server });
-    expect(await readCheck(test.ledger.db, check.checkId)).toMatchObject({ state: "done" });
+    expect(await readCheck(test.ledger.db, "everything", check.checkId)).toMatchObject({ state: "done" });
   });
 
   it("invariant 19: is refused where another connection to it logs in as one of the credential's logins", async () => {

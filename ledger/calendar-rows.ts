@@ -2,7 +2,9 @@ import { sql, type Kysely } from "kysely";
 import type { Code } from "../domain/errors.ts";
 import type { GivenPolicy } from "../domain/policy.ts";
 import type { Freeze } from "../domain/routine.ts";
+import type { Scope } from "../domain/scope.ts";
 import { freezesOf, nowMs } from "./freezes.ts";
+import { ownsCredential, seesCredential } from "./scope.ts";
 import { defaultMaxConcurrent } from "./sweep-due.ts";
 import type { Tables } from "./tables.ts";
 
@@ -27,9 +29,12 @@ export interface CalendarRow {
   /** Places whose cap is reached: `connection shop/orders-db (10)`. */
   readonly full: readonly string[];
   readonly nowMs: number;
+  /** Another team's, on which one of the caller's consumers runs: when counts, and why is its owner's. */
+  readonly isShared: boolean;
 }
 
 export interface CalendarQuery {
+  readonly scope: Scope;
   readonly team?: string | undefined;
   readonly environment?: string | undefined;
   readonly credentialId?: string | undefined;
@@ -39,7 +44,9 @@ export interface CalendarQuery {
 
 /** What is due, and what becomes due within the time, the first to begin first. */
 export async function readCalendar(db: Kysely<Tables>, query: CalendarQuery): Promise<readonly CalendarRow[]> {
-  const { team = null, environment = null, credentialId = null, withinMs, limit } = query;
+  const { scope, team = null, environment = null, credentialId = null, withinMs, limit } = query;
+  // How full a connection or an environment is tells of other teams.
+  const seesPlace = scope === "everything" ? sql`true` : sql`place.id = c.team_id`;
   const { rows } = await sql<CalendarRow>`
     WITH open AS (
       SELECT c.connection_id, c.team_id, c.environment_id
@@ -63,10 +70,10 @@ export async function readCalendar(db: Kysely<Tables>, query: CalendarQuery): Pr
       c.refused_code AS "refusedCode",
       (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation",
       ARRAY(SELECT place.name || ' (' || place.cap || ')' FROM place
-        WHERE place.id IN (c.connection_id, c.team_id, c.environment_id) AND place.open >= place.cap ORDER BY 1) AS "full",
-      ${nowMs} AS "nowMs"
+        WHERE place.id IN (c.connection_id, c.team_id, c.environment_id) AND place.open >= place.cap AND ${seesPlace} ORDER BY 1) AS "full",
+      NOT ${ownsCredential(scope)} AS "isShared", ${nowMs} AS "nowMs"
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments e ON e.id = c.environment_id
-    WHERE c.retired_at IS NULL AND c.due_at < clock_timestamp() + ${withinMs} * interval '1 millisecond'
+    WHERE ${seesCredential(scope)} AND c.retired_at IS NULL AND c.due_at < clock_timestamp() + ${withinMs} * interval '1 millisecond'
       AND (${team}::text IS NULL OR t.name = ${team}) AND (${environment}::text IS NULL OR e.name = ${environment})
       AND (${credentialId}::text IS NULL OR c.id = ${credentialId})
     ORDER BY greatest(c.begins_at, c.due_at) NULLS LAST, c.id LIMIT ${limit}`.execute(db);

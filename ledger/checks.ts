@@ -1,9 +1,11 @@
 import { sql, type Kysely } from "kysely";
 import { checkSecretLifeMs, checkSubjects, type CheckKind } from "../domain/check.ts";
 import { OperatorNeededError, type Code } from "../domain/errors.ts";
+import type { Scope } from "../domain/scope.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
+import { ownsConsumer, ownsCredential } from "./scope.ts";
 import type { Tables } from "./tables.ts";
 
 /** One thing that a check found. `mend` is ready to paste at the issuer. */
@@ -65,7 +67,7 @@ export async function requestCheckWithSecret(
   secret: CheckSecret,
 ): Promise<string> {
   const checkId = await transact(ledger, (trx) => insertCheck(trx, request, "awaited"));
-  const check = await readCheck(ledger.db, checkId);
+  const check = await readCheck(ledger.db, "everything", checkId);
   if (check === undefined) throw new Error("The ledger has lost the check.");
   await secret.put(check);
   const isHeld = await transact(ledger, async (trx) => {
@@ -125,8 +127,21 @@ export const isCheckDue = sql<boolean>`
   (state = 'pending' AND secret IS DISTINCT FROM 'awaited')
   OR (secret IN ('awaited', 'held') AND (state <> 'pending' OR ${isOver}))`;
 
-export async function readCheck(db: Kysely<Tables>, checkId: string): Promise<Check | undefined> {
-  const { rows } = await sql<Check>`SELECT ${columns} FROM checks WHERE id = ${checkId}`.execute(db);
+/**
+ * Of what a team looked at: its own credential, or its own consumer. What was seen of a consumer of another team's
+ * credential is the team's only where the look kept to that consumer.
+ */
+const seesCheck = (scope: Scope) =>
+  scope === "everything"
+    ? sql`true`
+    : sql`EXISTS (SELECT FROM credentials c LEFT JOIN consumers n ON n.credential_id = c.id AND n.id = checks.subject_id
+        WHERE (c.id = checks.subject_id AND ${ownsCredential(scope)})
+          OR (n.id IS NOT NULL AND ${ownsConsumer(scope)}
+            AND (${ownsCredential(scope)} OR checks.arguments ->> 'onlyOwn' = 'true')))`;
+
+export async function readCheck(db: Kysely<Tables>, scope: Scope, checkId: string): Promise<Check | undefined> {
+  const { rows } = await sql<Check>`
+    SELECT ${columns} FROM checks WHERE id = ${checkId} AND ${seesCheck(scope)}`.execute(db);
   return rows[0];
 }
 

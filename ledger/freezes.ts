@@ -1,8 +1,10 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Freeze } from "../domain/routine.ts";
+import type { Scope } from "../domain/scope.ts";
 import { recordEvent } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
+import { seesFreeze } from "./scope.ts";
 import type { Tables } from "./tables.ts";
 
 export interface FreezeView {
@@ -73,13 +75,14 @@ async function reckonAgain(
 }
 
 /** Those that last or are to come, and those that ended within the last 30 days; the next end first. */
-export async function listFreezes(db: Kysely<Tables>): Promise<readonly FreezeView[]> {
+export async function listFreezes(db: Kysely<Tables>, scope: Scope): Promise<readonly FreezeView[]> {
   const { rows } = await sql<FreezeView>`
     SELECT f.id, t.name AS team, e.name AS environment, f.reason, f.from_at AS "from", f.until_at AS until,
       f.declared_by AS "declaredBy", f.ended_at AS "endedAt",
       f.ended_at IS NULL AND f.from_at <= clock_timestamp() AND f.until_at > clock_timestamp() AS "isActive"
     FROM freezes f LEFT JOIN teams t ON t.id = f.team_id LEFT JOIN environments e ON e.id = f.environment_id
-    WHERE f.until_at > clock_timestamp() - interval '30 days' ORDER BY f.until_at, f.id`.execute(db);
+    WHERE f.until_at > clock_timestamp() - interval '30 days' AND ${seesFreeze(scope)}
+    ORDER BY f.until_at, f.id`.execute(db);
   return rows;
 }
 

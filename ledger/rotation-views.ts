@@ -3,7 +3,9 @@ import type { Code } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
 import type { Direction, Order, Outcome, Phase } from "../domain/order.ts";
 import type { Policy } from "../domain/policy.ts";
-import type { SeenEvidence } from "./consumer-views.ts";
+import type { Scope } from "../domain/scope.ts";
+import { seenLacks, type SeenEvidence } from "./consumer-views.ts";
+import { ownsCredential, seesConsumer, seesCredential } from "./scope.ts";
 import type { Tables } from "./tables.ts";
 
 type Db = Kysely<Tables>;
@@ -29,16 +31,20 @@ export interface RotationSummary {
   readonly openHold: number | null;
 }
 
-const summaryColumns = sql`r.id, r.credential_id AS "credentialId", t.name || '/' || c.name AS credential,
+const summaryColumns = (
+  scope: Scope,
+) => sql`r.id, r.credential_id AS "credentialId", t.name || '/' || c.name AS credential,
   e.name AS environment, r.rotation_order AS "order", r.phase, r.direction, r.outcome, r.from_version AS "fromVersion",
   r.to_version AS "toVersion", r.paused, r.urgent, r.phase_since AS "phaseSince", r.created_at AS "createdAt",
   r.closed_at AS "closedAt",
-  (SELECT h.number FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS "openHold"`;
+  (SELECT h.number FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL
+    AND ${ownsCredential(scope)}) AS "openHold"`;
 
 const summaryFrom = sql`rotations r JOIN credentials c ON c.id = r.credential_id JOIN teams t ON t.id = c.team_id
   JOIN environments e ON e.id = c.environment_id`;
 
 export interface RotationQuery {
+  readonly scope: Scope;
   readonly credentialId?: string | undefined;
   readonly onlyOpen?: boolean | undefined;
   /** The id of the last one of the page before. */
@@ -49,8 +55,8 @@ export interface RotationQuery {
 /** Newest first. */
 export async function listRotations(db: Db, query: RotationQuery): Promise<readonly RotationSummary[]> {
   const { rows } = await sql<RotationSummary>`
-    SELECT ${summaryColumns} FROM ${summaryFrom}
-    WHERE (${query.credentialId ?? null}::text IS NULL OR r.credential_id = ${query.credentialId ?? null})
+    SELECT ${summaryColumns(query.scope)} FROM ${summaryFrom}
+    WHERE ${seesCredential(query.scope)} AND (${query.credentialId ?? null}::text IS NULL OR r.credential_id = ${query.credentialId ?? null})
       AND (NOT ${query.onlyOpen === true} OR r.outcome IS NULL)
       AND (${query.before ?? null}::text IS NULL OR r.id < ${query.before ?? null})
     ORDER BY r.id DESC LIMIT ${query.limit}`.execute(db);
@@ -72,15 +78,18 @@ export interface RotationRecord extends RotationSummary {
   readonly isStarted: boolean;
   /** The ledger's clock, against which every time of this answer is to be read. */
   readonly now: Date;
+  /** Of another team's credential: who asked for it, why, and what troubles it are left out. */
+  readonly isShared: boolean;
 }
 
-export async function readRotation(db: Db, id: string): Promise<RotationRecord | undefined> {
+export async function readRotation(db: Db, scope: Scope, id: string): Promise<RotationRecord | undefined> {
   const { rows } = await sql<RotationRecord>`
-    SELECT ${summaryColumns}, c.kind, t.contact, r.policy, r.requested_by AS "requestedBy", r.reason, r.extended_ms AS "extendedMs",
+    SELECT ${summaryColumns(scope)}, NOT ${ownsCredential(scope)} AS "isShared", c.kind, t.contact, r.policy, r.requested_by AS "requestedBy", r.reason, r.extended_ms AS "extendedMs",
       r.attempts, r.last_code AS "lastCode", r.wait_until AS "waitUntil", clock_timestamp() AS now,
       NOT EXISTS (SELECT FROM starts s WHERE s.rotation_id = r.id) AS "isStarted"
-    FROM ${summaryFrom} WHERE r.id = ${id}`.execute(db);
-  return rows[0];
+    FROM ${summaryFrom} WHERE r.id = ${id} AND ${seesCredential(scope)}`.execute(db);
+  const [row] = rows;
+  return row?.isShared === true ? { ...row, requestedBy: "", reason: "", attempts: 0, lastCode: null } : row;
 }
 
 export interface HoldView {
@@ -137,16 +146,21 @@ export interface ShownEvidence extends SeenEvidence {
 }
 
 /** How far each consumer of the rotation is. */
-export async function readConsumerProgress(db: Db, rotationId: string): Promise<readonly ConsumerProgress[]> {
+export async function readConsumerProgress(
+  db: Db,
+  scope: Scope,
+  rotationId: string,
+): Promise<readonly ConsumerProgress[]> {
   const { rows } = await sql<ConsumerProgress>`
     SELECT n.id, d.version AS "deliveredVersion", d.created_at AS "deliveredAt",
       coalesce((
         SELECT jsonb_agg(jsonb_build_object('source', v.source, 'strength', v.strength, 'version', v.version, 'complete', v.complete,
-          'instances', v.instances, 'lacks', v.lacks, 'at', v.at, 'isFresh', v.sequence > coalesce(d.sequence, 0))
+          'instances', v.instances, 'lacks', ${seenLacks(scope)}, 'at', v.at, 'isFresh', v.sequence > coalesce(d.sequence, 0))
           ORDER BY v.sequence DESC)
         FROM (SELECT DISTINCT ON (source) * FROM evidence
           WHERE rotation_id = r.id AND consumer_id = n.id ORDER BY source, sequence DESC) v), '[]'::jsonb) AS evidence
     FROM rotations r JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
+    JOIN credentials c ON c.id = r.credential_id AND ${seesConsumer(scope)}
     LEFT JOIN LATERAL (
       SELECT version, created_at, sequence FROM deliveries
       WHERE rotation_id = r.id AND consumer_id = n.id AND sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1) d ON true

@@ -12,6 +12,8 @@ export interface Token {
   readonly id: string;
   /** As stored: a role that this release does not know may do nothing. */
   readonly role: string;
+  /** Of the role `team`. */
+  readonly teamId: string | null;
   readonly state: TokenState;
 }
 
@@ -54,7 +56,7 @@ const state = sql<TokenState>`CASE WHEN k.revoked_at IS NOT NULL OR t.retired_at
 /** The token with this SHA-256, whatever its state. Notes its use, once a minute at most. */
 export async function findToken({ db }: Ledger, digest: Buffer): Promise<Token | undefined> {
   const { rows } = await sql<Token & { readonly isUseNoted: boolean }>`
-    SELECT k.id, k.role, ${state} AS state,
+    SELECT k.id, k.role, k.team_id AS "teamId", ${state} AS state,
       coalesce(k.last_used_at > clock_timestamp() - interval '1 minute', false) AS "isUseNoted"
     FROM tokens k LEFT JOIN teams t ON t.id = k.team_id WHERE k.digest = ${digest}`.execute(db);
   const [row] = rows;
@@ -65,7 +67,7 @@ export async function findToken({ db }: Ledger, digest: Buffer): Promise<Token |
   return token;
 }
 
-export interface TokenView extends Token {
+export interface TokenView extends Omit<Token, "teamId"> {
   readonly team: string | null;
   readonly description: string;
   readonly madeBy: string;

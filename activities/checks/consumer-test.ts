@@ -34,6 +34,8 @@ interface Scene {
   readonly context: ProviderContext;
   readonly tested: TestedConsumer;
   readonly consumer: ConsumerCase;
+  /** Who asks may not hear of anybody else. */
+  readonly isOnlyOwn: boolean;
   readonly current?: { readonly version: VersionCase & { readonly handle: string }; readonly value: Value } | undefined;
 }
 
@@ -44,7 +46,7 @@ export const consumerTest: CheckWork = async ({ deps, check, context }) => {
   if (tested === undefined || consumer === undefined)
     throw new OperatorNeededError("not_found", "The consumer is registered no more.");
   const current = await currentOf(deps, tested);
-  const scene: Scene = { deps, context, tested, consumer, current };
+  const scene: Scene = { deps, context, tested, consumer, isOnlyOwn: check.arguments["onlyOwn"] === true, current };
   const parts = await deps.scrubber.withHeld(current === undefined ? [] : [current.value], async () => [
     ...(await targetParts(scene)),
     ...(await evidenceParts(scene)),
@@ -65,11 +67,13 @@ async function currentOf(deps: StepDeps, tested: TestedConsumer): Promise<Scene[
 type Said = Omit<Part, "part">;
 
 /** What fails is said of its part, and the others are tried all the same. */
-async function tried(part: string, work: () => Promise<Said>): Promise<Part> {
+async function tried(part: string, work: () => Promise<Said>, isOthers = false): Promise<Part> {
   try {
     return { part, ...(await work()) };
   } catch (error) {
     if (!(error instanceof RekeyError)) throw error;
+    // Where the issuer is and what its connection may do is for who owns the credential.
+    if (isOthers) return { part, state: "left-out", text: `${codes[error.code]}: the credential's owner sees more.` };
     return { part, state: "not", text: `${codes[error.code]}: ${error.detail}` };
   }
 }
@@ -130,7 +134,7 @@ async function contentOf(scene: Scene, session: ConsumerSession): Promise<Said> 
 }
 
 async function evidenceParts(scene: Scene): Promise<readonly Part[]> {
-  const { deps, context, consumer, tested, current } = scene;
+  const { deps, context, consumer, tested, isOnlyOwn, current } = scene;
   const kinds = Object.keys(consumer.collectors);
   if (current === undefined) {
     const text = `The credential has no version whose value rekey knows: rekey credential adopt ${tested.credentialName}`;
@@ -138,16 +142,16 @@ async function evidenceParts(scene: Scene): Promise<readonly Part[]> {
   }
   const { version, value } = current;
   const samples: Usage[] = [];
-  const seen = await tried("sessions seen", async () =>
-    withIssuer(deps, tested, context, async (session) => {
+  const look = async () =>
+    withIssuer(deps, tested, context, async (session): Promise<Said> => {
       if (session.usage === undefined)
         return { state: "left-out", text: "The issuer does not show who uses a version." };
       samples.push(await session.usage([version.handle]));
       await pause(betweenSamplesMs, undefined, { signal: context.signal });
       samples.push(await session.usage([version.handle]));
       return sessionsSeen(scene, samples, version.handle);
-    }),
-  );
+    });
+  const seen = await tried("sessions seen", look, isOnlyOwn);
   const expected = asEvidence(issuerOf(deps, tested.connection.kind), version, value);
   const { instance, order } = tested;
   const question = { instance, consumer: consumer.consumerId, order, expected, samples, observeForMs: 0 };
@@ -180,9 +184,10 @@ async function askOne(scene: Scene, kind: string, question: Omit<EvidenceQuestio
 
 const mostShown = 5;
 
-function sessionsSeen({ deps, tested, consumer }: Scene, samples: readonly Usage[], handle: string): Said {
+function sessionsSeen({ deps, tested, consumer, isOnlyOwn }: Scene, samples: readonly Usage[], handle: string): Said {
   const sessions = samples.at(-1)?.sessions[handle] ?? [];
   const own = sessions.length - strangersAmong(deps, { consumers: [consumer] }, sessions).length;
+  if (isOnlyOwn) return { state: "ok", text: `Open on the current version now, this consumer's: ${own}.` };
   const strangers = strangersAmong(deps, tested, sessions);
   const counted = `Open on the current version now: ${sessions.length}, of them this consumer's: ${own}, nobody's: ${strangers.length}.`;
   if (strangers.length === 0) return { state: "ok", text: counted };

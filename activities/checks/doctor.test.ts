@@ -26,7 +26,7 @@ interface Result {
 async function look(lookMs = 10_000): Promise<Result> {
   const id = await requestCheck(bench.ledger.db, { kind: "doctor", arguments: { lookMs }, requestedBy: "tok_test" });
   await runCheck(bench.deps, id, new AbortController().signal);
-  const check = await readCheck(bench.ledger.db, id);
+  const check = await readCheck(bench.ledger.db, "everything", id);
   expect(check).toMatchObject({ state: "done", findings: [] });
   return check?.result as Result;
 }

@@ -4,19 +4,27 @@ import { newId } from "../../ledger/new-id.ts";
 import type { TestApi } from "./api.ts";
 import { everything } from "./manifests.ts";
 
+/** Applies manifests that give no secret. */
+export async function register(api: TestApi, text: string): Promise<void> {
+  const body = { files: [{ name: "rekey.yaml", text }] };
+  const { json } = await api.ask("POST", "/manifests/apply", body);
+  const { status, text: said } = await api.ask("POST", "/manifests/apply", { ...body, planDigest: json["digest"] });
+  if (status !== 200) throw new Error(said);
+}
+
 /** Registers a credential with one consumer by the API and takes it for adopted. `team/name`. */
-export async function adopted(api: TestApi, name = `c${randomBytes(4).toString("hex")}`): Promise<string> {
-  const team = `t${randomBytes(4).toString("hex")}`;
+export async function adopted(
+  api: TestApi,
+  name = `c${randomBytes(4).toString("hex")}`,
+  team = `t${randomBytes(4).toString("hex")}`,
+): Promise<string> {
   const text = everything
     .replaceAll("shop", team)
     .replace("name: orders", `name: ${name}`)
     .replace("credential: orders", `credential: ${name}`)
     .replace("/srv/web.env", `/srv/${team}.env`)
     .replace("  secretFrom: given\n", "");
-  const body = { files: [{ name: "rekey.yaml", text }] };
-  const { json } = await api.ask("POST", "/manifests/apply", body);
-  const { status, text: said } = await api.ask("POST", "/manifests/apply", { ...body, planDigest: json["digest"] });
-  if (status !== 200) throw new Error(said);
+  await register(api, text);
   const { db } = api.deps.ledger;
   await sql`
     UPDATE connections SET identity = id WHERE team_id = (SELECT id FROM teams WHERE name = ${team})`.execute(db);

@@ -71,7 +71,7 @@ const quoted = (text: string): string => (/^\w+$/.test(text) ? text : `'${text}'
 
 async function answered(bench: StepBench, checkId: string): Promise<Check> {
   return untilLedger(async () => {
-    const found = await readCheck(bench.ledger.db, checkId);
+    const found = await readCheck(bench.ledger.db, "everything", checkId);
     return found?.state === "pending" ? undefined : found;
   });
 }

@@ -161,7 +161,7 @@ async function adopt(world: RegisteredAt, credentialId: string, given: ToRegiste
     },
   });
   const check = await untilLedger(async () => {
-    const found = await readCheck(world.ledger.db, checkId);
+    const found = await readCheck(world.ledger.db, "everything", checkId);
     return found?.state === "pending" ? undefined : found;
   });
   if (check.state !== "done") throw new Error(`not adopted: ${JSON.stringify(check.findings)}`);

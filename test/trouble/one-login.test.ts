@@ -99,7 +99,7 @@ async function adopt(name: string, username: string, password: string) {
     },
   });
   return untilLedger(async () => {
-    const found = await readCheck(world.ledger.db, checkId);
+    const found = await readCheck(world.ledger.db, "everything", checkId);
     return found?.state === "pending" ? undefined : found;
   });
 }

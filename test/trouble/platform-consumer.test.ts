@@ -66,7 +66,7 @@ describe.runIf(hasTemporal)("a consumer on a platform, reached over a connection
     const request = { kind: "consumer-test", subjectId: consumerId, requestedBy: "tok_test" } as const;
     const checkId = await transact(world.ledger, async (trx) => requestCheck(trx, request));
     const { result } = await untilLedger(async () => {
-      const found = await readCheck(world.ledger.db, checkId);
+      const found = await readCheck(world.ledger.db, "everything", checkId);
       return found?.state === "pending" ? undefined : found;
     });
     const { parts } = result as { readonly parts: readonly { readonly part: string; readonly state: string }[] };

@@ -3,6 +3,7 @@ import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newId } from "../../ledger/new-id.ts";
 import { catalog } from "../../providers/catalog.ts";
 import { withApi, type TestApi } from "../harness/api.ts";
 import { withCli, type CliPlace } from "../harness/cli.ts";
@@ -50,8 +51,11 @@ describe.runIf(hasTemporal)("rekey consumer", () => {
     return { content, mtimeMs, ctimeMs, ino, mode, uid, gid, beside: await readdir(dirname(file)) };
   }
 
-  async function test(ref: string): Promise<{ readonly code: number | null; readonly parts: Record<string, Part> }> {
-    const { code, out, err } = await cli.run(["consumer", "test", ref, "--json"]);
+  async function test(
+    ref: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly code: number | null; readonly parts: Record<string, Part> }> {
+    const { code, out, err } = await cli.run(["consumer", "test", ref, "--json"], { env });
     const { result } = JSON.parse(out || err) as { readonly result?: { readonly parts: readonly Part[] } };
     return { code, parts: Object.fromEntries((result?.parts ?? []).map((part) => [part.part, part])) };
   }
@@ -85,6 +89,29 @@ describe.runIf(hasTemporal)("rekey consumer", () => {
     expect(parts["sessions seen"]).toMatchObject({ state: "not", text: expect.stringContaining("night-report") });
     expect(parts["sessions"]).toMatchObject({ state: "not", text: expect.stringContaining("0 of 1 instances") });
     expect(parts["delivery"]).toMatchObject({ state: "ok" });
+  });
+
+  it("names nobody else to a team whose consumer runs on another team's credential, nor the issuer", async () => {
+    const orders = await registered();
+    const { database } = orders;
+    await world.issuer.openSession(orders.logins[0] ?? "", orders.password, { database, name: "night-report" });
+    const teamId = newId("team");
+    await sql`INSERT INTO teams (id, name) VALUES (${teamId}, ${teamId})`.execute(world.ledger.db);
+    await sql`UPDATE consumers SET team_id = ${teamId} WHERE id = ${orders.consumerId}`.execute(world.ledger.db);
+    const { token } = await api.as("team", teamId);
+    const env = { REKEY_TOKEN_FILE: await cli.file("team", token) };
+    const { parts } = await test(orders.consumerId, env);
+    expect(parts["sessions seen"]).toMatchObject({
+      state: "ok",
+      text: expect.stringMatching(/this consumer's: [1-9]/),
+    });
+    expect(parts["target"]).toMatchObject({ state: "ok" });
+    expect(JSON.stringify(parts)).not.toContain("night-report");
+    await sql`UPDATE connections SET identity = 'another' WHERE id = ${orders.connectionId}`.execute(world.ledger.db);
+    const away = (await test(orders.consumerId, env)).parts["sessions seen"];
+    expect(away).toMatchObject({ state: "left-out", text: expect.stringContaining("owner sees more") });
+    expect(JSON.stringify(away)).not.toContain("reaches");
+    await orders.shop.close();
   });
 
   it("says of a target that somebody changed what a rotation would hold for", async () => {

@@ -1,0 +1,302 @@
+import { sql } from "kysely";
+import { beforeAll, describe, expect, it } from "vitest";
+import { idPrefixes } from "../domain/ids.ts";
+import { transact } from "../ledger/database.ts";
+import { requestCheck } from "../ledger/checks.ts";
+import { newId } from "../ledger/new-id.ts";
+import { adopted, holdRotations, register } from "../test/harness/api-rows.ts";
+import { withApi, type TestApi } from "../test/harness/api.ts";
+import { askLeast, type Least } from "../test/harness/least-requests.ts";
+import { withLedger } from "../test/harness/ledger.ts";
+import { consumer } from "../test/harness/manifests.ts";
+import { mayCall } from "./access-table.ts";
+import type { Route } from "./route.ts";
+import { routes, type RouteName } from "./route-table.ts";
+
+const routeNames = Object.keys(routes) as RouteName[];
+
+/** Every request that has a word of the caller's in it: in the address, in a parameter, in a field. */
+function everyRequestWith(name: RouteName, word: string): readonly Least[] {
+  const { params, query, body }: Route = routes[name];
+  return [
+    ...(params === undefined ? [{}] : [{ named: word }]),
+    ...Object.keys(query?.shape ?? {}).map((field) => ({ query: { [field]: word } })),
+    ...Object.keys(body?.shape ?? {}).map((field) => ({ body: { [field]: word } })),
+  ];
+}
+
+/** What differs between any two answers: the clock, and the id of what was asked for just now. */
+const settled = (text: string) =>
+  text
+    .replaceAll(/"now":"[^"]*"/g, "")
+    .replaceAll(/"checkId":"chk_\w+"/g, "")
+    .replaceAll(/"sessions":\{"at"[^,]*,/g, "");
+
+async function everyAnswer(api: TestApi, words: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const answers = new Map<string, string>();
+  for (const word of words)
+    for (const name of routeNames)
+      for (const asked of everyRequestWith(name, word)) {
+        const { status, text } = await askLeast(api, name, asked);
+        answers.set(JSON.stringify({ name, ...asked }), `${status} ${settled(text)}`);
+      }
+  return answers;
+}
+
+let api: TestApi;
+let alder: TestApi;
+let birch: TestApi;
+/** Of team birch: what it has, by id. */
+let idsOfBirch: readonly string[];
+let before: ReadonlyMap<string, string>;
+let after: ReadonlyMap<string, string>;
+let orders: { readonly rotation: string; readonly web: string };
+
+const db = () => api.deps.ledger.db;
+const teamId = async (name: string) =>
+  (await sql<{ id: string }>`SELECT id FROM teams WHERE name = ${name}`.execute(db())).rows[0]?.id ?? "";
+const rotate = async (ref: string) =>
+  String((await api.ask("POST", `/credentials/${encodeURIComponent(ref)}/rotate`, {})).json["id"]);
+
+/** Names of the other team, some of them cut short or misspelt, as somebody types who looks for them. */
+const wordsOfBirch = [
+  "birch",
+  "payments",
+  "birch/payments",
+  "birch/paymnets",
+  "birch/web",
+  "birch/main",
+  "beech/orders",
+];
+/** Names that the first team has too: with one other they were ambiguous. */
+const wordsOfBoth = ["orders", "web", "alder/orders", "alder/web"];
+
+/** The ids of all rows that team birch has by now, whatever they are. */
+async function readIdsOfBirch(): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    WITH mine AS (SELECT id FROM credentials WHERE team_id = ${await teamId("birch")})
+    SELECT id FROM teams WHERE name = 'birch' UNION ALL SELECT id FROM mine
+    UNION ALL SELECT id FROM connections WHERE team_id = ${await teamId("birch")}
+    UNION ALL SELECT id FROM freezes WHERE team_id = ${await teamId("birch")}
+    UNION ALL SELECT id FROM tokens WHERE team_id = ${await teamId("birch")}
+    UNION ALL SELECT id FROM consumers WHERE credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT id FROM versions WHERE credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT id FROM rotations WHERE credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT h.id FROM holds h JOIN rotations r ON r.id = h.rotation_id WHERE r.credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT id FROM checks WHERE subject_id IN (SELECT n.id FROM consumers n JOIN mine m ON m.id = n.credential_id)`.execute(
+    db(),
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** A day ahead, so that nothing of it depends on when it is asked. */
+const makeDue = async () =>
+  sql`
+    UPDATE credentials SET due_at = date_trunc('day', clock_timestamp()) + interval '2 days',
+      due_because = 'because-of-' || (SELECT name FROM teams WHERE id = team_id) WHERE due_at IS NULL`.execute(db());
+
+const test = async (team: TestApi, ref: string) => team.ask("POST", `/consumers/${encodeURIComponent(ref)}/test`, {});
+
+beforeAll(async () => {
+  api = await withApi(await withLedger());
+  await adopted(api, "orders", "alder");
+  alder = await api.as("team", await teamId("alder"));
+  const rotation = await rotate("alder/orders");
+  // Begun: how long one waits to be is told by the clock.
+  await sql`DELETE FROM starts`.execute(db());
+  const { rows } = await sql<{ id: string }>`SELECT id FROM consumers`.execute(db());
+  orders = { rotation, web: rows[0]?.id ?? "" };
+  await makeDue();
+  before = await everyAnswer(alder, [...wordsOfBirch, ...wordsOfBoth]);
+
+  await adopted(api, "payments", "birch");
+  await adopted(api, "orders", "beech");
+  birch = await api.as("team", await teamId("birch"));
+  await holdRotations(api, await rotate("birch/payments"));
+  await test(birch, "birch/web");
+  await rotate("beech/orders");
+  await makeDue();
+  const freeze = { reason: "sale of birch", until: "2099-01-01T00:00:00Z" };
+  await api.ask("POST", "/freezes", { ...freeze, team: "birch" });
+  after = await everyAnswer(alder, [...wordsOfBirch, ...wordsOfBoth]);
+  idsOfBirch = await readIdsOfBirch();
+});
+
+describe("a team's token", () => {
+  it("gets the same answer to every name of another team, on every route, as before that team was there", () => {
+    expect(before.size).toBeGreaterThan(300);
+    for (const [asked, answer] of before) expect([asked, after.get(asked)]).toEqual([asked, answer]);
+  });
+
+  it("gets the same answer to every id of another team, on every route, as to one that nothing has", async () => {
+    const kinds = new Set(idsOfBirch.map((id) => id.split("_", 1).join("")));
+    expect(kinds).toEqual(new Set(["chk", "cns", "con", "crd", "frz", "hld", "rot", "tm", "tok", "ver"]));
+    for (const id of idsOfBirch) {
+      const kind = Object.entries(idPrefixes).find(([, prefix]) => id.startsWith(`${prefix}_`))?.[0];
+      const none = newId(kind as keyof typeof idPrefixes);
+      const [real, madeUp] = [await everyAnswer(alder, [id]), await everyAnswer(alder, [none])];
+      expect([...real].map(([asked, answer]) => [asked.replace(id, none), answer])).toEqual([...madeUp]);
+    }
+  });
+
+  it("gets lists of its own alone, in which nothing of another team is named or counted", async () => {
+    const lists = ["/credentials", "/consumers", "/rotations", "/rotations?open=true", "/calendar"];
+    const texts = await Promise.all(lists.map(async (path) => (await alder.ask("GET", path)).text));
+    for (const text of texts) {
+      expect(text).toContain("alder");
+      for (const word of ["birch", "payments", "beech", ...idsOfBirch]) expect(text).not.toContain(word);
+    }
+    const { json } = await birch.ask("GET", "/credentials");
+    expect(json["credentials"]).toMatchObject([{ team: "birch", name: "payments", consumers: 1, isShared: false }]);
+  });
+
+  it("touches nothing of another team", async () => {
+    const checks = async () =>
+      (
+        await sql<{ n: number }>`SELECT count(*) AS n FROM checks WHERE subject_id = ANY(${[...idsOfBirch]})`.execute(
+          db(),
+        )
+      ).rows[0]?.n;
+    const count = await checks();
+    for (const id of idsOfBirch)
+      for (const name of routeNames)
+        if (routes[name].method === "POST")
+          for (const asked of everyRequestWith(name, id)) await askLeast(alder, name, asked);
+    expect(await checks()).toBe(count);
+    expect((await test(birch, "birch/web")).status).toBe(200);
+    expect(await checks()).toBe((count ?? 0) + 1);
+  });
+
+  it("works with what is its own, on every route that its role may call", async () => {
+    const named: Partial<Record<RouteName, string>> = {
+      showCredential: "alder/orders",
+      planRotation: "orders",
+      showConsumer: "web",
+      testConsumer: orders.web,
+      showRotation: orders.rotation,
+      showCheck: String((await test(alder, "web")).json["checkId"]),
+    };
+    for (const name of routeNames.filter((one) => mayCall("team", one))) {
+      const { status } = await askLeast(alder, name, { named: named[name] ?? "none" });
+      expect([name, status]).toEqual([name, 200]);
+    }
+    expect((await alder.ask("GET", `/rotations/${orders.rotation}`)).json).toMatchObject({
+      isShared: false,
+      requestedBy: api.tokenId,
+      consumers: [{ id: orders.web }],
+    });
+  });
+});
+
+describe("a team whose consumer runs on another team's credential", () => {
+  const marks = [
+    "because-of-alder",
+    "10.9.9.9",
+    "tier-of-alder",
+    "/srv/alder.env",
+    "orders_a",
+    "alder/main",
+    "stranger_seen",
+    "alder/web",
+  ];
+  const till = consumer
+    .replace("web, team: shop", "till, team: birch")
+    .replace("credential: orders", "credential: alder/orders")
+    .replace("/srv/web.env", "/srv/till.env");
+
+  beforeAll(async () => {
+    await register(api, till);
+    await holdRotations(api, orders.rotation);
+    await sql`
+      INSERT INTO object_metadata (object_id, labels, annotations)
+      SELECT id, '{"tier": "tier-of-alder"}', '{"note": "tier-of-alder"}' FROM credentials
+      WHERE name = 'orders' AND team_id = ${await teamId("alder")}`.execute(db());
+    await sql`
+      INSERT INTO evidence (rotation_id, consumer_id, version, source, strength, complete, instances, lacks)
+      SELECT ${orders.rotation}, id, 2, 'watch', 'observed', false, 0, '["Address 10.9.9.9 is still on version 1."]'
+      FROM consumers WHERE name = 'till'`.execute(db());
+  });
+
+  const paths = [
+    "/credentials",
+    "/credentials/alder%2Forders",
+    "/rotations",
+    "/consumers",
+    "/consumers/till",
+    "/calendar",
+  ];
+  const all = async (team: TestApi) => {
+    const answers = [...paths, `/rotations/${orders.rotation}`].map(async (path) => team.ask("GET", path));
+    return (await Promise.all(answers)).map(({ text }) => text).join("\n");
+  };
+
+  it("sees its name, its phase and its own consumers, and of nobody else's anything", async () => {
+    const text = await all(birch);
+    for (const mark of [...marks, orders.web]) expect([mark, text.includes(mark)]).toEqual([mark, false]);
+    const { json: credential } = await birch.ask("GET", "/credentials/alder%2Forders");
+    expect(credential).toMatchObject({
+      isShared: true,
+      consumers: 1,
+      connection: null,
+      labels: {},
+      openRotation: { id: orders.rotation, phase: "delivered", hold: null },
+      consumerList: [{ ref: "birch/till" }],
+    });
+    const { json: rotation } = await birch.ask("GET", `/rotations/${orders.rotation}`);
+    expect(rotation).toMatchObject({
+      isShared: true,
+      phase: "delivered",
+      hold: null,
+      openHold: null,
+      commands: [],
+      requestedBy: "",
+    });
+    expect(rotation["consumers"]).toMatchObject([{ ref: "birch/till", evidence: [{ complete: false, lacks: [] }] }]);
+  });
+
+  it("is seen by the credential's owner with all of it", async () => {
+    const text = (await all(alder)) + (await alder.ask("GET", "/consumers/birch%2Ftill")).text;
+    for (const mark of marks) expect([mark, text.includes(mark)]).toEqual([mark, true]);
+    expect((await alder.ask("GET", "/credentials/orders")).json["consumerList"]).toHaveLength(2);
+  });
+
+  it("finds it by no label, for labels are its owner's words", async () => {
+    const found = async (team: TestApi, labels: string) =>
+      (await team.ask("GET", `/credentials?labels=${encodeURIComponent(labels)}`)).text.includes("alder");
+    expect([await found(alder, "tier=tier-of-alder"), await found(birch, "tier=tier-of-alder")]).toEqual([true, false]);
+    expect([await found(birch, "!tier"), await found(birch, "tier")]).toEqual([true, false]);
+  });
+
+  it("gets no plan of it, and cannot have another's consumer tested; neither can its owner", async () => {
+    const plan = await birch.ask("GET", "/credentials/alder%2Forders/plan");
+    expect([plan.status, plan.json["code"]]).toEqual([403, "forbidden"]);
+    expect((await test(birch, "alder/web")).json).toEqual((await test(birch, "alder/wob")).json);
+    expect((await test(alder, "birch/till")).json).toMatchObject({ code: "forbidden" });
+  });
+
+  it("gets what a look at its own consumer has seen, where the look kept to that", async () => {
+    const own = String((await test(birch, "till")).json["checkId"]);
+    const { rows } = await sql<{ id: string; arguments: unknown }>`
+      SELECT id, arguments FROM checks WHERE id = ${own}`.execute(db());
+    expect(rows).toEqual([{ id: own, arguments: { onlyOwn: true } }]);
+    const subjectId = (await birch.ask("GET", "/consumers/till")).json["id"] as string;
+    const whole = await transact(api.deps.ledger, (trx) =>
+      requestCheck(trx, { kind: "consumer-test", subjectId, requestedBy: "tok_admin" }),
+    );
+    const statuses = async (team: TestApi) =>
+      Promise.all([own, whole].map(async (id) => (await team.ask("GET", `/checks/${id}`)).status));
+    expect([await statuses(api), await statuses(birch), await statuses(alder)]).toEqual([
+      [200, 200],
+      [200, 404],
+      [404, 404],
+    ]);
+  });
+
+  it("sees nothing of it any more once that consumer is retired", async () => {
+    const gone = await birch.ask("GET", "/credentials/alder%2Fnone");
+    await sql`UPDATE consumers SET retired_at = clock_timestamp() WHERE name = 'till'`.execute(db());
+    expect((await birch.ask("GET", "/credentials/alder%2Forders")).json).toEqual(gone.json);
+    expect((await birch.ask("GET", `/rotations/${orders.rotation}`)).status).toBe(404);
+    expect((await birch.ask("GET", "/credentials")).text).not.toContain("alder");
+  });
+});

@@ -1,0 +1,5 @@
+/** How far a caller sees: everything, or what is one team's and what that team shares. */
+export type Scope = "everything" | { readonly teamId: string };
+
+/** Of who is nobody: no row has such a team. */
+export const nothing: Scope = { teamId: "" };

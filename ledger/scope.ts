@@ -1,0 +1,27 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Scope } from "../domain/scope.ts";
+
+// What a scope reaches is said here and nowhere else. In the statements that use it `c` is a row of credentials and `n` one
+// of consumers.
+
+/** It is the team's own. Of what it only shares, such a caller gets no more than that it is there, and its phase. */
+export const ownsCredential = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(c.team_id = ${scope.teamId})`;
+
+/** It is the team's own, or one of its consumers runs on it. */
+export const seesCredential = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything"
+    ? sql`true`
+    : sql`(c.team_id = ${scope.teamId} OR EXISTS (SELECT FROM consumers shared
+        WHERE shared.credential_id = c.id AND shared.team_id = ${scope.teamId} AND shared.retired_at IS NULL))`;
+
+export const ownsConsumer = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(n.team_id = ${scope.teamId})`;
+
+/** Of a freeze `f`: everybody's, or the team's own. */
+export const seesFreeze = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(f.team_id IS NULL OR f.team_id = ${scope.teamId})`;
+
+/** It is the team's own, or runs on a credential of the team, which has to know who does. */
+export const seesConsumer = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(n.team_id = ${scope.teamId} OR c.team_id = ${scope.teamId})`;
