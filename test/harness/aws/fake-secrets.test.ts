@@ -30,7 +30,7 @@ afterEach(() => {
 });
 
 async function start(settings: Partial<FakeAwsSettings>): Promise<void> {
-  aws = await FakeAws.start({ ...gentle, ...settings });
+  aws = await FakeAws.start({ ...gentle, withoutStage: "current", ...settings });
   closing.push(() => aws.close());
   aws.addUser("admin");
   client = as(aws.addKey("admin"));
@@ -103,6 +103,16 @@ describe("values", () => {
     await client.send(new CreateSecretCommand({ Name: empty }));
     expect(await refusal(read(empty))).toMatchObject({ name: "ResourceNotFoundException" });
     expect((await put(empty, { VersionStages: ["rekey"] })).VersionStages).toEqual(["rekey", "AWSCURRENT"]);
+  });
+
+  test("whoever names no stage can be made to get what is not current, as in moto", async () => {
+    await start({ withoutStage: "another" });
+    const { Name, VersionId } = await create();
+    expect(await read(Name)).toMatchObject({ VersionId });
+    const stray = await put(Name, { VersionStages: ["AWSPENDING"] });
+    expect(await read(Name)).toMatchObject({ VersionId: stray.VersionId });
+    expect(await read(Name, { VersionStage: "AWSCURRENT" })).toMatchObject({ VersionId });
+    expect(await read(Name, { VersionId })).toMatchObject({ VersionId });
   });
 
   test("bytes come back as they were, a version and a stage that disagree are refused", async () => {

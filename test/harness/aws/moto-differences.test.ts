@@ -14,7 +14,7 @@ let moto: Moto | undefined;
 
 beforeAll(async () => {
   // Nothing is refused by chance, but nobody ever hears of a fresh key: what needs one takes a key that was there.
-  fake = await FakeAws.start({ ...gentle, freshKeyLagMs: 1e12 });
+  fake = await FakeAws.start({ ...gentle, freshKeyLagMs: 1e12, withoutStage: "current" });
   fake.addUser("admin");
   if (hasMoto) moto = await startMoto();
 });

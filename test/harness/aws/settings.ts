@@ -22,6 +22,11 @@ export interface FakeAwsSettings {
   readonly lastUsedGrainMs: number;
   /** The most that a list answers with at once, whatever is asked for. */
   readonly pageSize: number;
+  /**
+   * What a read gets that names neither version nor stage. Documented is `current`; `another` is the newest version that is
+   * not, where there is one, so that nobody relies on it: moto answers with what was current before.
+   */
+  readonly withoutStage: "current" | "another";
   /** How long a version without a stage is safe from being cleared away. */
   readonly deprecatedKeptMs: number;
   /** How long the name of a secret that was deleted by force stays taken. */
@@ -42,6 +47,7 @@ export const nastyByDefault: FakeAwsSettings = {
   lastUsedLagMs: 10_000,
   lastUsedGrainMs: 900_000,
   pageSize: 1,
+  withoutStage: "another",
   deprecatedKeptMs: 86_400_000,
   forcedDeletionMs: 5000,
   regions: ["us-east-1", "eu-central-1", "eu-north-1"],

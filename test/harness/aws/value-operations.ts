@@ -64,20 +64,26 @@ const PutSecretValue: SecretOperation = (call, fields) => {
   return { ARN: secret.arn, Name: secret.name, VersionId: token, VersionStages: stagesOf(secret, token) };
 };
 
-/** Current unless a version or stage is named. https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
+/** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html */
 const GetSecretValue: SecretOperation = (call, fields) => {
   const secret = liveSecret(call, fields, "GetSecretValue");
   permitKms(call, secret.kmsKeyId, ["Decrypt"]);
-  const version = versionAsked(secret, fields.optional("VersionId"), fields.optional("VersionStage"));
+  const [id, stage] = [fields.optional("VersionId"), fields.optional("VersionStage")];
+  const isUnnamed = id === undefined && stage === undefined && call.settings.withoutStage === "another";
+  const version = (isUnnamed ? notCurrent(secret) : undefined) ?? versionAsked(secret, id, stage);
   const nowMs = call.staleness.nowMs();
   version.lastAccessedAtMs = nowMs;
   secret.lastAccessedAtMs = nowMs;
-  const { id, content, createdAtMs } = version;
-  const VersionStages = stagesOf(secret, id);
-  const CreatedDate = seconds(createdAtMs);
-  return { ARN: secret.arn, Name: secret.name, VersionId: id, VersionStages, CreatedDate, ...content };
+  const VersionStages = stagesOf(secret, version.id);
+  const CreatedDate = seconds(version.createdAtMs);
+  const { content } = version;
+  return { ARN: secret.arn, Name: secret.name, VersionId: version.id, VersionStages, CreatedDate, ...content };
 };
 
+const notCurrent = ({ versions }: FakeSecret): SecretVersion | undefined =>
+  [...versions.values()].findLast(({ stages }) => !stages.has("AWSCURRENT"));
+
+/** The current one unless a version or a stage is named. */
 function versionAsked(secret: FakeSecret, id: string | undefined, stage: string | undefined): SecretVersion {
   const version = id === undefined ? holderOf(secret.versions, stage ?? "AWSCURRENT") : secret.versions.get(id);
   if (version === undefined)
