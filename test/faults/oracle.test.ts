@@ -179,6 +179,17 @@ const plants: readonly Plant[] = [
     },
   },
   {
+    what: "a death with no control beside the refusal",
+    says: "invariant 5: version 1 is called dead by 28P01 with no control beside it",
+    async make({ world, rotationId }) {
+      const where = `WHERE rotation_id = '${rotationId}' AND action = 'version.proven-dead'`;
+      const swap = (from: string, to: string) =>
+        `UPDATE audit SET details = replace(details::text, '${from}', '${to}')::jsonb ${where}`;
+      await behindTriggers(world, swap(": accepted", ": 28000"));
+      return async () => behindTriggers(world, swap(": 28000", ": accepted"));
+    },
+  },
+  {
     what: "an effect without its audit row",
     says: "invariant 15: the intent of disable has 0 audit rows",
     make: inLedger(

@@ -10,7 +10,7 @@ const phases = {
   "single-slot": "staged cut delivered adopted promoted drained ended proven closed",
 } as const;
 
-/** The trail verifies, and each effect and each phase stands in it exactly once. */
+/** The trail verifies, each effect and each phase stands in it exactly once, and each death with its control. */
 export async function brokenAudit(scene: Books): Promise<readonly string[]> {
   const { ledger, rotationId, order, outcome } = scene;
   const breaches = [...(await brokenChain(scene))];
@@ -21,7 +21,26 @@ export async function brokenAudit(scene: Books): Promise<readonly string[]> {
     if (times(`rotation.${phase}`) !== 1)
       breaches.push(`invariant 15: the phase ${phase} has ${times(`rotation.${phase}`)} audit rows.`);
   if (times("operation.intended") === 0) breaches.push("invariant 15: the rotation has no intent at all.");
-  return [...breaches, ...(await unrecordedOperations(ledger, rotationId))];
+  const deaths = rows.filter(({ action }) => action === "version.proven-dead").map(({ details }) => details as Death);
+  if (outcome === "proven" && deaths.length !== 1)
+    breaches.push(`invariant 5: the rotation is proven, and says ${deaths.length} times what died.`);
+  return [...breaches, ...uncontrolled(deaths), ...(await unrecordedOperations(ledger, rotationId))];
+}
+
+interface Death {
+  readonly version: number;
+  readonly code: string;
+  readonly controls: string;
+}
+
+/** A refusal shows something only beside a login that was let in; a key of which nobody has the value, a list with the other. */
+function uncontrolled(deaths: readonly Death[]): readonly string[] {
+  return deaths
+    .filter(({ code, controls }) => !(code === "not_listed" ? /: listed$/ : /: accepted(?:;|$)/).test(controls))
+    .map(
+      ({ version, code, controls }) =>
+        `invariant 5: version ${version} is called dead by ${code} with no control beside it (${controls}).`,
+    );
 }
 
 /** Intents and what became of them against their audit rows; holds at every moment, not only at the end. */
