@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { sabotages, type Sabotage } from "./sabotages.ts";
+import type { Sabotage } from "./sabotage.ts";
+import { sabotages } from "./sabotages.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const leftOut = new Set(["node_modules", ".git", "dist", ".stryker-tmp"].map((name) => join(root, name)));
