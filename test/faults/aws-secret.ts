@@ -41,7 +41,9 @@ export async function awsSecret(
       evidence: { wanted: "delivered", collectors: {} },
     },
     async read() {
-      const { SecretString: text = "{}" } = await secrets.send(new GetSecretValueCommand({ SecretId: name }));
+      const { SecretString: text = "{}" } = await secrets.send(
+        new GetSecretValueCommand({ SecretId: name, VersionStage: "AWSCURRENT" }),
+      );
       return JSON.parse(text) as Readonly<Record<string, string>>;
     },
     close,
