@@ -6,7 +6,7 @@ import { revealField, type Value } from "../../contract/value.ts";
 import type { Aws } from "../../systems/aws/aws.ts";
 import type { AwsCall } from "../../systems/aws/api-error.ts";
 import { lookAtAccount } from "../../systems/aws/identity.ts";
-import { awsAdminFields, awsSettings, secretArn, type AwsSettings } from "../../systems/aws/settings.ts";
+import { awsAdminFields, awsSettings, type AwsSettings } from "../../systems/aws/settings.ts";
 
 /** One account in one region, and which secrets there each team may have written. */
 export interface AwsConnection extends AwsSettings {
@@ -55,11 +55,6 @@ export const aws: ConnectionKind<AwsConnection> = {
   adminFields: awsAdminFields,
   // Only the key tells whose it is.
   adminPrincipalOf: () => "",
-  look: async ({ connection, admin }, context) => {
-    const names = [...new Set(Object.values(connection.secrets).flat())];
-    const calls = names.flatMap((name) =>
-      callsOn(secretArn(connection, name.endsWith("/") ? `${name}*` : `${name}-??????`)),
-    );
-    return lookAtAccount(awsOver(connection, admin, context), calls);
-  },
+  // What a delivery lacks is found at the registered secret: a policy may be narrower than what each team may register.
+  look: async ({ connection, admin }, context) => lookAtAccount(awsOver(connection, admin, context)),
 };

@@ -28,19 +28,20 @@ function rivals({ config: { secret } }: Target, { rotatesItself, stages }: Descr
   return found;
 }
 
-async function missingRights(target: Target): Promise<readonly ConsumerFinding[]> {
+/** Asked of the secret's own ARN; named by the pattern that fits it also when it is made anew. */
+async function missingRights(target: Target, { arn: secret }: Described): Promise<readonly ConsumerFinding[]> {
   const { arn } = await callerOf(target.aws);
-  const missing = (await notAllowed(target.aws, arn, callsOn(resourceOf(target)))) ?? [];
-  return missing.map(rightMissing);
+  const missing = (await notAllowed(target.aws, arn, callsOn(secret))) ?? [];
+  return missing.map(({ action }) => rightMissing({ action, resource: resourceOf(target) }));
 }
 
 /** Looks at all that would stop a delivery; what stops the look itself is a finding too. */
 export async function preflight(target: Target, values: readonly Value[]): Promise<readonly ConsumerFinding[]> {
   const { config } = target;
   try {
-    const rights = await missingRights(target);
-    if (rights.length > 0) return rights.map(asFinding);
     const described = await describe(target);
+    const rights = await missingRights(target, described);
+    if (rights.length > 0) return rights.map(asFinding);
     const found: ConsumerFinding[] = [...rivals(target, described)];
     const obstacle = unwritable(target, described);
     if (obstacle !== undefined) found.push(obstacle);

@@ -25,6 +25,8 @@ export interface Replica {
 
 /** A secret as it is described, without what it holds. */
 export interface Described {
+  /** With the six characters that AWS has put at the end of the name. */
+  readonly arn: string;
   readonly stages: Stages;
   readonly owningService?: string;
   readonly primaryRegion?: string;
@@ -81,10 +83,12 @@ export async function describe(target: Target): Promise<Described> {
     return client.send(new DescribeSecretCommand({ SecretId: target.config.secret }), via);
   });
   if (found === undefined) throw missing(target);
-  assertAccount(target, found.ARN);
+  const { ARN: arn = "" } = found;
+  assertAccount(target, arn);
   if (found.DeletedDate !== undefined) throw leaving(target, found.DeletedDate);
   const { OwningService, PrimaryRegion, RotationEnabled, ReplicationStatus, LastAccessedDate, KmsKeyId } = found;
   return {
+    arn,
     stages: stagesIn(found.VersionIdsToStages),
     rotatesItself: RotationEnabled === true,
     replicas: (ReplicationStatus ?? []).map(({ Region = "", Status }) => ({

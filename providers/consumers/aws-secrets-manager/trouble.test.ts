@@ -231,6 +231,19 @@ describe("before anything is done, it is found", () => {
     expect(writes()).toEqual([]);
   });
 
+  test("that no right is missing where the policy names the very secret, or has a condition that a simulation cannot judge", async () => {
+    const { open, fake, connection } = await place("{}");
+    const page = (await policyOfThePage(connection.account)) as { Statement: object[] };
+    const [first, ...others] = page.Statement;
+    const arn = fake.secrets.find(region, "shop/orders")?.arn;
+    fake.setPolicies("rekey", [{ ...page, Statement: [{ ...first, Resource: arn }, ...others] }]);
+    expect(await (await open()).preflight()).toEqual([]);
+    const Condition = { StringEquals: { "aws:RequestedRegion": region } };
+    fake.setPolicies("rekey", [{ ...page, Statement: [{ ...first, Condition }, ...others] }]);
+    expect(await (await open()).preflight()).toEqual([]);
+    await (await open()).deliver(delivery(1));
+  });
+
   test("that a rotation by AWS was left half-done", async () => {
     const { open, put } = await place("{}");
     await put("{}", ["AWSPENDING"]);

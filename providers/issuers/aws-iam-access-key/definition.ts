@@ -111,7 +111,7 @@ export function accessKeyIssuer(lags: Lags): IssuerDefinition<AwsSettings, UserC
     adoptedFields: ["accessKeyId", "secretAccessKey"],
     complete: (_connection, _config, given) => given,
     open: async (opening, context) => Promise.resolve(sessionOf(opening, context, lags.listMs)),
-    look: async ({ connection, admin }, context) => lookAtAccount(awsOf(connection, admin, context), []),
+    look: async ({ connection, admin }, context) => lookAtAccount(awsOf(connection, admin, context)),
   };
 }
 

@@ -106,7 +106,7 @@ test("a missing right is named with the statement to add", async () => {
 
 test("this machine's clock is never corrected by an answer", async () => {
   server.answer({ ...callerIdentity("123456789012"), headers: { date: hourAgo } });
-  const look = await lookAtAccount(server.aws, []);
+  const look = await lookAtAccount(server.aws);
   expect(look.findings.map(({ code }) => code)).toContain("clock_skewed");
   await callerOf(server.aws);
   const stamp = String(server.calls.at(-1)?.headers["x-amz-date"]);
@@ -123,7 +123,7 @@ test("another account's key is refused, and both accounts are named", async () =
 
 test("the root user's key is far more than is needed", async () => {
   server.answer(callerIdentity("123456789012", "arn:aws:iam::123456789012:root"));
-  const { findings } = await lookAtAccount(server.aws, []);
+  const { findings } = await lookAtAccount(server.aws);
   expect(findings.map(({ code }) => code)).toEqual(["right_unneeded"]);
 });
 

@@ -1,7 +1,7 @@
 import type { Caller } from "./authenticate.ts";
 import { sharedFault, type Protocol } from "./fault.ts";
 import type { Identities } from "./identities.ts";
-import { decide } from "./policy.ts";
+import { decide, type Context } from "./policy.ts";
 import type { Secrets } from "./secrets.ts";
 import type { FakeAwsSettings } from "./settings.ts";
 import type { Staleness } from "./staleness.ts";
@@ -16,12 +16,15 @@ export interface Call {
   readonly settings: FakeAwsSettings;
 }
 
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html */
+export const contextOf = ({ caller }: Pick<Call, "caller">): Context => ({ "aws:RequestedRegion": caller.region });
+
 /**
  * Throws unless a policy of the caller allows it.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
  */
 export function permit({ caller }: Call, protocol: Protocol, action: string, resource: string): void {
-  const decision = decide(caller.user.policies, action, resource);
+  const decision = decide(caller.user.policies, action, resource, contextOf({ caller }));
   if (decision === "allowed") return;
   const why =
     decision === "explicitDeny"

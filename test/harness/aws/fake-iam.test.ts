@@ -161,6 +161,39 @@ describe("users", () => {
   });
 });
 
+describe("a condition", () => {
+  test("is judged at a call; a simulation knows nothing of the call, and says what it would have to know", async () => {
+    const arn = aws.addUser("regional", [], "/robots/");
+    const Condition = { StringEquals: { "aws:RequestedRegion": "us-east-1" } };
+    const Statement = { Effect: "Allow", Action: "iam:ListAccessKeys", Resource: "*", Condition };
+    aws.setPolicies("regional", [{ Version: "2012-10-17", Statement }]);
+    const key = aws.addKey("regional");
+    await whoIs(key);
+    await as(key).iam.send(new ListAccessKeysCommand({ UserName: "regional" }));
+    const simulate = async (ResourceArns: string[]) => {
+      const asked = { PolicySourceArn: arn, ActionNames: ["iam:ListAccessKeys"], ResourceArns };
+      const { EvaluationResults = [] } = await admin.iam.send(new SimulatePrincipalPolicyCommand(asked));
+      return EvaluationResults[0];
+    };
+    const MissingContextValues = ["aws:RequestedRegion"];
+    expect(await simulate(["*"])).toMatchObject({ EvalDecision: "implicitDeny", MissingContextValues });
+    expect(await simulate([arn])).toMatchObject({
+      EvalDecision: "implicitDeny",
+      MissingContextValues: [],
+      ResourceSpecificResults: [{ EvalResourceDecision: "implicitDeny", MissingContextValues }],
+    });
+    aws.setPolicies("regional", [
+      {
+        Version: "2012-10-17",
+        Statement: { ...Statement, Condition: { StringEquals: { "aws:RequestedRegion": "eu-west-1" } } },
+      },
+    ]);
+    expect(await refusal(as(key).iam.send(new ListAccessKeysCommand({ UserName: "regional" })))).toMatchObject({
+      name: "AccessDenied",
+    });
+  });
+});
+
 describe("who may", () => {
   test("only what a policy allows, on the user that it names; asking who one is needs none", async () => {
     const arn = aws.addUser("rekey", [], "/robots/");
@@ -177,8 +210,11 @@ describe("who may", () => {
   });
 
   test("a policy that the fake would misjudge is refused when it is given", () => {
-    const statement = { Effect: "Allow", Action: "*", Resource: "*", Condition: {} };
-    expect(() => aws.setPolicies("shop", [{ Version: "2012-10-17", Statement: statement }])).toThrow("Condition");
+    const statement = { Effect: "Allow", Action: "*", Resource: "*" };
+    for (const more of [{ NotAction: "*" }, { Condition: { IpAddress: { "aws:SourceIp": "192.0.2.1" } } }]) {
+      const Statement = { ...statement, ...more };
+      expect(() => aws.setPolicies("shop", [{ Version: "2012-10-17", Statement }])).toThrow(/NotAction|IpAddress/);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 import { AwsFault } from "./fault.ts";
 import type { FakeUser } from "./identities.ts";
 import { userFor, type IamOperation } from "./iam-keys.ts";
-import { decide } from "./policy.ts";
+import { decide, unsaid } from "./policy.ts";
 import { invalid, page } from "./query.ts";
 import { permit, type Call } from "./call.ts";
 
@@ -64,7 +64,10 @@ function tagsSeen(call: Call, user: FakeUser): readonly (readonly [string, strin
   return [...user.tags.seenBy(call.endpoint, call.staleness.nowMs())];
 }
 
-/** https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html */
+/**
+ * Of the context nothing is known but what the caller says. What is missing is told per resource where resources were named.
+ * https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+ */
 const SimulatePrincipalPolicy: IamOperation = (call, query) => {
   const source = query.required("PolicySourceArn");
   permit(call, "query", "iam:SimulatePrincipalPolicy", source);
@@ -77,13 +80,19 @@ const SimulatePrincipalPolicy: IamOperation = (call, query) => {
     (named.length === 0 ? ["*"] : named).map((resource) => ({ action, resource, id: `${action} ${resource}` })),
   );
   const { items, IsTruncated, Marker } = page(query, asked, call.settings.pageSize, ({ id }) => id);
-  const EvaluationResults = items.map(({ action, resource }) => ({
-    EvalActionName: action,
-    EvalResourceName: resource,
-    EvalDecision: decide(user.policies, action, resource),
-    MatchedStatements: [],
-    MissingContextValues: [],
-  }));
+  const missing = unsaid(user.policies, {});
+  const EvaluationResults = items.map(({ action, resource }) => {
+    const decision = decide(user.policies, action, resource, {});
+    const result = {
+      EvalActionName: action,
+      EvalResourceName: resource,
+      EvalDecision: decision,
+      MatchedStatements: [],
+    };
+    if (resource === "*") return { ...result, MissingContextValues: missing };
+    const specific = { EvalResourceName: resource, EvalResourceDecision: decision, MissingContextValues: missing };
+    return { ...result, MissingContextValues: [], ResourceSpecificResults: [specific] };
+  });
   return { EvaluationResults, IsTruncated, Marker };
 };
 

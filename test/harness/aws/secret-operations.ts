@@ -1,7 +1,7 @@
 import { decide } from "./policy.ts";
 import { AwsFault, sharedFault } from "./fault.ts";
 import { invalidParameter, invalidRequest, type JsonFields } from "./json-fields.ts";
-import { permit, type Call } from "./call.ts";
+import { contextOf, permit, type Call } from "./call.ts";
 import type { FakeSecret } from "./secrets.ts";
 
 export type SecretOperation = (call: Call, fields: JsonFields) => Readonly<Record<string, unknown>>;
@@ -29,7 +29,9 @@ export function permitOn(call: Call, action: string, id: string): void {
 /** A key of the customer's needs rights of its own. https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html */
 export function permitKms({ caller }: Call, keyId: string | undefined, actions: readonly string[]): void {
   if (keyId === undefined || keyId === "alias/aws/secretsmanager") return;
-  if (actions.some((action) => decide(caller.user.policies, `kms:${action}`, keyId) !== "allowed"))
+  if (
+    actions.some((action) => decide(caller.user.policies, `kms:${action}`, keyId, contextOf({ caller })) !== "allowed")
+  )
     throw sharedFault("accessDenied", "json", "Access to KMS is not allowed");
 }
 
