@@ -5,8 +5,12 @@ import { adminOf, awsPage, policyIn, settingsAt } from "../harness/aws-settings.
 import { awsClients, type AwsClients } from "../harness/aws/clients.ts";
 import type { FakeAws } from "../harness/aws/fake-aws.ts";
 import type { TlsServer } from "../harness/proxy/tls.ts";
+import { registerOverConnection } from "../harness/over-connection.ts";
 import type { HeldLogin } from "../harness/sentinel.ts";
+import { awsSecret } from "./aws-secret.ts";
 import type { MintingIssuer } from "./minted-principal.ts";
+
+const keys = { AWS_ACCESS_KEY_ID: "accessKeyId", AWS_SECRET_ACCESS_KEY: "secretAccessKey" };
 
 /**
  * Users of one account, at the strict stand-in; looked at behind its calls. rekey may do what the page says, no more.
@@ -20,6 +24,7 @@ export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<Mi
     const user = `orders-${mark}`;
     aws.addUser(user, [], "/team/");
     const { accessKeyId, secretAccessKey } = aws.addKey(user);
+    const held = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
     return Promise.resolve({
       kind: "aws-iam-access-key",
       connection: {
@@ -30,8 +35,8 @@ export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<Mi
       config: { user },
       principals: [user],
       today: { accessKeyId, secretAccessKey: new Secret(secretAccessKey) },
-      keys: { AWS_ACCESS_KEY_ID: "accessKeyId", AWS_SECRET_ACCESS_KEY: "secretAccessKey" },
-      held: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+      keys,
+      held,
       secrets: [admin.secretAccessKey],
       refusals: { ended: "InvalidClientTokenId", wrong: "SignatureDoesNotMatch" },
       nameOf: (handle) => handle,
@@ -44,6 +49,11 @@ export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<Mi
             .map(({ id }) => id),
         ),
       logsIn,
+      async besides(world, credential) {
+        const secret = await awsSecret(aws, { keys, held }, { application: user, line });
+        await registerOverConnection(world, credential, secret.consumer);
+        return secret;
+      },
     });
   };
 }

@@ -10,6 +10,12 @@ import {
 import type { HeldLogin } from "../harness/sentinel.ts";
 import type { World } from "../harness/world.ts";
 
+/** What an application reads elsewhere than in a file. */
+export interface Besides {
+  read(): Promise<HeldLogin>;
+  close(): void;
+}
+
 /** One principal of an issuer that mints, with version 1 made by hand, as somebody outside of rekey sees it. */
 export interface MintedPrincipal extends Pick<ToRegister, "kind" | "connection" | "config" | "principals" | "today"> {
   /** Variables of the consumer's file, each with the field of the value that it holds. */
@@ -26,6 +32,8 @@ export interface MintedPrincipal extends Pick<ToRegister, "kind" | "connection" 
   wrong(login: HeldLogin): HeldLogin;
   /** Its codes for a login that has ended, and for a wrong secret of one that lives. */
   readonly refusals: { readonly ended: string; readonly wrong: string };
+  /** Registers one consumer more, in a system of its own, which its application reads there. */
+  readonly besides?: (world: RegisteredAt, credential: RegisteredCredential) => Promise<Besides>;
   /** Every secret that may stand in custody and in the file only, besides those in the file. */
   readonly secrets: readonly string[];
 }

@@ -34,7 +34,9 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
     const sentinel = await startSentinel(inDotenv(file), async (login) => principal.logsIn(login));
     const { order, policy } = one;
     const how = { mark, file, order, policy, custody: placeOf(one) };
-    const { credentialId, rotate } = await registerPrincipal(world, principal, how);
+    const registered = await registerPrincipal(world, principal, how);
+    const { credentialId, rotate } = registered;
+    const besides = await principal.besides?.(world, registered);
     return {
       named: { issuer: mark, custody: credentialId },
       rotate: async () => rotate(),
@@ -52,6 +54,7 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
           const found = [
             await strangers(principal, ledger, credentialId),
             await wrongInForce(principal, sentinel.report()),
+            besides === undefined ? [] : otherThan(sentinel.report(), await besides.read()),
           ];
           const report = await sentinel.close();
           const inFile = secretsIn(report.held.at(-1) ?? {});
@@ -60,7 +63,10 @@ export function mintedSubject(issuer: MintingIssuer): CrashSubject {
           found.push(await leakedSecrets(books, [...own, ...secretsOf(principal, report)]));
           return [...ended, ...found.flat(), ...(await brokenAudit(books))];
         }),
-      close: async () => sentinel.close(),
+      async close() {
+        besides?.close();
+        await sentinel.close();
+      },
     };
   };
 }
@@ -80,6 +86,11 @@ export async function wrongInForce(principal: MintedPrincipal, { held }: Sentine
     if (code !== principal.refusals.ended) breaches.push(`invariant 5: an ended version is answered with ${code}.`);
   }
   return breaches;
+}
+
+function otherThan({ held }: SentinelReport, besides: HeldLogin): readonly string[] {
+  const isSame = Object.entries(held.at(-1) ?? {}).every(([name, text]) => besides[name] === text);
+  return isSame ? [] : ["invariant 3: the consumer in the other system holds another login than the file."];
 }
 
 export function noticed({ logins, troubles }: SentinelReport): readonly string[] {

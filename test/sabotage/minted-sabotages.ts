@@ -112,6 +112,7 @@ export const mintedSabotages: readonly Sabotage[] = [
       },
     ],
     caughtBy: [
+      crash("aws/deliver:B2"),
       named("custody/aws-trouble.test.ts", "a version without our stage is not read"),
       named("providers/consumers/aws-secrets-manager/trouble.test.ts", "brings the previous version back"),
       named("test/conformance/aws-secrets-manager-consumer.test.ts", "13 it holds exactly the value and no other"),
