@@ -6,11 +6,11 @@ import type { Aws } from "../../systems/aws/aws.ts";
 import { callerOf, identityOf, lookAtAccount } from "../../systems/aws/identity.ts";
 import { awsAdminFields, type AwsSettings } from "../../systems/aws/settings.ts";
 import { configSchema, connectionSchema, fields, handleOf, type UserConfig } from "./config.ts";
-import { abandonKey, disableKey, enableKey, issueKey, revokeKey, slots } from "./effects.ts";
+import { abandonKey, disableKey, enableKey, issueKey, revokeKey } from "./effects.ts";
 import { preflight } from "./preflight.ts";
 import { probeKey, unknownKey } from "./probe.ts";
-import { isMarkedOurs, madeSince, survey, type Scope } from "./survey.ts";
-import { lastUseOf, type ManagedUser } from "./user.ts";
+import { madeBy, survey, type Scope } from "./survey.ts";
+import { lastUseOf, slots, type ManagedUser } from "./user.ts";
 
 const codes = {
   unreachable: "issuer_unreachable",
@@ -40,13 +40,16 @@ const awsOf = (
 
 async function listKeysOf(scope: Scope): Promise<readonly ListedVersion[]> {
   const seen = await survey(scope);
-  const left = new Set(madeSince(seen).map(({ id }) => id));
-  return seen.keys.map(({ id, isActive, createdAtMs }) => ({
-    handle: id,
-    state: isActive ? "live" : "disabled",
-    ours: isMarkedOurs(seen, id, scope.owner) || left.has(id),
-    effectiveAt: new Date(createdAtMs).toISOString(),
-  }));
+  return seen.keys.map(({ id, isActive, createdAtMs }) => {
+    const operationKey = madeBy(seen, id, scope.owner);
+    return {
+      handle: id,
+      state: isActive ? "live" : "disabled",
+      ours: operationKey !== undefined,
+      ...(operationKey === undefined ? {} : { operationKey }),
+      effectiveAt: new Date(createdAtMs).toISOString(),
+    };
+  });
 }
 
 async function lastUsesOf(user: ManagedUser, handles: readonly string[]): Promise<LastUses> {

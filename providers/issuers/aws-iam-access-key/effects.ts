@@ -6,11 +6,9 @@ import { assertFit } from "../../contract/value.ts";
 import { fields } from "./config.ts";
 import { intentTag, isFor, isOf, keyTag, writeIntent, writeMark } from "./mark.ts";
 import { refuseOwnPrincipal } from "./preflight.ts";
+import { strayFinding } from "./strays.ts";
 import { isMarkedOurs, madeSince, survey, type Scope, type Survey } from "./survey.ts";
-import { createKey, deleteKey, isUsed, removeTags, setActive, writeTags } from "./user.ts";
-
-/** A user has room for two keys, inactive ones too: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
-export const slots = 2;
+import { createKey, deleteKey, isUsed, removeTags, setActive, slots, writeTags } from "./user.ts";
 
 const outdated = (): PermanentError =>
   new PermanentError("claim_outdated", "A newer attempt has worked on this user's keys. Nothing was done.");
@@ -38,15 +36,13 @@ async function leftoversOf(scope: Scope, seen: Survey, operationKey: string): Pr
   return [...marked.map(([id]) => id).filter((id) => seen.everSeen.some((key) => key.id === id)), ...unanswered];
 }
 
-function noRoom({ user, owner }: Scope, seen: Survey, keep: readonly string[]): OperatorNeededError {
-  const unknown = seen.keys.filter(({ id }) => !keep.includes(id) && !isMarkedOurs(seen, id, owner));
-  const which =
-    unknown.length === 0
-      ? "Both of its keys are in use."
-      : `Nobody has told rekey of ${unknown.map(({ id, isActive }) => `${id}${isActive ? "" : " (inactive)"}`).join(", ")}.`;
+function noRoom(scope: Scope, seen: Survey, keep: readonly string[]): OperatorNeededError {
+  const { detail, mend } = strayFinding(scope, seen, keep) ?? {
+    detail: `The IAM user ${scope.user.name} has two keys, which is all that AWS allows, inactive ones too. Both are in use.`,
+  };
   return new OperatorNeededError(
     "no_free_slot",
-    `The IAM user ${user.name} has two keys, which is all that AWS allows, inactive ones too. ${which} rekey never picks one to remove: delete the one that nobody needs (aws iam delete-access-key --user-name ${user.name} --access-key-id ID), then retry.`,
+    `${detail} rekey never picks one to remove; retry when there is room.${mend === undefined ? "" : `\n${mend}`}`,
   );
 }
 

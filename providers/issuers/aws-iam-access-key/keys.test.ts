@@ -163,6 +163,41 @@ describe("a key whose answer was lost", () => {
   });
 });
 
+describe("a key of ours that the ledger does not count on", () => {
+  const asked = { instance: "ins_one", credential: "crd_orders" };
+
+  test("is listed with the operation that made it, by its mark or by the note", async () => {
+    const { fake, open } = await place();
+    const session = await open();
+    const { handle } = await issue(session, [], "answered");
+    const left = await loseAnswer(fake, session, [handle], "lost");
+    const listed = (await session.list()).map((each) => [each.handle, each.operationKey] as const);
+    expect(Object.fromEntries(listed)).toEqual({ [handle]: "answered", [left.id]: "lost" });
+  });
+
+  test("is named by preflight, and by the issue that has no room, with how to take it away", async () => {
+    const { open } = await place();
+    const session = await open();
+    const { handle } = await issue(session, [], "one");
+    const older = await issue(session, [handle], "older");
+    const mend = `aws iam delete-access-key --user-name orders --access-key-id ${older.handle}`;
+    const found = await session.preflight({ ...asked, live: [handle] });
+    expect(found).toMatchObject([{ code: "no_free_slot", mend }]);
+    expect(found[0]?.detail).toContain(`rekey made ${older.handle}`);
+    const error = await failing(issue(session, [handle], "newer"));
+    expect(error).toMatchObject({ name: "OperatorNeededError", code: "no_free_slot" });
+    expect(error.detail).toContain(mend);
+    expect(await session.preflight({ ...asked, live: [handle, older.handle] })).toEqual([]);
+  });
+
+  test("is named by preflight where no answer has named it, and where there is room", async () => {
+    const { fake, open } = await place();
+    const session = await open();
+    const left = await loseAnswer(fake, session, [], "lost");
+    expect((await session.preflight({ ...asked, live: [] }))[0]?.mend).toContain(left.id);
+  });
+});
+
 describe("preflight", () => {
   const live = { instance: "ins_one", credential: "crd_orders", live: [] };
 

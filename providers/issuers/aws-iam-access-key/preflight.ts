@@ -2,7 +2,8 @@ import { OperatorNeededError } from "../../../domain/errors.ts";
 import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
 import { rightMissing } from "../../systems/aws/api-error.ts";
 import { callerOf, notAllowed, userNameIn } from "../../systems/aws/identity.ts";
-import { madeSince, isMarkedOurs, survey, type Scope } from "./survey.ts";
+import { strayFinding } from "./strays.ts";
+import { survey, type Scope } from "./survey.ts";
 import { actions, arnOf, type ManagedUser } from "./user.ts";
 
 const ownPrincipal = (name: string): OperatorNeededError =>
@@ -20,7 +21,7 @@ export async function refuseOwnPrincipal({ aws, name }: ManagedUser): Promise<st
 
 /** Changes nothing. */
 export async function preflight(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
-  const { user, owner } = scope;
+  const { user } = scope;
   try {
     const own = await refuseOwnPrincipal(user);
     const resource = await arnOf(user);
@@ -30,21 +31,8 @@ export async function preflight(scope: Scope, { live }: PreflightRequest): Promi
       actions.map((action) => ({ action, resource })),
     );
     if (missing !== undefined && missing.length > 0) return missing.map(rightMissing).map(asFinding);
-    const seen = await survey(scope);
-    const unknown = seen.keys.filter(({ id }) => !live.includes(id) && !isMarkedOurs(seen, id, owner));
-    // What an earlier attempt left without an answer is ended by the next one.
-    const left = new Set(madeSince(seen).map(({ id }) => id));
-    if (seen.keys.length < 2 || unknown.every(({ id }) => left.has(id))) return [];
-    const ids = unknown.map(({ id, isActive }) => `${id}${isActive ? "" : " (inactive)"}`).join(", ");
-    return [
-      {
-        code: "no_free_slot",
-        detail: `The IAM user ${user.name} has two keys, which is all that AWS allows, and nobody has told rekey of ${ids}. Find out who uses it, and delete it when nobody does.`,
-        mend: unknown
-          .map(({ id }) => `aws iam delete-access-key --user-name ${user.name} --access-key-id ${id}`)
-          .join("\n"),
-      },
-    ];
+    const found = strayFinding(scope, await survey(scope), live);
+    return found === undefined ? [] : [found];
   } catch (error) {
     if (error instanceof OperatorNeededError) return [asFinding(error)];
     throw error;

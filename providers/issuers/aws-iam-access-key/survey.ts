@@ -86,3 +86,9 @@ export function madeSince({ everSeen, marks, intent }: Survey, operationKey?: st
   const isInTime = ({ createdAtMs }: AccessKey) => createdAtMs >= atMs && createdAtMs <= atMs + latestMs;
   return everSeen.filter((key) => !marks.has(key.id) && !before.includes(key.id) && isInTime(key));
 }
+
+/** The operation that made the key, by its mark, or by the note of a call that brought no answer; undefined: none of ours. */
+export function madeBy(seen: Survey, id: string, owner: Owner): string | undefined {
+  if (isMarkedOurs(seen, id, owner)) return seen.marks.get(id)?.operationKey;
+  return madeSince(seen).some((key) => key.id === id) ? seen.intent?.operationKey : undefined;
+}

@@ -11,6 +11,9 @@ export interface ManagedUser {
   readonly name: string;
 }
 
+/** A user has room for two keys, inactive ones too: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
+export const slots = 2;
+
 export interface AccessKey {
   readonly id: string;
   readonly isActive: boolean;
