@@ -47,7 +47,10 @@ const notListed: ProbeAnswer = {
   controls: [{ control: "former version", answer: "listed" }],
 };
 
-/** Undefined when each list, over the lag, showed the former version and nothing that the ledger does not know. */
+/**
+ * Undefined when each list, over the lag, showed the former version and nothing of the candidate: neither what this rotation
+ * made, nor the recorded handle, which is the candidate whatever mark it has lost.
+ */
 async function listInRow(scene: StepScene, session: IssuerSession, facts: IssuerFacts): Promise<Gap | undefined> {
   const { one, context } = scene;
   const { answersInRow } = one.policy;
@@ -57,7 +60,10 @@ async function listInRow(scene: StepScene, session: IssuerSession, facts: Issuer
     const listed = await session.list();
     // A list without it is of another place, or of somebody who may not see.
     if (!listed.some(({ handle, state }) => handle === formerOf(one).handle && state !== "ended")) return unseenGap;
-    const left = leftoversAmong(listed, one, one.keep);
+    const made = leftoversAmong(listed, one, one.keep);
+    const left = listed.filter(
+      (each) => made.includes(each) || (each.handle === one.to.handle && each.state !== "ended"),
+    );
     if (left.length > 0) return leftGap(left);
   }
   return undefined;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issue } from "../../activities/issue.ts";
 import type { StepDeps } from "../../activities/step-deps.ts";
 import { openMintedBench, type MintedBench } from "../harness/minting/bench.ts";
-import { isMint, type MintedRegistered } from "../harness/minting/registered.ts";
+import { isMint, type MintedRegistered, type RegisterMintedOptions } from "../harness/minting/registered.ts";
 import { say, versionsOf } from "../harness/say.ts";
 import { readRotation } from "../harness/world.ts";
 
@@ -43,8 +43,8 @@ describe("an attempt to issue what the issuer mints", () => {
 
   afterAll(async () => bench?.close());
 
-  async function dead(death: Death) {
-    const orders = await bench.register();
+  async function dead(death: Death, options?: RegisterMintedOptions) {
+    const orders = await bench.register(options);
     const rotationId = await orders.rotate();
     await bench.take(rotationId, "preflight");
     const scene = await bench.begin(rotationId, "issue");
@@ -79,5 +79,24 @@ describe("an attempt to issue what the issuer mints", () => {
       { number: 1, state: "live", kept: true },
       { number: 2, state: "proven-dead", kept: false },
     ]);
+  });
+
+  it("invariant 2: a candidate that is listed still, with its mark taken away, is never called gone", async () => {
+    const { orders, rotationId } = await dead(deaths["before custody has the value"] ?? {}, {
+      policy: { holdAfterMs: 300 },
+    });
+    const { server } = orders.issuer;
+    const [candidate = ""] = orders.issuer.keys().filter((key) => key !== orders.firstKey);
+    const { mark: _mark, ...unmarked } = server.read(candidate) ?? { enabled: true };
+    server.write(candidate, unmarked);
+    await say(bench, rotationId, { kind: "abort" });
+    await bench.carry(rotationId);
+    const { outcome, hold } = await readRotation(bench, rotationId);
+    expect({ outcome, hold }).toMatchObject({ outcome: null, hold: { code: "death_unproven" } });
+    expect(hold?.detail).toContain(candidate);
+    server.write(candidate, undefined);
+    await bench.answer(rotationId, "retry");
+    await bench.carry(rotationId);
+    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "undone", hold: null });
   });
 });

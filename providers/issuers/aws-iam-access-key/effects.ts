@@ -1,5 +1,5 @@
 import { compareClaims } from "../../../domain/claim.ts";
-import { OperatorNeededError, PermanentError } from "../../../domain/errors.ts";
+import { OperatorNeededError, PermanentError, TransientError } from "../../../domain/errors.ts";
 import type { EffectRequest, Issued, IssueRequest } from "../../contract/issuer.ts";
 import { Secret } from "../../contract/secret.ts";
 import { assertFit } from "../../contract/value.ts";
@@ -14,10 +14,20 @@ const outdated = (): PermanentError =>
   new PermanentError("claim_outdated", "A newer attempt has worked on this user's keys. Nothing was done.");
 
 /** Inactive first: if the rest is lost, it is refused at least, and can be brought back. */
-async function end({ user }: Scope, id: string): Promise<void> {
+async function end(scope: Scope, id: string): Promise<void> {
+  const { user } = scope;
   await setActive(user, id, false);
-  await deleteKey(user, id);
+  if (!(await deleteKey(user, id))) await assertGone(scope, id);
   await removeTags(user, [keyTag(id)]);
+}
+
+/** A server that is behind knows no key that is new: only lists over the lag, of which none shows it, mean that it is gone. */
+async function assertGone(scope: Scope, id: string): Promise<void> {
+  if (!isThere(await survey(scope), id)) return;
+  throw new TransientError(
+    "issuer_unreachable",
+    `IAM lists key ${id} of ${scope.user.name}, and says that it is not there. It will be tried again.`,
+  );
 }
 
 /**
@@ -129,7 +139,9 @@ async function setState(scope: Scope, request: EffectRequest, isActive: boolean)
   // One that a person made stays out of the reach of what looks for an operation's own.
   const operationKey = seen.marks.get(handle)?.operationKey ?? `adopted:${handle}`;
   await writeTags(user, { [keyTag(handle)]: writeMark({ ...owner, operationKey, claim }) });
-  if (!(await setActive(user, handle, isActive))) throw gone;
+  if (await setActive(user, handle, isActive)) return;
+  await assertGone(scope, handle);
+  throw gone;
 }
 
 export const disableKey = async (scope: Scope, request: EffectRequest): Promise<void> =>

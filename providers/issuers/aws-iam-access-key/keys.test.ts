@@ -163,6 +163,47 @@ describe("a key whose answer was lost", () => {
   });
 });
 
+describe("a key that a server of IAM does not know yet", () => {
+  /** A server that is behind answers as many calls to keys as are given; the others know. */
+  function stale(fake: FakeAws, calls: number): void {
+    let left = calls;
+    fake.interfere = ({ action }) =>
+      /^(?:Update|Delete)AccessKey$/.test(action) && left-- > 0
+        ? { answer: new AwsFault("NoSuchEntity", 404, "") }
+        : undefined;
+  }
+  const isBehind = { name: "TransientError", code: "issuer_unreachable" };
+
+  test.each(["revoke", "abandon"] as const)("is not taken for gone by %s, and stays marked as ours", async (how) => {
+    const { fake, open, idsNow } = await place();
+    const session = await open();
+    const { handle } = await issue(session, [], "made");
+    stale(fake, 2);
+    const ending = async () => session[how]({ ...effect(handle), operationKey: "made" });
+    expect(await failing(Promise.resolve(ending()))).toMatchObject(isBehind);
+    expect((await session.list()).map(({ handle: id, ours }) => [id, ours])).toEqual([[handle, true]]);
+    await ending();
+    expect(idsNow()).toEqual([]);
+    expect(Object.keys(fake.tagsOf("orders"))).not.toContain(`rekey:key:${handle}`);
+  });
+
+  test("is disabled and enabled by the next attempt", async () => {
+    const { fake, open } = await place();
+    const session = await open();
+    const { handle } = await issue(session, []);
+    const stateNow = () => fake.keysOf("orders").map(({ status }) => status);
+    for (const [how, state] of [
+      ["disable", "Inactive"],
+      ["enable", "Active"],
+    ] as const) {
+      stale(fake, 1);
+      expect(await failing(Promise.resolve(session[how]?.(effect(handle))))).toMatchObject(isBehind);
+      await session[how]?.(effect(handle));
+      expect(stateNow()).toEqual([state]);
+    }
+  });
+});
+
 describe("a key of ours that the ledger does not count on", () => {
   const asked = { instance: "ins_one", credential: "crd_orders" };
 

@@ -177,7 +177,7 @@ export async function createKey(user: ManagedUser, whenRefused: () => Promise<vo
   return { id: AccessKeyId, secret: SecretAccessKey, createdAt: CreateDate };
 }
 
-/** False where it is gone. https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html */
+/** False where the server that was asked knows no such key. https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccessKey.html */
 export async function setActive(user: ManagedUser, id: string, isActive: boolean): Promise<boolean> {
   const done = await askUnless(user.aws, callOn(user, "iam:UpdateAccessKey", true), [absent], async (via) => {
     const { UpdateAccessKeyCommand } = await import("@aws-sdk/client-iam");
@@ -187,12 +187,13 @@ export async function setActive(user: ManagedUser, id: string, isActive: boolean
   return done !== undefined;
 }
 
-/** Gone already is gone. https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html */
-export async function deleteKey(user: ManagedUser, id: string): Promise<void> {
-  await askUnless(user.aws, callOn(user, "iam:DeleteAccessKey", true), [absent], async (via) => {
+/** False where the server that was asked knows no such key. https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html */
+export async function deleteKey(user: ManagedUser, id: string): Promise<boolean> {
+  const done = await askUnless(user.aws, callOn(user, "iam:DeleteAccessKey", true), [absent], async (via) => {
     const { DeleteAccessKeyCommand } = await import("@aws-sdk/client-iam");
     return (await iamOf(user.aws)).send(new DeleteAccessKeyCommand({ UserName: user.name, AccessKeyId: id }), via);
   });
+  return done !== undefined;
 }
 
 /** What one server of IAM says of a key's use, with its clock; undefined where it knows no such key. */

@@ -1,4 +1,9 @@
-import { CreateAccessKeyCommand, DeleteAccessKeyCommand, ListAccessKeysCommand } from "@aws-sdk/client-iam";
+import {
+  CreateAccessKeyCommand,
+  DeleteAccessKeyCommand,
+  ListAccessKeysCommand,
+  UpdateAccessKeyCommand,
+} from "@aws-sdk/client-iam";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { afterEach, expect, test } from "vitest";
 import { awsClients, type AwsClients, type AwsKeys } from "./clients.ts";
@@ -171,4 +176,13 @@ test("every call is in the log with who made it and how it ended, and no secret 
       isApplied: false,
     },
   ]);
+});
+
+test("an endpoint that has not heard of a key says that there is none, to whoever changes or deletes it", async () => {
+  const { aws, admin } = await start({ listLagMs: forever });
+  const { accessKeyId } = await create(admin);
+  expect(await outcome(remove(admin, accessKeyId))).toBe("NoSuchEntityException");
+  const change = new UpdateAccessKeyCommand({ UserName: "shop", AccessKeyId: accessKeyId, Status: "Inactive" });
+  expect(await outcome(admin.iam.send(change))).toBe("NoSuchEntityException");
+  expect(aws.keysOf("shop")).toMatchObject([{ id: accessKeyId, status: "Active" }]);
 });

@@ -48,14 +48,14 @@ const UpdateAccessKey: IamOperation = (call, query) => {
   const user = userFor(call, query, "UpdateAccessKey");
   const status = query.required("Status");
   if (status !== "Active" && status !== "Inactive") throw invalid(`Value '${status}' at 'Status' is not one of them`);
-  call.identities.setStatus(call.identities.ownKey(user, query.required("AccessKeyId")), status);
+  call.identities.setStatus(call.identities.ownKey(call.endpoint, user, query.required("AccessKeyId")), status);
   return undefined;
 };
 
 /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html */
 const DeleteAccessKey: IamOperation = (call, query) => {
   const user = userFor(call, query, "DeleteAccessKey");
-  call.identities.setStatus(call.identities.ownKey(user, query.required("AccessKeyId")), undefined);
+  call.identities.setStatus(call.identities.ownKey(call.endpoint, user, query.required("AccessKeyId")), undefined);
   return undefined;
 };
 

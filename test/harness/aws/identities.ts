@@ -132,10 +132,14 @@ export class Identities {
     key.listed.record(status, atMs, this.#staleness.delaysMs("listLagMs"));
   }
 
-  /** https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html#API_DeleteAccessKey_Errors */
-  ownKey(user: FakeUser, id: string): FakeKey {
+  /**
+   * As one endpoint knows it: a key that it has not heard of yet is none.
+   * https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteAccessKey.html#API_DeleteAccessKey_Errors
+   */
+  ownKey(endpoint: number, user: FakeUser, id: string): FakeKey {
     const key = this.keysOf(user.name).find((each) => each.id === id);
-    if (key === undefined) throw new AwsFault("NoSuchEntity", 404, `The Access Key with id ${id} cannot be found.`);
+    if (key?.listed.seenBy(endpoint, this.#staleness.nowMs()) === undefined)
+      throw new AwsFault("NoSuchEntity", 404, `The Access Key with id ${id} cannot be found.`);
     return key;
   }
 
