@@ -25,6 +25,7 @@ export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<Mi
     aws.addUser(user, [], "/team/");
     const { accessKeyId, secretAccessKey } = aws.addKey(user);
     const held = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+    const idsThat = (are: string) => aws.keysOf(user).flatMap(({ id, status }) => (status === are ? [id] : []));
     return Promise.resolve({
       kind: "aws-iam-access-key",
       connection: {
@@ -41,13 +42,8 @@ export async function awsIssuer(aws: FakeAws, line: TlsServer = aws): Promise<Mi
       refusals: { ended: "InvalidClientTokenId", wrong: "SignatureDoesNotMatch" },
       nameOf: (handle) => handle,
       wrong: (login) => ({ ...login, AWS_SECRET_ACCESS_KEY: randomBytes(30).toString("base64") }),
-      live: async () =>
-        Promise.resolve(
-          aws
-            .keysOf(user)
-            .filter(({ status }) => status === "Active")
-            .map(({ id }) => id),
-        ),
+      live: async () => Promise.resolve(idsThat("Active")),
+      disabled: async () => Promise.resolve(idsThat("Inactive")),
       logsIn,
       async besides(world, credential) {
         const secret = await awsSecret(aws, { keys, held }, { application: user, line });

@@ -24,6 +24,8 @@ export interface MintedPrincipal extends Pick<ToRegister, "kind" | "connection" 
   readonly held: HeldLogin;
   /** The issuer's own names of all that it would let in, by its own list. */
   live(): Promise<readonly string[]>;
+  /** Those that lie there and are refused until somebody enables them. Absent: the issuer knows no such state. */
+  disabled?(): Promise<readonly string[]>;
   /** By which of those names the issuer knows a handle. */
   nameOf(handle: string): string;
   /** `accepted`, or the issuer's own code. */
@@ -69,15 +71,24 @@ export async function registerPrincipal(
   });
 }
 
-/** What the issuer lets in, against what the ledger calls live. */
+/** What the issuer lets in, and what else takes a place there, against what the ledger says. */
 export async function strangers(
   principal: MintedPrincipal,
   ledger: AskLedger,
   credentialId: string,
 ): Promise<readonly string[]> {
-  const rows = await ledger("SELECT handle FROM versions WHERE credential_id = $1 AND state = 'live'", [credentialId]);
-  const known = rows.map(({ handle }) => principal.nameOf(String(handle))).toSorted();
-  const seen = [...(await principal.live())].toSorted();
-  if (seen.join() === known.join()) return [];
-  return [`invariant 2: ${seen.length} versions are let in (${seen.join()}), the ledger calls live: ${known.join()}.`];
+  const text = "SELECT handle, state FROM versions WHERE credential_id = $1 AND state IN ('live', 'disabled')";
+  const rows = await ledger(text, [credentialId]);
+  const known = (asked: string): string => {
+    const handles = rows.flatMap(({ handle, state }) => (state === asked ? [principal.nameOf(String(handle))] : []));
+    return handles.toSorted().join();
+  };
+  const live = [...(await principal.live())].toSorted().join();
+  const disabled = [...((await principal.disabled?.()) ?? [])].toSorted().join();
+  const breaches = [];
+  if (live !== known("live"))
+    breaches.push(`invariant 2: versions that are let in: ${live}; the ledger calls live: ${known("live")}.`);
+  if (disabled !== known("disabled"))
+    breaches.push(`invariant 2: versions that lie disabled: ${disabled}; the ledger's: ${known("disabled")}.`);
+  return breaches;
 }
