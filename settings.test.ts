@@ -150,3 +150,29 @@ describe("the page of settings", () => {
     expect(names.indexOf("DATABASE_URL_FILE")).toBe(names.indexOf("DATABASE_URL") - 1);
   });
 });
+
+describe("where the API listens", () => {
+  const tls = { REKEY_TLS_CERT_FILE: "/etc/rekey/cert.pem", REKEY_TLS_KEY_FILE: "/etc/rekey/key.pem" };
+
+  it("is loopback and REKEY_PORT, unless REKEY_LISTEN says another place", () => {
+    expect(readSettings({ REKEY_PORT: "1" })).toMatchObject({ listen: { host: "127.0.0.1", port: 1 }, port: 1 });
+    const elsewhere = readSettings({ ...tls, REKEY_LISTEN: "0.0.0.0:443", REKEY_NAMES: "Rekey.internal,rk.internal" });
+    expect(elsewhere).toMatchObject({ listen: { host: "0.0.0.0", port: 443 }, port: 443 });
+    expect(elsewhere.names).toEqual(["rekey.internal", "rk.internal"]);
+  });
+
+  it.each([
+    ["beyond loopback without TLS", { REKEY_LISTEN: "10.0.0.1:443" }, "tokens would cross the network in clear"],
+    ["on every address without names", { ...tls, REKEY_LISTEN: "[::]:443" }, "REKEY_NAMES"],
+    ["with a certificate and no key", { REKEY_TLS_CERT_FILE: "/etc/rekey/cert.pem" }, "REKEY_TLS_KEY_FILE"],
+    ["at what is no place", { ...tls, REKEY_LISTEN: "443" }, "must look like 0.0.0.0:7390"],
+  ])("is refused %s", (_, given, text) => {
+    expect(() => readSettings(given)).toThrow(text);
+  });
+
+  it("is not asked in clear from another machine", () => {
+    expect(() => readSettings({ REKEY_ADDRESS: "http://rekey.internal:7390" })).toThrow("must begin with https://");
+    expect(readSettings({ REKEY_ADDRESS: "https://rekey.internal/" }).address).toBe("https://rekey.internal");
+    expect(readSettings({ REKEY_ADDRESS: "http://[::1]:7390" }).address).toBe("http://[::1]:7390");
+  });
+});

@@ -4,50 +4,32 @@ import { join } from "node:path";
 import { z } from "zod";
 import { embeddedPlace } from "./domain/custody-place.ts";
 import { OperatorNeededError } from "./domain/errors.ts";
+import { ownNames, refuseListenPlace, type ListenPlace } from "./domain/listen-place.ts";
 import { nearestWord } from "./domain/nearest-word.ts";
+import {
+  custodyEntries,
+  entryName,
+  flag,
+  hostAndPort,
+  httpUrl,
+  listenPlace,
+  names,
+  path,
+  paths,
+  port,
+  ports,
+  programs,
+  reloads,
+  type CustodyEntry,
+  type Program,
+  type Reload,
+} from "./settings-shapes.ts";
 
 /** Names the variable and what to write. Never what was written: it may be a secret in the wrong place. */
 const wrong = (variable: string, advice: string) =>
   new OperatorNeededError("setting_invalid", `${variable}: ${advice}`);
 
-const path = z.string().min(1).startsWith("/", "must be an absolute path");
-const port = z.coerce.number("must be a port number").int().min(0).max(65_535);
-const hostAndPort = z.string().regex(/^[^\s:/]+:\d{1,5}$/, "must look like temporal.internal:7233");
-const flag = z.enum(["true", "false"], 'must be "true" or "false"').transform((text) => text === "true");
-const ports = z
-  .string()
-  .regex(/^\d{1,5}(,\d{1,5})*$/, "must be port numbers with commas between them, such as 8443,9443")
-  .transform((text) => text.split(",").map(Number))
-  .refine((all) => all.every((one) => one >= 1 && one <= 65_535), "must be ports between 1 and 65535");
-const paths = z
-  .string()
-  .transform((text) => text.split(":"))
-  .refine((all) => all.every((one) => one.startsWith("/")), "must be absolute paths with colons between them");
-const httpUrl = z
-  .url({ protocol: /^https?$/, error: "must be an address such as http://127.0.0.1:7390" })
-  .transform((text) => text.replace(/\/+$/, ""));
-
-const command = z.strictObject({
-  argv: z.tuple([path], z.string()),
-  uid: z.int().min(1).optional(),
-  gid: z.int().min(1).optional(),
-  timeoutMs: z.int().min(1).max(600_000),
-});
-const reloadEntry = z.union([
-  z.strictObject({ signal: z.enum(["SIGHUP", "SIGUSR1", "SIGUSR2"]), pidFile: path }),
-  command,
-]);
-const entryName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/);
-const reloads = z.record(entryName, reloadEntry);
-const programEntry = command.extend({ path: z.string().min(1).optional() });
-const programs = z.record(entryName, programEntry);
-/** What else it holds, its kind says. */
-const custodyEntry = z.looseObject({ kind: z.string().min(1) });
-const custodyEntries = z.record(entryName, custodyEntry);
-
-export type Reload = z.output<typeof reloadEntry>;
-export type Program = z.output<typeof programEntry>;
-export type CustodyEntry = z.output<typeof custodyEntry>;
+export type { CustodyEntry, Program, Reload } from "./settings-shapes.ts";
 
 interface Variable<T extends z.ZodType = z.ZodType> {
   readonly schema: T;
@@ -115,6 +97,27 @@ const variables = {
     schema: port.default(7390),
     whenAbsent: "7390",
     meaning: "The API's port on the loopback address; 0 takes any that is free.",
+  },
+  REKEY_LISTEN: {
+    schema: listenPlace.optional(),
+    whenAbsent: "127.0.0.1 and REKEY_PORT",
+    meaning: "Where the API listens, such as 0.0.0.0:7390. Another address than loopback needs TLS.",
+  },
+  REKEY_TLS_CERT_FILE: {
+    schema: path.optional(),
+    whenAbsent: "none: the API speaks plain http, on loopback only",
+    meaning: "The API's certificate (PEM) with what leads to its authority. One that takes its place counts at once.",
+  },
+  REKEY_TLS_KEY_FILE: { schema: path.optional(), whenAbsent: "none", meaning: "The key of that certificate (PEM)." },
+  REKEY_NAMES: {
+    schema: names.default([]),
+    whenAbsent: "loopback's, and the one that it listens on",
+    meaning: "Host names by which the API is asked, with commas between them. By another it answers nobody.",
+  },
+  REKEY_CA_FILE: {
+    schema: path.optional(),
+    whenAbsent: "the system's",
+    meaning: "Certificates (PEM) that sign the API's own, for the command line.",
   },
   REKEY_FILE_ROOTS: {
     schema: paths.default([]),
@@ -217,6 +220,12 @@ export interface Settings {
   readonly address: string | undefined;
   readonly tokenFile: string;
   readonly port: number;
+  readonly listen: ListenPlace;
+  /** By which the API is asked, besides loopback's. */
+  readonly names: readonly string[];
+  /** Absent: plain http. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly caFile: string | undefined;
   readonly fileRoots: readonly string[];
   readonly reloads: Readonly<Record<string, Reload>>;
   readonly programs: Readonly<Record<string, Program>>;
@@ -282,6 +291,13 @@ function asSettings(parsed: Parsed): Settings {
   const places = [embeddedPlace, ...Object.keys(custodies)];
   if (!places.includes(parsed.REKEY_CUSTODY_DEFAULT))
     throw wrong("REKEY_CUSTODY_DEFAULT", `must be one of ${places.join(", ")}, which REKEY_CUSTODIES_FILE names.`);
+  const listen = parsed.REKEY_LISTEN ?? { host: "127.0.0.1", port: parsed.REKEY_PORT };
+  const { REKEY_TLS_CERT_FILE: certFile, REKEY_TLS_KEY_FILE: keyFile } = parsed;
+  const tls = certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+  if (tls === undefined && (certFile ?? keyFile) !== undefined)
+    throw wrong("REKEY_TLS_CERT_FILE", "needs REKEY_TLS_KEY_FILE beside it, and the other way round.");
+  const refusal = refuseListenPlace(listen, { hasTls: tls !== undefined, names: parsed.REKEY_NAMES });
+  if (refusal !== undefined) throw wrong("REKEY_LISTEN", refusal);
   return {
     databaseUrl: parsed.DATABASE_URL,
     temporal: {
@@ -297,7 +313,11 @@ function asSettings(parsed: Parsed): Settings {
     home,
     address: parsed.REKEY_ADDRESS,
     tokenFile: parsed.REKEY_TOKEN_FILE ?? join(home, "token"),
-    port: parsed.REKEY_PORT,
+    port: listen.port,
+    listen,
+    names: ownNames(listen, parsed.REKEY_NAMES),
+    tls,
+    caFile: parsed.REKEY_CA_FILE,
     fileRoots: parsed.REKEY_FILE_ROOTS,
     reloads: readEntries("REKEY_RELOADS_FILE", parsed.REKEY_RELOADS_FILE, reloads),
     programs: readEntries("REKEY_EXEC_CONSUMERS_FILE", parsed.REKEY_EXEC_CONSUMERS_FILE, programs),

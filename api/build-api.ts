@@ -30,6 +30,7 @@ import { rotationHandlers } from "./rotations.ts";
 import { tokenHandlers } from "./tokens.ts";
 import type { Route } from "./route.ts";
 import { apiPrefix, routes, type RouteName } from "./route-table.ts";
+import { tlsServerFactory } from "./tls-server.ts";
 import { version } from "../release.ts";
 
 const handlers: Handlers<RouteName> = {
@@ -50,14 +51,17 @@ const handlers: Handlers<RouteName> = {
 
 /** Manifests are the largest bodies. */
 const bodyLimit = 4 * 1024 * 1024;
+const requestTimeout = 30_000;
 const requestsAMinute = 3_000;
 
 /** The API over its dependencies. It listens nowhere yet. */
 export async function buildApi(deps: ApiDeps): Promise<FastifyInstance> {
+  const { tls, log } = deps;
   const app = fastify({
     logger: false,
     bodyLimit,
-    requestTimeout: 30_000,
+    requestTimeout,
+    ...(tls === undefined ? {} : { serverFactory: tlsServerFactory(tls, { log, requestTimeout }) }),
     exposeHeadRoutes: false,
     // An address that no route can be looked for: without this Fastify repeats it, to anybody who asks.
     frameworkErrors: (_error, _request, reply) =>
@@ -65,7 +69,7 @@ export async function buildApi(deps: ApiDeps): Promise<FastifyInstance> {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(createSerializerCompiler());
-  app.addHook("onRequest", refuseForeignHost);
+  app.addHook("onRequest", refuseForeignHost(deps.names));
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = problemFrom(error);
     if (problem.status === 500) deps.log.error("request.failed", { ...describe(request), error: error.stack ?? "" });

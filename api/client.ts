@@ -59,7 +59,7 @@ export function createClient({ address, token, signal }: ClientOptions): Client 
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       }).catch((error: unknown) => {
         if (signal?.aborted === true) throw error;
-        throw unreachable(address);
+        throw unreachable(address, error);
       });
       return (await read(response, route, address)) as Answer<typeof name>;
     },
@@ -85,15 +85,32 @@ async function read(response: Response, route: Route, address: string): Promise<
   throw new ApiError(own("internal", `${address} does not answer like this release's API. Check what runs there.`));
 }
 
-const own = (code: Code, detail: string) => ({
+const own = (
+  code: Code,
+  detail: string,
+  next = "Start it with `rekey up`, or set REKEY_ADDRESS to where it runs.",
+) => ({
   type: `urn:rekey:error:${code}`,
   title: codes[code],
   status: 0,
   code,
   detail,
-  next: "Start it with `rekey up`, or set REKEY_ADDRESS to where it runs.",
+  next,
 });
 
-function unreachable(address: string): ApiError {
+/** What TLS itself found wrong with whoever answered. */
+const untrusted = /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/;
+
+function unreachable(address: string, error: unknown): ApiError {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (untrusted.test(code))
+    return new ApiError(
+      own(
+        "api_unreachable",
+        `What answers at ${address} is not trusted (${code}).`,
+        "Name the authority that signed its certificate in REKEY_CA_FILE, and ask it by a name of the certificate.",
+      ),
+    );
   return new ApiError(own("api_unreachable", `Nothing answers at ${address}.`));
 }

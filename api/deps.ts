@@ -6,6 +6,7 @@ import type { PublicKeys } from "../ledger/audit-chain.ts";
 import type { Ledger } from "../ledger/database.ts";
 import type { Catalog } from "../providers/catalog.ts";
 import type { CustodyKeyPlace } from "./doctor-looks.ts";
+import type { TlsFiles } from "./tls-server.ts";
 import type { Answer, Received, RouteName } from "./route-table.ts";
 
 /** All that the API needs of the world. */
@@ -25,6 +26,10 @@ export interface ApiDeps {
   readonly custodyKey: CustodyKeyPlace;
   /** Why the custody key can be read no more, a sentence; undefined when it can. */
   readonly custodyTrouble: () => Promise<string | undefined>;
+  /** Host names by which it is asked, besides loopback's. */
+  readonly names: readonly string[];
+  /** Absent: plain http. */
+  readonly tls?: TlsFiles | undefined;
   /** How long one look of `rekey doctor` may take. */
   readonly doctorLookMs: number;
 }

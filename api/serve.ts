@@ -21,7 +21,7 @@ import { createWatcher } from "./watcher.ts";
 import { ensureTokenFile } from "./token-file.ts";
 
 export interface Served {
-  /** `http://127.0.0.1:7390` */
+  /** `http://127.0.0.1:7390`, or by the first of its names. */
   readonly address: string;
   readonly tokenFile: string;
   /** Answers what is under way, then lets go of port and ledger. */
@@ -42,7 +42,7 @@ export function migrateLedger(settings: Settings): Promise<readonly string[]> {
   return migrate(ledgerAddress(settings));
 }
 
-/** Opens ledger, custody and keys, sees to a token, and listens on the loopback address. */
+/** Opens ledger, custody and keys, sees to a token, and listens where the settings say. */
 export async function serve(settings: Settings): Promise<Served> {
   const url = ledgerAddress(settings);
   await assertSchemaCurrent(url);
@@ -58,13 +58,14 @@ export async function serve(settings: Settings): Promise<Served> {
     const app = await buildApi(deps);
     const watcher = createWatcher(deps);
     await ensureTokenFile(ledger, settings.tokenFile);
-    await app.listen({ host: "127.0.0.1", port: settings.port }).catch((error: unknown) => {
-      throw portTaken(settings.port, error);
+    const { host } = settings.listen;
+    await app.listen({ host: host.replace(/^\[|\]$/g, ""), port: settings.port }).catch((error: unknown) => {
+      throw cannotListen(settings.listen, error);
     });
     watcher.start();
     const { port } = app.server.address() as AddressInfo;
     return {
-      address: `http://127.0.0.1:${port}`,
+      address: settings.tls === undefined ? `http://${host}:${port}` : `https://${settings.names[0] ?? host}:${port}`,
       tokenFile: settings.tokenFile,
       async stop() {
         await watcher.stop();
@@ -82,7 +83,7 @@ export async function serve(settings: Settings): Promise<Served> {
 const placeTimeoutMs = 5_000;
 
 async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
-  const { keyFiles, tokenFile, logLevel, doctorLookMs } = settings;
+  const { keyFiles, tokenFile, logLevel, doctorLookMs, names, tls } = settings;
   for (const file of [...Object.values(keyFiles), tokenFile])
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // A new key file beside values that need the lost one would only hide the loss. Fingerprints of values that rest
@@ -111,6 +112,8 @@ async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
     custodyKey: { file: keyFiles.custody, id: custodyKeys.newest.id },
     custodyTrouble: async () => keyTrouble(keyFiles.custody, custodyKeys.newest.id),
     doctorLookMs,
+    names,
+    tls,
     log,
   };
 }
@@ -126,11 +129,13 @@ async function keyTrouble(file: string, id: string): Promise<string | undefined>
   }
 }
 
-function portTaken(port: number, error: unknown): Error {
+function cannotListen({ host, port }: Settings["listen"], error: unknown): Error {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "EADDRINUSE")
-    return new OperatorNeededError("port_taken", `Something listens on 127.0.0.1:${port} already.`);
+    return new OperatorNeededError("port_taken", `Something listens on ${host}:${port} already.`);
   if (code === "EACCES")
     return new OperatorNeededError("port_taken", `This user may not listen on port ${port}; take one above 1023.`);
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+    return new OperatorNeededError("setting_invalid", `REKEY_LISTEN: ${host} is no address of this machine.`);
   return error instanceof Error ? error : new Error("the port could not be opened");
 }

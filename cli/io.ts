@@ -4,6 +4,7 @@ import { ApiError, createClient, type Client } from "../api/client.ts";
 import { readSettings, type Settings } from "../settings.ts";
 import { CliError, exitCodeOf, linesOf, tellOf } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
+import { trust } from "./trust.ts";
 
 export interface GlobalOptions {
   readonly home?: string;
@@ -60,6 +61,7 @@ function openIo(settings: Settings, isJson: boolean, signal: AbortSignal): Io {
     isJson,
     signal,
     async client() {
+      if (settings.caFile !== undefined) trust(settings.caFile);
       return named(
         createClient({ address: await addressOf(settings), token: await tokenOf(settings), signal }),
         settings,

@@ -18,7 +18,7 @@ import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { addRoutineCommands } from "./routine-commands.ts";
-import { runMigrate, runServe, runWorker } from "./run-program.ts";
+import { runMigrate, runServe, runWorker, type ServeOptions } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
 import { createToken, listTokens, revokeToken, type CreateOptions } from "./token.ts";
 import { up } from "./up.ts";
@@ -82,7 +82,8 @@ program
 program
   .command("serve")
   .description("run the API alone")
-  .action(() => act(runServe));
+  .option("--listen <host:port>", "another address than loopback needs TLS; docs/access.md says how")
+  .action((options: ServeOptions) => act((io) => runServe(io, options)));
 program
   .command("worker")
   .description("run a worker alone")

@@ -9,9 +9,14 @@ interface Ready {
   readonly tokenFile?: string;
 }
 
+export interface ServeOptions {
+  readonly listen?: string;
+}
+
 /** `rekey serve` and `rekey worker`: runs until it is told to stop. */
-export async function runServe(io: Io): Promise<ExitCode> {
-  const child = startProgram<Ready>({ program: "api/program", args: ["serve"], env: homeOf(io) });
+export async function runServe(io: Io, { listen }: ServeOptions): Promise<ExitCode> {
+  const env = { ...homeOf(io), ...(listen === undefined ? {} : { REKEY_LISTEN: listen }) };
+  const child = startProgram<Ready>({ program: "api/program", args: ["serve"], env });
   const { address = "", tokenFile = "" } = await child.ready;
   io.give({ address, tokenFile });
   io.say(`The API answers at ${address}.`, `  Token: ${tokenFile}`, "  Ctrl-C stops it.");

@@ -104,7 +104,8 @@ export const advice: Readonly<Record<Code, string>> = {
   token_refused:
     "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; the first one is written by `rekey serve`, and again when it is gone, expired or revoked.",
   forbidden: "Ask somebody whose role the message names, or an admin for a token of that role (`rekey token create`).",
-  host_refused: "Ask from the same machine, by 127.0.0.1 or localhost.",
+  host_refused:
+    "Ask from the same machine, by 127.0.0.1 or localhost, or by a name that the API's `REKEY_NAMES` lists.",
   too_many_requests: "Wait a minute, then ask less often.",
   port_taken: "Stop what uses the port, or choose another with `REKEY_PORT`.",
   home_in_use: "Use the one that runs, stop it, or choose another folder with `--home` or `REKEY_HOME`.",

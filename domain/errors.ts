@@ -74,7 +74,7 @@ export const codes = {
   not_found: "Nothing was found",
   token_refused: "The token is missing, unknown, expired or revoked",
   forbidden: "The token's role may not do this",
-  host_refused: "The API answers on the loopback address only",
+  host_refused: "The API does not answer to that name",
   too_many_requests: "Too many requests in one minute",
   port_taken: "The port is in use",
   home_in_use: "Another rekey runs in the home folder",

@@ -93,7 +93,13 @@ export const importTable: readonly FolderRule[] = [
     typesOf: ["providers/contract/"],
     packages: ["zod", "yaml"],
   },
-  { place: "settings.ts", holds: "the only reader of the environment", imports: ["domain/"], packages: ["zod"] },
+  {
+    place: "settings.ts",
+    holds: "the only reader of the environment",
+    imports: ["domain/", "settings-shapes.ts"],
+    packages: ["zod"],
+  },
+  { place: "settings-shapes.ts", holds: "how settings are written", imports: ["domain/"], packages: ["zod"] },
   { place: "release.ts", holds: "which release this program is", imports: [], packages: ["node:"], isClosed: true },
   {
     place: "worker/",

@@ -49,6 +49,7 @@ const placeRules: readonly PlaceRule[] = [
     allowed: {
       "providers/contract/egress-client.ts": "checks address, redirects, size and time",
       "providers/contract/egress-send.ts": "the egress client's one request",
+      "api/tls-server.ts": "listens, and asks nobody",
       "api/client.ts": "calls rekey's own API at the address that its user gave",
       "scripts/": "downloads what set-up needs, before packages are there",
       "embedded/": "asks servers that it started itself whether they are ready",

@@ -66,6 +66,7 @@ export async function withApi(
     custodyTrouble: () => Promise.resolve(undefined),
     custodyKey: { file: "/keys/custody.json", id: "key_test" },
     doctorLookMs: 10_000,
+    names: [],
     log: createLog({
       level: "debug",
       scrubber: createScrubber(),
