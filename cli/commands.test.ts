@@ -70,7 +70,10 @@ describe("rekey apply", () => {
   });
 
   it("reads manifests from a folder and from standard input, and secrets from variables", async () => {
-    const text = everything.replaceAll("shop", "press").replace("given", "{ env: MY_SECRET }");
+    const text = everything
+      .replaceAll("shop", "press")
+      .replace("/srv/web.env", "/srv/press.env")
+      .replace("given", "{ env: MY_SECRET }");
     const { code } = await cli.run(["apply", "-f", "-", "--yes"], { input: text, env: { MY_SECRET: newSecret() } });
     expect(code).toBe(0);
     const none = await cli.run(["apply", "-f", "-", "--yes"], { input: text });
