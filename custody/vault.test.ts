@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { RekeyError } from "../domain/errors.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { policyOnPage } from "../test/conformance/vault/page-policies.ts";
+import { roleAsOnPage } from "../test/conformance/vault/page-role.ts";
 import { proxyHttp, type HttpCall } from "../test/harness/proxy/http.ts";
 import { contextFor } from "../test/harness/vault-kv.ts";
 import { withVault } from "../test/harness/with-vault.ts";
@@ -40,12 +41,12 @@ async function place() {
   await give(token);
   const proxy = await proxyHttp(vault().address, vault());
   onTestFinished(() => proxy.close());
-  const open = (address: string): Custody => {
-    const settings = vaultKind.settingsSchema.parse({ address, ca: vault().ca, secretFile, mount });
+  const open = (address: string, approle?: { readonly mount: string; readonly roleId: string }): Custody => {
+    const settings = vaultKind.settingsSchema.parse({ address, ca: vault().ca, secretFile, mount, approle });
     const { fetch, log } = contextFor(address);
     return vaultKind.open({ place: "main-vault", settings, fetch, log });
   };
-  return { mount, proxy, give, token, custody: open(proxy.url), other: open(vault().address) };
+  return { mount, proxy, give, token, open, custody: open(proxy.url), other: open(vault().address) };
 }
 
 async function failing(work: Promise<unknown>): Promise<RekeyError> {
@@ -179,6 +180,21 @@ describe("custody in a real Vault", () => {
     await vault().must("POST", `${mount}/config`, { delete_version_after: "0s" });
     await vault().must("POST", `${mount}/undelete/${path}`, { versions: [1] });
     expect(await other.putIfAbsent(ref, value())).toEqual(given);
+  });
+
+  it("logs in by the role that the page makes, and leaves no token behind", async () => {
+    const { mount, give, open } = await place();
+    const { approle, secretId, tokens } = await roleAsOnPage(
+      vault(),
+      policyOnPage("custody", { "secret/": `${mount}/` }),
+    );
+    await give(secretId);
+    const before = await tokens();
+    const [ref, given] = [freshRef(), value()];
+    for (const custody of [open(vault().address, approle), open(vault().address, approle)])
+      expect(await custody.putIfAbsent(ref, given)).toEqual(given);
+    await open(vault().address, approle).forget(ref);
+    expect(await tokens()).toBe(before);
   });
 
   it("a right that is missing is named, with what to add", async () => {

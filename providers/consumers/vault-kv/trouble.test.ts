@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RekeyError } from "../../../domain/errors.ts";
+import { policyOnPage } from "../../../test/conformance/vault/page-policies.ts";
+import { roleAsOnPage } from "../../../test/conformance/vault/page-role.ts";
 import { newConsumer } from "../../../test/harness/kubernetes-secret.ts";
 import { proxyHttp, type HttpCall } from "../../../test/harness/proxy/http.ts";
 import { contextFor, openKv, type OpenKvHow } from "../../../test/harness/vault-kv.ts";
@@ -305,4 +307,17 @@ describe("the secret", () => {
     const work = (await open({ secret })).rehearse?.(delivery(1).value);
     expect((await failing(work ?? Promise.resolve())).code).toBe("right_missing");
   });
+});
+
+test("a login by the role that the page makes brings values, and leaves no token behind", async () => {
+  const { open, path, data } = await place();
+  const policy = policyOnPage("consumer", { "secret/data/apps/orders/database": path });
+  const { approle, secretId: secret, tokens } = await roleAsOnPage(vault(), policy);
+  const before = await tokens();
+  const session = await open({ secret, approle });
+  expect(await session.preflight()).toEqual([]);
+  const text = freshText();
+  await session.deliver(delivery(1, text));
+  await (await open({ secret, approle })).observe();
+  expect([(await data())["DB_PASSWORD"], await tokens()]).toEqual([text, before]);
 });

@@ -11,3 +11,15 @@ export function policyOnPage(name: "consumer" | "issuer" | "custody", names: Rea
     return done.replaceAll(from, to);
   }, text);
 }
+
+/** The fields that docs/vault.md gives the AppRole of a login. */
+export function roleOnPage(policy: string): Readonly<Record<string, string>> {
+  const [, text] = /^vault write auth\/approle\/role\/rekey-NAME (.*)$/m.exec(page) ?? [];
+  if (text === undefined) throw new Error("docs/vault.md makes no role");
+  return Object.fromEntries(
+    text
+      .replaceAll("rekey-NAME", policy)
+      .split(" ")
+      .map((field) => field.split("=")),
+  );
+}
