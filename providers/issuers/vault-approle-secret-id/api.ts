@@ -3,6 +3,7 @@ import { failureOf } from "../../systems/vault/failure.ts";
 import { wordsFor } from "../../systems/vault/rights.ts";
 import { isGood } from "../../systems/vault/way.ts";
 import { parsedAs } from "../../systems/vault/vault.ts";
+import { fewAtOnce } from "./few-at-once.ts";
 import { readMark, type Mark, type Metadata } from "./mark.ts";
 import { rights } from "./rights.ts";
 import type { Scope } from "./scope.ts";
@@ -87,12 +88,8 @@ export async function lookUp(scope: Scope, accessor: string): Promise<SecretId |
 /** Every secret id of the role; none where there is no role, to which Vault answers as to a fault of its own. */
 export async function allOf(scope: Scope): Promise<readonly SecretId[]> {
   if ((await readRole(scope)) === undefined) return [];
-  const found: SecretId[] = [];
-  for (const accessor of await accessors(scope)) {
-    const one = await lookUp(scope, accessor);
-    if (one !== undefined) found.push(one);
-  }
-  return found;
+  const looks = await fewAtOnce(await accessors(scope), async (accessor) => lookUp(scope, accessor));
+  return looks.filter((one) => one !== undefined);
 }
 
 /**

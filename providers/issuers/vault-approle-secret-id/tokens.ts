@@ -5,6 +5,7 @@ import { isGood } from "../../systems/vault/way.ts";
 import { parsedAs } from "../../systems/vault/vault.ts";
 import { allOf } from "./api.ts";
 import { readHandle, unmarked, type Handle } from "./config.ts";
+import { fewAtOnce } from "./few-at-once.ts";
 import { readMark } from "./mark.ts";
 import { rights } from "./rights.ts";
 import { loginPath, type Scope } from "./scope.ts";
@@ -49,12 +50,9 @@ export async function tokensOf(scope: Scope): Promise<readonly Token[]> {
   const right = rights.listTokens();
   const answer = await vault.ask({ path: `${right.path}?list=true`, right, expects: [404] }, signal);
   if (!isGood(answer)) return [];
-  const found: Token[] = [];
-  for (const accessor of parsedAs(vault, keys, answer, right).data.keys) {
-    const token = await lookUpToken(scope, accessor);
-    if (token !== undefined) found.push(token);
-  }
-  return found;
+  const { keys: accessors } = parsedAs(vault, keys, answer, right).data;
+  const looks = await fewAtOnce(accessors, async (accessor) => lookUpToken(scope, accessor));
+  return looks.filter((token) => token !== undefined);
 }
 
 /** https://developer.hashicorp.com/vault/api-docs/auth/token#revoke-a-token-accessor */
@@ -84,24 +82,25 @@ export async function endTokens(
 ): Promise<EndedSessions> {
   const { accessor, mark } = readHandle(request.handle);
   const [since, before] = [Date.parse(request.since ?? "1970"), Date.parse(request.before ?? "9999")];
-  const read = async () =>
-    (await tokensOf(scope)).filter(
-      (token) =>
-        token.mark === mark &&
-        !isOwn(token) &&
-        Date.parse(token.startedAt) >= since &&
-        Date.parse(token.startedAt) < before,
-    );
-  const meant = await read();
+  const meant = (await tokensOf(scope)).filter(
+    (token) =>
+      token.mark === mark &&
+      !isOwn(token) &&
+      Date.parse(token.startedAt) >= since &&
+      Date.parse(token.startedAt) < before,
+  );
   if (mark === unmarked && meant.length > 0) {
     const others = (await allOf(scope)).filter((one) => one.mark === undefined && one.accessor !== accessor);
     if (others.length > 0) return { ended: 0, remaining: meant.length };
   }
-  for (const token of meant)
-    await revokeToken(scope, token.accessor).catch((error: unknown) => {
-      // What it left is counted below, and asked for again.
+  // Only these are looked at again: who logs in meanwhile is seen by the next round, and all of Vault's tokens but once a round.
+  const left = await fewAtOnce(meant, async ({ accessor: token }) => {
+    await revokeToken(scope, token).catch((error: unknown) => {
+      // What it left is counted, and asked for again.
       if (!(error instanceof TransientError)) throw error;
     });
-  const left = await read();
-  return { ended: Math.max(0, meant.length - left.length), remaining: left.length };
+    return (await lookUpToken(scope, token)) !== undefined;
+  });
+  const remaining = left.filter(Boolean).length;
+  return { ended: meant.length - remaining, remaining };
 }
