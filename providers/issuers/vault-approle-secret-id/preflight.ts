@@ -1,10 +1,13 @@
 import { z } from "zod";
-import type { Finding } from "../../contract/issuer.ts";
+import { printable } from "../../../domain/printable.ts";
+import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
 import { lackedOf } from "../../systems/vault/capabilities.ts";
 import { forbidden } from "../../systems/vault/failure.ts";
 import { parsedAs } from "../../systems/vault/vault.ts";
-import { readRole, type Role } from "./api.ts";
+import { allOf, readRole, type Role } from "./api.ts";
+import { readHandle } from "./config.ts";
 import { roleMissing } from "./effects.ts";
+import { isOurs } from "./mark.ts";
 import { rightsFor } from "./rights.ts";
 import { loginPath, rolePath, type Scope } from "./scope.ts";
 
@@ -51,7 +54,20 @@ function unfit({ config }: Scope, role: Role): readonly Finding[] {
   return found;
 }
 
-export async function preflight(scope: Scope): Promise<readonly Finding[]> {
+/** What a former operation of this credential made and the ledger does not count on: nobody but a person ends it. */
+async function forgotten(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
+  const known = new Set(live.map((handle) => readHandle(handle).accessor));
+  const left = (await allOf(scope)).filter(
+    ({ accessor, mark, isExpired }) => isOurs(mark, scope) && !isExpired && !known.has(accessor),
+  );
+  return left.map(({ accessor, createdAt }) => ({
+    code: "no_free_slot",
+    detail: `The secret id with the accessor ${printable(accessor)}, of ${createdAt}, was made for this credential and lives, and the ledger does not count on it: an earlier rotation left it. See that no rotation of the credential is open and that nobody uses it, then end it.`,
+    mend: `vault write ${rolePath(scope.config)}/secret-id-accessor/destroy secret_id_accessor=${printable(accessor)}`,
+  }));
+}
+
+export async function preflight(scope: Scope, request: PreflightRequest): Promise<readonly Finding[]> {
   if (await isOwnPrincipal(scope))
     return [
       {
@@ -69,5 +85,5 @@ export async function preflight(scope: Scope): Promise<readonly Finding[]> {
     const { code, detail } = roleMissing(scope);
     return [{ code, detail }];
   }
-  return unfit(scope, role);
+  return [...unfit(scope, role), ...(await forgotten(scope, request))];
 }

@@ -71,7 +71,7 @@ export async function openSession(
       await vault.login(signal);
       return identityOf(vault, signal);
     },
-    preflight: async () => preflight(scope),
+    preflight: async (request) => preflight(scope, request),
     issue: async (request) => issue(scope, request),
     abandon: async (request) => abandon(scope, request),
     probe: async (request) => own.during(probe(scope, request, keep)),

@@ -59,6 +59,24 @@ describe("the role", () => {
     expect(data).toMatchObject({ secret_id_num_uses: 100, secret_id_ttl: 720 * 3600 });
   });
 
+  test("that holds a secret id of ours which the ledger does not count on is a finding, with the command that ends it", async () => {
+    const made = await world();
+    const { open, role, asked, nameOf } = made;
+    const session = await open();
+    await makeVersion(await open({ credential: "crd_other" }), 1, []);
+    const [left, live] = [await makeVersion(session, 1, []), await makeVersion(session, 2, [])];
+    await ability(made, "makeStranger")();
+    expect(await session.preflight({ ...asked, live: [left.handle, live.handle] })).toEqual([]);
+    const found = await session.preflight({ ...asked, live: [live.handle] });
+    const name = nameOf(left.value);
+    expect(found.map(({ code, mend }) => [code, mend])).toEqual([
+      ["no_free_slot", `vault write ${role}/secret-id-accessor/destroy secret_id_accessor=${name}`],
+    ]);
+    expect(found[0]?.detail).toContain(name);
+    await vault().must("POST", `${role}/secret-id-accessor/destroy`, { secret_id_accessor: name });
+    expect(await session.preflight({ ...asked, live: [live.handle] })).toEqual([]);
+  });
+
   test("that is not there is said so, and what it held has ended", async () => {
     const { open, role, asked } = await world();
     const session = await open();
