@@ -85,6 +85,13 @@ export async function lookUp(scope: Scope, accessor: string): Promise<SecretId |
   return { accessor, mark: readMark(metadata ?? {}), createdAt: new Date(createdAt).toISOString(), isExpired };
 }
 
+/** Whether Vault still has it, by its lookup, and by its list where that finds none. False where there is no role. */
+export async function isThere(scope: Scope, accessor: string): Promise<boolean> {
+  if ((await readRole(scope)) === undefined) return false;
+  const found = await lookUp(scope, accessor);
+  return found === undefined ? (await accessors(scope)).includes(accessor) : !found.isExpired;
+}
+
 /** Every secret id of the role; none where there is no role, to which Vault answers as to a fault of its own. */
 export async function allOf(scope: Scope): Promise<readonly SecretId[]> {
   if ((await readRole(scope)) === undefined) return [];

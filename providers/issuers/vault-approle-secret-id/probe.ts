@@ -5,7 +5,7 @@ import { Secret } from "../../contract/secret.ts";
 import { revealField, type Value } from "../../contract/value.ts";
 import { failureOf } from "../../systems/vault/failure.ts";
 import { isGood, send } from "../../systems/vault/way.ts";
-import { lookUp } from "./api.ts";
+import { isThere } from "./api.ts";
 import { readHandle } from "./config.ts";
 import { loginPath, type Scope } from "./scope.ts";
 
@@ -54,6 +54,16 @@ export async function probe(
     controls.push({ control: name, answer: await answer });
     return answer;
   };
+  const catalogue = async (): Promise<boolean> => {
+    const isLive = await isThere(scope, readHandle(handle).accessor);
+    controls.push({ control: "catalogue", answer: isLive ? "live" : "ended" });
+    return isLive;
+  };
+  // No right login would come after it: tried again and again, what has ended would lock the role for its applications.
+  if (control === undefined && !(await catalogue())) {
+    await ask("the connection's own login", ownLogin(scope));
+    return { verdict: "refused", code: endedCode, controls };
+  }
   const answer = await login(scope, value, keep);
   if (answer === "accepted") {
     // After the right one: that has cleared Vault's count of wrong tries on the role, so that ours alone never locks it.
@@ -68,15 +78,9 @@ export async function probe(
     );
   }
   if (answer !== endedCode) return unknown(answer, lockedOut);
-  const live =
-    control === undefined
-      ? await ask("the connection's own login", ownLogin(scope))
-      : await ask("live version", login(scope, control, keep));
-  if (live !== "accepted") return unknown("control_refused", lockedOut);
-  const found = await lookUp(scope, readHandle(handle).accessor);
-  const isLive = found !== undefined && !found.isExpired;
-  controls.push({ control: "catalogue", answer: isLive ? "live" : "ended" });
-  if (isLive)
+  if (control !== undefined && (await ask("live version", login(scope, control, keep))) !== "accepted")
+    return unknown("control_refused", lockedOut);
+  if (control === undefined || (await catalogue()))
     return unknown(
       "catalogue_says_live",
       "Vault refuses the value and yet lists its secret id: the value is another one, or the login may not come from here.",

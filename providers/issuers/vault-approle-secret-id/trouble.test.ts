@@ -177,6 +177,25 @@ describe("Vault", () => {
   });
 });
 
+test("what has ended is seen so without a login where no living version can log in beside it, so that nobody is locked out", async () => {
+  const made = await world();
+  const session = await made.open();
+  const live = await makeVersion(session, 1, []);
+  const dead = await makeVersion(session, 2, [live.handle]);
+  await session.revoke(effectOn(dead.handle));
+  for (let round = 0; round < 8; round++)
+    expect(await session.probe({ handle: dead.handle, value: dead.value })).toEqual({
+      verdict: "refused",
+      code: "invalid_secret_id",
+      controls: [
+        { control: "catalogue", answer: "ended" },
+        { control: "the connection's own login", answer: "accepted" },
+      ],
+    });
+  expect(await made.logsIn(live.value)).toBe("accepted");
+  expect((await session.probe({ handle: live.handle, value: live.value })).verdict).toBe("accepted");
+});
+
 describe("what a version is called", () => {
   test("is its accessor and its mark, and the accessor alone where a person made it", () => {
     const given: Value = { role_id: "r", secret_id: "s", accessor: "a-b-c" };
