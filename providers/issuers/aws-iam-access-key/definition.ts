@@ -99,7 +99,7 @@ export function accessKeyIssuer(lags: Lags): IssuerDefinition<AwsSettings, UserC
       usage: { covers: "last-used", grain: "version", grainMs: lags.lastUsedGrainMs, lateByMs: lags.lastUsedMs },
       sessionsOutliveRevocation: false,
       lateCallsRefusedBy:
-        "an id that is never given again; the claim in the user's tags, looked at over the lag; a late key is found by the tag that was written before it, and ended",
+        "an id that is never given again; the claim in the user's tags, looked at over the lag, again right before a key is made inactive or active, and after it; a late key is found by the tag that was written before it, and ended. Not refused: what IAM itself gets late, since it compares nothing",
     },
     fields,
     authenticator: "secretAccessKey",

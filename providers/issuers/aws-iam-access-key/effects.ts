@@ -4,14 +4,24 @@ import type { EffectRequest, Issued, IssueRequest } from "../../contract/issuer.
 import { Secret } from "../../contract/secret.ts";
 import { assertFit } from "../../contract/value.ts";
 import { fields } from "./config.ts";
-import { intentTag, isFor, isOf, keyTag, writeIntent, writeMark } from "./mark.ts";
+import { intentTag, isFor, isOf, keyTag, readMark, writeIntent, writeMark, type KeyMark } from "./mark.ts";
 import { refuseOwnPrincipal } from "./preflight.ts";
 import { strayFinding } from "./strays.ts";
 import { isMarkedOurs, madeSince, survey, type Scope, type Survey } from "./survey.ts";
-import { createKey, deleteKey, isUsed, removeTags, setActive, slots, writeTags } from "./user.ts";
+import {
+  createKey,
+  deleteKey,
+  isUsed,
+  listTags,
+  removeTags,
+  setActive,
+  slots,
+  writeTags,
+  type ManagedUser,
+} from "./user.ts";
 
 const outdated = (): PermanentError =>
-  new PermanentError("claim_outdated", "A newer attempt has worked on this user's keys. Nothing was done.");
+  new PermanentError("claim_outdated", "A newer attempt has worked on this user's keys. What it did stands.");
 
 /** Inactive first: if the rest is lost, it is refused at least, and can be brought back. */
 async function end(scope: Scope, id: string): Promise<void> {
@@ -138,10 +148,24 @@ async function setState(scope: Scope, request: EffectRequest, isActive: boolean)
   // The turn is noted first: whoever comes late finds it.
   // One that a person made stays out of the reach of what looks for an operation's own.
   const operationKey = seen.marks.get(handle)?.operationKey ?? `adopted:${handle}`;
-  await writeTags(user, { [keyTag(handle)]: writeMark({ ...owner, operationKey, claim }) });
-  if (await setActive(user, handle, isActive)) return;
+  await writeTags(user, { [keyTag(handle)]: writeMark({ ...owner, operationKey, claim, isActive }) });
+  if ((await laterTurn(user, request)) !== undefined) throw outdated();
+  const isSet = await setActive(user, handle, isActive);
+  const later = await laterTurn(user, request);
+  if (later !== undefined) {
+    // IAM compares nothing: this call may have come after that of the later turn.
+    if (later.isActive === !isActive) await setActive(user, handle, later.isActive);
+    throw outdated();
+  }
+  if (isSet) return;
   await assertGone(scope, handle);
   throw gone;
+}
+
+/** What a later turn noted on the key. One look, so that hardly any time lies between it and the call beside it. */
+async function laterTurn(user: ManagedUser, { handle, claim }: EffectRequest): Promise<KeyMark | undefined> {
+  const mark = readMark((await listTags(user)).get(keyTag(handle)) ?? "");
+  return mark !== undefined && compareClaims(mark.claim, claim) > 0 ? mark : undefined;
 }
 
 export const disableKey = async (scope: Scope, request: EffectRequest): Promise<void> =>

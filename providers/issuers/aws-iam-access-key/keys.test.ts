@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { RekeyError, TransientError } from "../../../domain/errors.ts";
+import { gate } from "../../../test/conformance/gate.ts";
 import { nextTurn, openKeys } from "../../../test/harness/aws-keys.ts";
 import { policyIn, settingsAt } from "../../../test/harness/aws-settings.ts";
 import { awsClients } from "../../../test/harness/aws/clients.ts";
@@ -201,6 +202,44 @@ describe("a key that a server of IAM does not know yet", () => {
       await session[how]?.(effect(handle));
       expect(stateNow()).toEqual([state]);
     }
+  });
+});
+
+describe("a late disable of a key that was brought back", () => {
+  /** Disables; the call that is meant waits for all of a later turn's enable. */
+  async function late(isHeld: (action: string) => boolean) {
+    const { fake, open } = await place();
+    const session = await open();
+    const { handle } = await issue(session, []);
+    const older = effect(handle);
+    const [until, release] = gate();
+    const [arrived, arrive] = gate();
+    let held = 0;
+    fake.interfere = ({ action }) => {
+      if (!isHeld(action) || held++ > 0) return undefined;
+      arrive();
+      return { hold: until };
+    };
+    const disabling = failing(Promise.resolve(session.disable?.(older)));
+    await arrived;
+    await (await open()).enable?.(effect(handle));
+    release();
+    expect(await disabling).toMatchObject({ code: "claim_outdated" });
+    expect(fake.keysOf("orders")).toMatchObject([{ id: handle, status: "Active" }]);
+    return fake.calls.flatMap(({ action, fields }) => (action === "UpdateAccessKey" ? [fields["Status"]] : []));
+  }
+
+  test("that has noted its turn and not called yet, is not called", async () => {
+    let isNoted = false;
+    const made = await late((action) => {
+      if (action === "TagUser") isNoted = true;
+      return isNoted && action === "ListUserTags";
+    });
+    expect(made).toEqual(["Active"]);
+  });
+
+  test("that comes after the later turn's call is put right", async () => {
+    expect(await late((action) => action === "UpdateAccessKey")).toEqual(["Active", "Inactive", "Active"]);
   });
 });
 

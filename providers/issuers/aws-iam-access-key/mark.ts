@@ -27,6 +27,8 @@ export interface Intent {
 export interface KeyMark extends Owner {
   readonly operationKey: string;
   readonly claim: Claim;
+  /** What that turn set the key to; absent: it made it. */
+  readonly isActive?: boolean;
 }
 
 /** What a tag may hold; anything else stands there as a digest, which is compared as well. */
@@ -57,15 +59,23 @@ export function readIntent(text: string): Intent | undefined {
   return { instance, operationKey, claim, atMs: Number(seconds) * 1000, before, isAnswered: state !== "making" };
 }
 
-export const writeMark = ({ instance, credential, operationKey, claim }: KeyMark): string =>
-  [plain(instance), plain(credential), plain(operationKey), writeClaim(claim)].join(" ");
+export function writeMark({ instance, credential, operationKey, claim, isActive }: KeyMark): string {
+  const state = isActive === undefined ? [] : [isActive ? "active" : "inactive"];
+  return [plain(instance), plain(credential), plain(operationKey), writeClaim(claim), ...state].join(" ");
+}
 
 export function readMark(text: string): KeyMark | undefined {
-  const [instance, credential, operationKey, claimed] = text.split(" ");
+  const [instance, credential, operationKey, claimed, state] = text.split(" ");
   const claim = readClaim(claimed);
   if (instance === undefined || credential === undefined || operationKey === undefined || claim === undefined)
     return undefined;
-  return { instance, credential, operationKey, claim };
+  return {
+    instance,
+    credential,
+    operationKey,
+    claim,
+    ...(state === undefined ? {} : { isActive: state === "active" }),
+  };
 }
 
 export const isOf = (mark: KeyMark, { instance, credential }: Owner): boolean =>
