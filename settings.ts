@@ -140,7 +140,7 @@ const variables = {
     schema: ports.default([]),
     whenAbsent: "none",
     meaning:
-      "Ports on the loopback address at which a challenge, a webhook or a Kubernetes API server may be reached, the first two also over plain http.",
+      "Ports on the loopback address at which a challenge, a webhook, a Kubernetes API server, Vault or AWS's endpoints may be reached, the first two also over plain http.",
   },
   REKEY_DOCTOR_LOOK_MS: {
     schema: z.coerce.number("must be milliseconds").int().min(100).max(15_000).default(10_000),

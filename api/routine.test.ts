@@ -188,6 +188,13 @@ describe("the alarm", () => {
   it("is about rotations that should have begun, have no carrier, wait for people, or are not sealed", async () => {
     await sql`UPDATE rotations SET looked_at = clock_timestamp() - interval '10 minutes'`.execute(db());
     expect(await bad()).toContain("Open rotations");
+    await sql`UPDATE rotations SET looked_at = clock_timestamp(), attempts = 3, last_code = 'system_sealed'`.execute(
+      db(),
+    );
+    expect((await status()).looks.find(({ about }) => about === "Failing")).toMatchObject({
+      state: "warn",
+      text: expect.stringContaining("(The system is sealed)"),
+    });
     await sql`UPDATE rotations SET looked_at = clock_timestamp(), outcome = 'undone', closed_at = clock_timestamp()
       `.execute(db());
     await sql`UPDATE credentials SET failures = 0, is_reckoned = true, due_at = clock_timestamp() - interval '2 hours',

@@ -11,6 +11,10 @@ const holdPatienceMs = 24 * 3_600_000;
 const names = ({ first, count }: Counted, say: (one: Noted) => string): string =>
   `${first.map(say).join(", ")}${count > first.length ? ` and ${count - first.length} more` : ""}`;
 const titleOf = (code: string): string => codes[code as Code] ?? code;
+function sayFailing(more: string): string {
+  const [credential = "", code = ""] = more.split(" ");
+  return `${credential} (${titleOf(code)})`;
+}
 const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
 interface Found extends Look {
@@ -66,6 +70,11 @@ export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefin
       ...{ key: "paused", about: "Paused", state: "waits" },
       text: `${plural(paused.count, "rotation")} ${paused.count === 1 ? "is" : "are"} paused by a person: ${names(paused, ({ more }) => more)}.`,
       mend: `rekey rotation resume ${paused.first[0]?.name ?? ""}`,
+    })),
+    some(facts.failing, (failing) => ({
+      ...{ key: "failing", about: "Failing", state: "warn" },
+      text: `A step of ${plural(failing.count, "open rotation")} fails again and again: ${names(failing, ({ more }) => sayFailing(more))}. It goes on by itself once that is mended, and asks a person if it lasts.`,
+      mend: `rekey rotation show ${failing.first[0]?.name ?? ""}`,
     })),
     facts.unsealedMs > sealedWithinMs
       ? {

@@ -51,8 +51,13 @@ export async function calendar(io: Io, options: CalendarOptions): Promise<ExitCo
   io.give(found);
   const active = found.freezes.map((one) => freezeLine(one, found.now));
   if (active.length > 0) io.say("Freezes", ...active, "");
-  const none = "Nothing is due within that time. What has no schedule is rotated when somebody asks: rekey rotate NAME";
-  io.say(...(found.entries.length === 0 ? [none] : found.entries.flatMap((entry) => entryLines(entry, found.now))));
+  const none =
+    "Nothing is due within that time. What has no schedule is rotated when somebody asks: rekey rotate NAME. What was applied or adopted within the last seconds is reckoned by the next sweep.";
+  io.say(
+    ...(found.entries.length === 0
+      ? wrapPasted("", none, "")
+      : found.entries.flatMap((entry) => entryLines(entry, found.now))),
+  );
   return exitCodes.done;
 }
 

@@ -30,11 +30,16 @@ export interface StatusFacts {
   /** Unanswered; `more` is the credential. */
   readonly holds: Counted;
   readonly paused: Counted;
+  /** Open rotations whose step has failed several times, without a hold yet; `more` is the credential and the code. */
+  readonly failing: Counted;
   readonly unsealedMs: number;
   /** Pools of connections without a worker. */
   readonly idlePools: readonly string[];
   readonly workers: number;
 }
+
+/** A passing trouble is over by then. */
+const manyAttempts = 3;
 
 const ageMs = (column: string) => sql`floor(extract(epoch FROM clock_timestamp() - ${sql.raw(column)}) * 1000)`;
 
@@ -68,6 +73,10 @@ export async function readStatusFacts(
     ), held AS (
       SELECT r.id AS name, r.ref AS more, ${ageMs("h.opened_at")} AS age
       FROM holds h JOIN running r ON r.id = h.rotation_id WHERE h.decided_at IS NULL
+    ), failing AS (
+      SELECT r.id AS name, r.ref || ' ' || r.last_code AS more, ${ageMs("r.phase_since")} AS age FROM running r
+      WHERE r.attempts >= ${manyAttempts} AND r.last_code IS NOT NULL
+        AND NOT EXISTS (SELECT FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL)
     ), stopped AS (
       SELECT id AS name, ref AS more, ${ageMs("phase_since")} AS age FROM running WHERE paused
     ), awake AS (
@@ -80,7 +89,7 @@ export async function readStatusFacts(
         AS proven,
       (SELECT min(begins_at) FROM registered WHERE begins_at > clock_timestamp()) AS "nextAt",
       ${counted("overdue")} AS overdue, ${counted("given")} AS given, ${counted("carrierless")} AS carrierless,
-      ${counted("held")} AS holds, ${counted("stopped")} AS paused,
+      ${counted("held")} AS holds, ${counted("stopped")} AS paused, ${counted("failing")} AS failing,
       (SELECT coalesce(${ageMs("min(at)")}, 0) FROM audit
         WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0)) AS "unsealedMs",
       ARRAY(SELECT DISTINCT n.pool FROM connections n WHERE n.retired_at IS NULL

@@ -25,6 +25,20 @@ it("the examples are applied as they stand, shown, and exported as what they wer
       items.map(() => "unchanged"),
     );
   }
+  // What the command line prints for it is taken: the check that it asks for is the worker's.
+  for (const name of ["shop/orders", "shop/uploads", "shop/orders-login"]) {
+    const path = `/credentials/${encodeURIComponent(name)}`;
+    const { kind, principals } = (await api.ask("GET", path)).json as { kind: string; principals: readonly string[] };
+    const { adoptedFields = [], authenticator } = catalog.issuers[kind] ?? {};
+    const fields = Object.fromEntries(
+      adoptedFields
+        .filter((field) => field !== authenticator)
+        .map((field) => [field, field === "username" ? (principals.at(-1) ?? "") : `AKIA${"2".repeat(16)}`]),
+    );
+    const secret = randomBytes(20).toString("hex");
+    const { status, text: said } = await api.ask("POST", `${path}/adopt`, { secret, fields });
+    expect([name, status, said]).toEqual([name, 200, expect.stringContaining("checkId")]);
+  }
   const text = (await exportManifests(api.deps)).map((one) => one.text).join("---\n");
   expect(new Set((await applyText(api, text)).map(({ action }) => action))).toEqual(new Set(["unchanged"]));
   expect(text).toContain("policy: shop/careful");

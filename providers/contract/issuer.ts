@@ -213,7 +213,10 @@ export interface IssuerDefinition<Connection = unknown, Config = unknown> extend
   orderOf(config: Config): "overlap" | "single-slot";
   /** Every login name that this credential may use at the issuer. */
   principalsOf(config: Config): readonly string[];
-  /** The handle of a version that a person made: the login that the value names. Refuses one that is none of ours. */
+  /**
+   * The handle of a version that a person made: the login that the value names, which has `adoptedFields` at least. Refuses
+   * one that is none of ours.
+   */
   handleOf(config: Config, value: Value, version: number): string;
   /** The fields of today's value that a person gives when a credential is adopted; the rest follow from them. */
   readonly adoptedFields: readonly string[];

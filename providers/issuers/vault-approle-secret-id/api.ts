@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { failureOf } from "../../systems/vault/failure.ts";
+import { revealField, type Value } from "../../contract/value.ts";
 import { wordsFor } from "../../systems/vault/rights.ts";
 import { isGood } from "../../systems/vault/way.ts";
 import { parsedAs } from "../../systems/vault/vault.ts";
@@ -83,6 +84,21 @@ export async function lookUp(scope: Scope, accessor: string): Promise<SecretId |
   // The year 1 stands for no end.
   const isExpired = !until.startsWith("0001-") && Date.parse(until) <= Date.now();
   return { accessor, mark: readMark(metadata ?? {}), createdAt: new Date(createdAt).toISOString(), isExpired };
+}
+
+const named = z.object({ data: z.object({ secret_id_accessor: z.string().min(1) }) });
+
+/**
+ * The accessor of a secret id of the role; undefined where Vault does not know it.
+ * https://developer.hashicorp.com/vault/api-docs/auth/approle#read-approle-secret-id
+ */
+export async function accessorOf(scope: Scope, value: Value): Promise<string | undefined> {
+  const { vault, signal, config } = scope;
+  const right = rights.lookUpSecretId(config);
+  const json = { secret_id: revealField(value, "secret_id") };
+  const answer = await vault.ask({ method: "POST", path: right.path, json, right, expects: [404] }, signal);
+  if (!isGood(answer) || answer.status === 204) return undefined;
+  return parsedAs(vault, named, answer, right).data.secret_id_accessor;
 }
 
 /** Whether Vault still has it, by its lookup, and by its list where that finds none. False where there is no role. */

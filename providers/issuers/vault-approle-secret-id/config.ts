@@ -46,8 +46,12 @@ export function readHandle(handle: string): Handle {
   return { accessor, mark };
 }
 
+/** Of what a person gives, too: that has no mark of ours. */
 export const handleOf = (_config: CredentialConfig, value: Value): string =>
-  writtenHandle({ accessor: revealField(value, "accessor"), mark: revealField(value, "mark") });
+  writtenHandle({
+    accessor: revealField(value, "accessor"),
+    mark: value["mark"] === undefined ? unmarked : revealField(value, "mark"),
+  });
 
 export const complete = (_connection: ConnectionConfig, _config: CredentialConfig, given: Value): Value => ({
   ...given,

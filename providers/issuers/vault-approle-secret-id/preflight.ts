@@ -4,7 +4,7 @@ import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
 import { lackedOf } from "../../systems/vault/capabilities.ts";
 import { forbidden } from "../../systems/vault/failure.ts";
 import { parsedAs } from "../../systems/vault/vault.ts";
-import { allOf, readRole, type Role } from "./api.ts";
+import { accessorOf, allOf, readRole, type Role } from "./api.ts";
 import { readHandle } from "./config.ts";
 import { roleMissing } from "./effects.ts";
 import { isOurs } from "./mark.ts";
@@ -67,6 +67,20 @@ async function forgotten(scope: Scope, { live }: PreflightRequest): Promise<read
   }));
 }
 
+/** By its accessor a secret id is ended: that of another one would end somebody else's. */
+async function misnamed(scope: Scope, { former }: PreflightRequest): Promise<readonly Finding[]> {
+  if (former === undefined) return [];
+  const { accessor: given } = readHandle(former.handle);
+  const own = await accessorOf(scope, former.value);
+  if (own === undefined || own === given) return [];
+  return [
+    {
+      code: "value_unfit",
+      detail: `The accessor ${printable(given)} is not that of this secret id, which has ${printable(own)}: what ends the one would end another's. Nothing was changed. Adopt the secret id with --field accessor=${printable(own)}.`,
+    },
+  ];
+}
+
 export async function preflight(scope: Scope, request: PreflightRequest): Promise<readonly Finding[]> {
   if (await isOwnPrincipal(scope))
     return [
@@ -85,5 +99,5 @@ export async function preflight(scope: Scope, request: PreflightRequest): Promis
     const { code, detail } = roleMissing(scope);
     return [{ code, detail }];
   }
-  return [...unfit(scope, role), ...(await forgotten(scope, request))];
+  return [...unfit(scope, role), ...(await misnamed(scope, request)), ...(await forgotten(scope, request))];
 }

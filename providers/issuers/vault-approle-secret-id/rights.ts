@@ -14,6 +14,10 @@ export const rights = {
     path: `${rolePath(config)}/secret-id-accessor/lookup`,
     capabilities: ["update"],
   }),
+  lookUpSecretId: (config: CredentialConfig): Right => ({
+    path: `${rolePath(config)}/secret-id/lookup`,
+    capabilities: ["update"],
+  }),
   destroy: (config: CredentialConfig): Right => ({
     path: `${rolePath(config)}/secret-id-accessor/destroy`,
     capabilities: ["update"],
@@ -30,6 +34,7 @@ export const rightsFor = (config: CredentialConfig): readonly Right[] => [
   rights.readRoleId(config),
   { path: `${rolePath(config)}/secret-id`, capabilities: ["update", "list"] },
   rights.lookUp(config),
+  rights.lookUpSecretId(config),
   rights.destroy(config),
   rights.listTokens(),
   rights.lookUpToken(),

@@ -77,6 +77,22 @@ describe("the role", () => {
     expect(await session.preflight({ ...asked, live: [live.handle] })).toEqual([]);
   });
 
+  test("an accessor of another secret id is never taken for a value's own: the right one is named", async () => {
+    const made = await world();
+    const session = await made.open();
+    const own = await ability(made, "makeFirstByHand")();
+    const other = await ability(made, "makeStranger")();
+    const ask = (handle: string) =>
+      session.preflight({ ...made.asked, live: [handle], former: { handle, value: own.value } });
+    expect(await ask(own.handle)).toEqual([]);
+    const others = writtenHandle({ accessor: revealField(other, "accessor"), mark: "none" });
+    for (const wrong of [others, writtenHandle({ accessor: "11111111-2222-3333-4444-555555555555", mark: "none" })]) {
+      const found = await ask(wrong);
+      expect(found.map(({ code }) => code)).toEqual(["value_unfit"]);
+      expect(found[0]?.detail).toContain(`--field accessor=${readHandle(own.handle).accessor}`);
+    }
+  });
+
   test("that is not there is said so, and what it held has ended", async () => {
     const { open, role, asked } = await world();
     const session = await open();
