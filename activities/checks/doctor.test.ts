@@ -2,11 +2,13 @@ import { chmod } from "node:fs/promises";
 import { dirname } from "node:path";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TransientError } from "../../domain/errors.ts";
 import type { Look } from "../../domain/look.ts";
 import { readCheck, requestCheck } from "../../ledger/checks.ts";
 import { editConsumer, fileAt } from "../../test/harness/edit-consumer.ts";
 import type { Registered } from "../../test/harness/registered.ts";
 import { openStepBench, type StepBench } from "../../test/harness/step-bench.ts";
+import type { StepDeps } from "../step-deps.ts";
 import { runCheck } from "../run-check.ts";
 
 let bench: StepBench;
@@ -23,9 +25,9 @@ interface Result {
   readonly temporal: string;
 }
 
-async function look(lookMs = 10_000): Promise<Result> {
+async function look(lookMs = 10_000, deps: StepDeps = bench.deps): Promise<Result> {
   const id = await requestCheck(bench.ledger.db, { kind: "doctor", arguments: { lookMs }, requestedBy: "tok_test" });
-  await runCheck(bench.deps, id, new AbortController().signal);
+  await runCheck(deps, id, new AbortController().signal);
   const check = await readCheck(bench.ledger.db, "everything", id);
   expect(check).toMatchObject({ state: "done", findings: [] });
   return check?.result as Result;
@@ -49,6 +51,27 @@ describe("a worker that looks around", () => {
     ]);
     expect(of(looks, "Connection")[0]?.text).toMatch(/^PostgreSQL 1\d\.\d+, without TLS; its login may do what/);
     expect([release, temporal]).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+/), "none"]);
+  });
+
+  it("asks each place of custody, and says what it answers", async () => {
+    const { custody } = bench.deps;
+    const sealed = new TransientError("system_sealed", "Unseal it (vault operator unseal).");
+    const elsewhere = (get: () => Promise<undefined>): StepDeps => ({
+      ...bench.deps,
+      custody: { ...custody, places: [...custody.places, "main-vault"], at: () => ({ ...custody, get }) },
+    });
+    const well = await look(
+      10_000,
+      elsewhere(() => Promise.resolve(undefined)),
+    );
+    expect(of(well.looks, "Custody place main-vault")).toMatchObject([{ state: "ok" }]);
+    const ill = await look(
+      10_000,
+      elsewhere(() => Promise.reject(sealed)),
+    );
+    expect(of(ill.looks, "Custody place main-vault")).toMatchObject([
+      { state: "bad", text: expect.stringContaining("Unseal it (vault operator unseal).") },
+    ]);
   });
 
   it("names a right too many, and a missing one at the connection and at the credential", async () => {

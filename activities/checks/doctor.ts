@@ -2,6 +2,7 @@ import type { Look } from "../../domain/look.ts";
 import { readDoctorPlaces, type DoctorPlaces } from "../../ledger/doctor-places.ts";
 import type { ProviderContext } from "../../providers/contract/context.ts";
 import { inTurns, type LookWork } from "../look-in-turns.ts";
+import { aboutPlace, lookAtPlace, placesElsewhere } from "../look-at-place.ts";
 import { lookAtConnection, lookAtConsumer, lookAtCredential } from "../look-outside.ts";
 import type { CheckScene, CheckWork } from "../run-check.ts";
 
@@ -34,7 +35,12 @@ async function temporalOf({ deps }: CheckScene, lookMs: number): Promise<string 
 }
 
 function worksOf(scene: CheckScene, places: DoctorPlaces): readonly LookWork[] {
+  const { instance } = places;
   return [
+    ...placesElsewhere(scene.deps).map((place) => ({
+      about: aboutPlace(place),
+      look: async () => lookAtPlace(scene.deps, { place, instance, pool: scene.check.pool }),
+    })),
     ...places.connections.map((one) => ({
       about: `Connection ${one.name}`,
       look: async (context: ProviderContext) => lookAtConnection(scene, places.instance, one, context),
