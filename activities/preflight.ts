@@ -63,9 +63,9 @@ async function ask(
 ): Promise<{ readonly findings: readonly Finding[]; readonly candidate?: Value }> {
   const handle = from?.handle;
   const former = today === undefined || handle === undefined ? {} : { former: { handle, value: today } };
-  const findings = await session.preflight({ live: keep, instance, credential, ...former });
-  if (findings.length > 0 || session.choose === undefined) return { findings };
   const { operationKey, number: version } = to;
+  const findings = await session.preflight({ live: keep, instance, credential, operationKey, ...former });
+  if (findings.length > 0 || session.choose === undefined) return { findings };
   return { findings, candidate: (await session.choose({ operationKey, version, keep })).value };
 }
 

@@ -1,5 +1,5 @@
 import type { ObservationKey } from "../custody/observation-keys.ts";
-import { OperatorNeededError, PermanentError, RekeyError, TransientError } from "../domain/errors.ts";
+import { ledBy, OperatorNeededError, PermanentError } from "../domain/errors.ts";
 import type { ConsumerCase } from "../ledger/rotation-cases.ts";
 import type {
   ConsumerDefinition,
@@ -7,7 +7,7 @@ import type {
   ConsumerSession,
   Instances,
 } from "../providers/contract/consumer.ts";
-import { consumerKindOf, secretOf, type IssuerPlace } from "./reach.ts";
+import { consumerKindOf, isAboutLogin, secretOf, type IssuerPlace } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
 /** What it takes to reach a consumer, in a step as in a check. */
@@ -23,13 +23,13 @@ export async function atTarget<T>(consumer: ConsumerPlace, call: () => Promise<T
   try {
     return await call();
   } catch (error) {
-    if (!(error instanceof RekeyError)) throw error;
-    const detail = `Consumer ${consumer.name} (${consumer.target}): ${error.detail}`;
-    if (error instanceof TransientError) throw new TransientError(error.code, detail);
-    throw error instanceof OperatorNeededError
-      ? new OperatorNeededError(error.code, detail)
-      : new PermanentError(error.code, detail);
+    throw ledBy(error, `Consumer ${consumer.name} (${consumer.target})${byLogin(error, consumer)}: `);
   }
+}
+
+/** What concerns rekey's own login there is mended at the connection. */
+function byLogin(error: unknown, { connection }: ConsumerPlace): string {
+  return connection !== undefined && isAboutLogin(error) ? `, connection ${connection.name}` : "";
 }
 
 /** Opens a consumer for one piece of work. The secret of its connection, if it has one, is held no longer than that. */

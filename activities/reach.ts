@@ -1,6 +1,6 @@
 import { connectionSecretRef, versionRef } from "../custody/refs.ts";
 import type { CustodyRef } from "../custody/custody.ts";
-import { OperatorNeededError, PermanentError } from "../domain/errors.ts";
+import { ledBy, OperatorNeededError, PermanentError, RekeyError } from "../domain/errors.ts";
 import type { ConnectionCase, PinnedConnections, RotationCase, VersionCase } from "../ledger/rotation-cases.ts";
 import type { ConsumerDefinition } from "../providers/contract/consumer.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
@@ -60,6 +60,14 @@ export async function secretOf(
   );
 }
 
+/** Of rekey's own login, which a person gives anew at the connection. */
+export function isAboutLogin(error: unknown): boolean {
+  return (
+    error instanceof RekeyError &&
+    (error.code === "login_expired" || error.code === "issuer_auth_failed" || error.code === "target_auth_failed")
+  );
+}
+
 /**
  * Opens the issuer for one piece of work and closes it again. The server is compared with the one that the ledger knows
  * each time, so that a changed address or a failover is noticed before the next effect.
@@ -93,6 +101,8 @@ export async function withIssuer<T>(
           `Connection ${connection.name} reaches another server than before. Nothing was done there. Point it at the right one, then retry.`,
         );
       return await work(session, definition);
+    } catch (error) {
+      throw isAboutLogin(error) ? ledBy(error, `Connection ${connection.name}: `) : error;
     } finally {
       await session.close();
     }

@@ -9,6 +9,7 @@ import type { Custody } from "./custody.ts";
 import { createEmbeddedCustody } from "./embedded.ts";
 import type { KeyRing } from "./key-file.ts";
 import { custodyKinds, type CustodyKind } from "./kinds.ts";
+import { namedPlace } from "./named-place.ts";
 import { routeCustody, type RoutedCustody } from "./route.ts";
 
 /** A place as the settings name it: its kind, and what that kind wants to know. */
@@ -49,7 +50,7 @@ export function openCustody(
       const says = first?.code === "unrecognized_keys" ? "has a setting that nobody knows" : "is not valid";
       throw wrong(place, `${says}${where === "" ? "" : ` at "${where}"`}. See docs/custody.md for kind ${kind}.`);
     }
-    others.set(place, definition.open({ place, settings: settings.data, fetch, log }));
+    others.set(place, namedPlace(place, definition.open({ place, settings: settings.data, fetch, log })));
   }
   const embedded = createEmbeddedCustody({ rows: createCustodyRows(ledger.db), keys });
   return routeCustody({ embedded, others, book: createCustodyPlaces(ledger.db) });

@@ -118,3 +118,13 @@ export class OperatorNeededError extends RekeyError {
 export class PermanentError extends RekeyError {
   override readonly name = "PermanentError";
 }
+
+/** The same error with words in front that say where it was met. What is none of ours stays as it is. */
+export function ledBy(error: unknown, lead: string): unknown {
+  if (!(error instanceof RekeyError)) return error;
+  const detail = `${lead}${error.detail}`;
+  if (error instanceof TransientError) return new TransientError(error.code, detail);
+  return error instanceof OperatorNeededError
+    ? new OperatorNeededError(error.code, detail)
+    : new PermanentError(error.code, detail);
+}

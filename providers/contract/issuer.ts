@@ -83,6 +83,8 @@ export interface PreflightRequest {
   readonly live: readonly string[];
   readonly instance: string;
   readonly credential: string;
+  /** Of the rotation that asks: what it has made already, and is asked of again after a crash, is nobody's leftover. */
+  readonly operationKey?: string;
   /** The version that an undo would go back to: its value must be such that the issuer can take it again. */
   readonly former?: { readonly handle: string; readonly value: Value };
 }

@@ -57,7 +57,7 @@ async function leftoversOf(scope: Scope, seen: Survey, operationKey: string): Pr
 }
 
 function noRoom(scope: Scope, seen: Survey, keep: readonly string[]): OperatorNeededError {
-  const { detail, mend } = strayFinding(scope, seen, keep) ?? {
+  const { detail, mend } = strayFinding(scope, seen, { live: keep }) ?? {
     detail: `The IAM user ${scope.user.name} has two keys, which is all that AWS allows, inactive ones too. Both are in use.`,
   };
   return new OperatorNeededError(

@@ -20,7 +20,7 @@ export async function refuseOwnPrincipal({ aws, name }: ManagedUser): Promise<st
 }
 
 /** Changes nothing. */
-export async function preflight(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
+export async function preflight(scope: Scope, request: PreflightRequest): Promise<readonly Finding[]> {
   const { user } = scope;
   try {
     const own = await refuseOwnPrincipal(user);
@@ -31,7 +31,7 @@ export async function preflight(scope: Scope, { live }: PreflightRequest): Promi
       actions.map((action) => ({ action, resource })),
     );
     if (missing !== undefined && missing.length > 0) return missing.map(rightMissing).map(asFinding);
-    const found = strayFinding(scope, await survey(scope), live);
+    const found = strayFinding(scope, await survey(scope), request);
     return found === undefined ? [] : [found];
   } catch (error) {
     if (error instanceof OperatorNeededError) return [asFinding(error)];

@@ -1,4 +1,4 @@
-import type { Finding } from "../../contract/issuer.ts";
+import type { Finding, PreflightRequest } from "../../contract/issuer.ts";
 import { madeBy, type Scope, type Survey } from "./survey.ts";
 import { slots, type AccessKey } from "./user.ts";
 
@@ -9,8 +9,13 @@ const named = (keys: readonly AccessKey[]): string =>
  * What stands in the way of a new key: keys that the ledger does not count on, each by its id. One that an operation of
  * rekey made is named even where there is room: nobody else would ever end it.
  */
-export function strayFinding({ user, owner }: Scope, seen: Survey, live: readonly string[]): Finding | undefined {
-  const strays = seen.keys.filter(({ id }) => !live.includes(id));
+export function strayFinding(
+  { user, owner }: Scope,
+  seen: Survey,
+  { live, operationKey }: Pick<PreflightRequest, "live" | "operationKey">,
+): Finding | undefined {
+  const isRunning = (id: string): boolean => operationKey !== undefined && madeBy(seen, id, owner) === operationKey;
+  const strays = seen.keys.filter(({ id }) => !live.includes(id) && !isRunning(id));
   const ours = strays.filter(({ id }) => madeBy(seen, id, owner) !== undefined);
   const unknown = seen.keys.length < slots ? [] : strays.filter((key) => !ours.includes(key));
   if (ours.length + unknown.length === 0) return undefined;

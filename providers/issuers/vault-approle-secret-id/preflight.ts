@@ -55,10 +55,11 @@ function unfit({ config }: Scope, role: Role): readonly Finding[] {
 }
 
 /** What a former operation of this credential made and the ledger does not count on: nobody but a person ends it. */
-async function forgotten(scope: Scope, { live }: PreflightRequest): Promise<readonly Finding[]> {
+async function forgotten(scope: Scope, { live, operationKey }: PreflightRequest): Promise<readonly Finding[]> {
   const known = new Set(live.map((handle) => readHandle(handle).accessor));
   const left = (await allOf(scope)).filter(
-    ({ accessor, mark, isExpired }) => isOurs(mark, scope) && !isExpired && !known.has(accessor),
+    ({ accessor, mark, isExpired }) =>
+      isOurs(mark, scope) && !isExpired && !known.has(accessor) && mark?.operationKey !== operationKey,
   );
   return left.map(({ accessor, createdAt }) => ({
     code: "no_free_slot",
