@@ -52,7 +52,15 @@ async function openPlace() {
   const secret = await awsSecret(aws, principal);
   onTestFinished(() => secret.close());
   await registerOverConnection(world, stored, secret.consumer);
-  return { aws, world, name, principal, ...stored, places: [inDotenv(file), loginIn(principal, secret.read)] };
+  return {
+    aws,
+    world,
+    name,
+    writer: secret.writer,
+    principal,
+    ...stored,
+    places: [inDotenv(file), loginIn(principal, secret.read)],
+  };
 }
 
 const loginIn =
@@ -106,8 +114,8 @@ async function ledgerOf({ ledgerUrl }: World, credentialId: string) {
 }
 
 /** Of calls with keys of rekey's own: what the witnesses met of the noise does not count. */
-function noiseOf({ aws }: Place) {
-  const own = new Set(["rekey", "rekey-writer"].flatMap((user) => aws.keysOf(user).map(({ id }) => id)));
+function noiseOf({ aws, writer }: Place) {
+  const own = new Set(["rekey", writer].flatMap((user) => aws.keysOf(user).map(({ id }) => id)));
   const calls = aws.calls.filter(({ accessKeyId = "" }) => own.has(accessKeyId));
   const lost = calls.filter(({ isAnswered, isApplied }) => isApplied && !isAnswered);
   return {

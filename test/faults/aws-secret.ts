@@ -13,6 +13,8 @@ const page = new URL("../../docs/aws.md", import.meta.url);
 export interface AwsSecret {
   /** How rekey brings values there; it may do what the page says, no more. */
   readonly consumer: OverConnection<AwsSecretConfig, AwsConnection>;
+  /** The user that rekey writes as. */
+  readonly writer: string;
   /** All that the secret holds, as the application reads it. */
   read(): Promise<Readonly<Record<string, string>>>;
   close(): void;
@@ -37,6 +39,7 @@ export async function awsSecret(
   const SecretString = JSON.stringify({ ...held, mode: "live" });
   await secrets.send(new CreateSecretCommand({ Name: name, SecretString }));
   return {
+    writer,
     consumer: {
       definition: awsSecretsManager,
       name: "billing",
