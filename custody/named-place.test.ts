@@ -12,10 +12,10 @@ const ref: CustodyRef = {
   purpose: "version",
   pool: "default",
 };
-const failing = (error: Error): Custody => ({
-  putIfAbsent: () => Promise.reject(error),
-  get: () => Promise.reject(error),
-  forget: () => Promise.reject(error),
+const failing = (failure: Error): Custody => ({
+  putIfAbsent: () => Promise.reject(failure),
+  get: () => Promise.reject(failure),
+  forget: () => Promise.reject(failure),
 });
 const failed = async (work: Promise<unknown>) =>
   work.then(
