@@ -106,6 +106,8 @@ const metrics: readonly Metric[] = [
   },
 ];
 
+export const metricNames: readonly string[] = metrics.map(({ name }) => name);
+
 const quantileOf = (quantile: number, seconds: number | null): readonly CountedBy[] =>
   seconds === null ? [] : [{ label: String(quantile), count: seconds }];
 
