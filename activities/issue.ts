@@ -2,6 +2,7 @@ import { PermanentError } from "../domain/errors.ts";
 import type { Turn } from "../ledger/operations.ts";
 import type { VersionChange } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
+import { endOwnLogins } from "./own-logins.ts";
 import { mintedValue, type MintedValue } from "./minted-value.ts";
 import { newValue, type NewValue } from "./new-value.ts";
 import { seeAccepted } from "./probe-rounds.ts";
@@ -17,7 +18,9 @@ export const issue: StepWork = async (scene) => {
       return { does: "finish", versions: [await putInForce(scene, session, definition, prepared)] };
     }
     const minted = await mintedValue(deps, one, session, definition, turnOf(turn));
-    return { does: "finish", versions: [await seenAccepted(scene, session, definition, minted)] };
+    const accepted = await seenAccepted(scene, session, definition, minted);
+    await endOwnLogins(scene, turnOf(turn), session, minted.handle);
+    return { does: "finish", versions: [accepted] };
   });
 };
 

@@ -16,16 +16,10 @@ const atTheIssuer: readonly string[] = [
 /** Where a place of custody is given a value, or has to forget one; what else it does is to show one. */
 const inThePlace: readonly string[] = ["keep", "choose", "stage", "close", "undo-forget", "undo-unstage"];
 
-/**
- * Fails still, for what it shows: a login of rekey's own whose answer was lost leaves a token that the guard takes for a user
- * of the candidate, so that such an undo holds for a person.
- */
-const unmended: readonly string[] = ["vault/undo-all:lost-every"];
-
 /** What runs each time: of further issuers and places of custody only what they do themselves. */
 export function isShort(one: MatrixCase | LossCase): boolean {
   const { issuer, custody, step } = one;
-  if ("loses" in one) return !unmended.includes(one.name);
+  if ("loses" in one) return true;
   if (custody !== "embedded") return inThePlace.includes(step) && (issuer !== "postgres" || one.point === "B2");
   return issuer === "postgres" || atTheIssuer.includes(step);
 }
