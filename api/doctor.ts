@@ -3,14 +3,13 @@ import { recordEvent } from "../ledger/audit.ts";
 import { readCheck, requestCheck, type Check } from "../ledger/checks.ts";
 import { transact } from "../ledger/database.ts";
 import { readDoctorFacts } from "../ledger/doctor-facts.ts";
+import { silentMs } from "../ledger/status-facts.ts";
 import { version } from "../release.ts";
 import { checkResults } from "./check-results.ts";
 import type { Handlers } from "./deps.ts";
 import { ownLooks } from "./doctor-looks.ts";
 import { ProblemError } from "./problem.ts";
 
-/** As long as the dispatcher leaves an open rotation alone, and a little more. */
-const silentMs = 120_000;
 const soonMs = 14 * 86_400_000;
 /** All looks of a worker take six times one; the rest is its way to the worker and back. */
 const timesOne = 7;

@@ -3,9 +3,6 @@ import type { Ledger } from "../ledger/database.ts";
 import { readMetricFacts, type CountedBy, type MetricFacts } from "../ledger/metric-facts.ts";
 import { readStatusFacts, type StatusFacts } from "../ledger/status-facts.ts";
 
-/** As long as the dispatcher leaves an open rotation alone, and a little more. */
-const silentMs = 120_000;
-
 /** One number, or one for each word of a closed vocabulary: no name of a team, credential or person is a label. */
 interface Metric {
   readonly name: string;
@@ -113,7 +110,7 @@ const quantileOf = (quantile: number, seconds: number | null): readonly CountedB
 
 /** In the text format of Prometheus. All of it is read from the ledger, so that any serving process tells the same. */
 export async function renderMetrics({ db }: Ledger): Promise<{ readonly contentType: string; readonly text: string }> {
-  const [status, more] = await Promise.all([readStatusFacts(db, { silentMs }), readMetricFacts(db)]);
+  const [status, more] = await Promise.all([readStatusFacts(db), readMetricFacts(db)]);
   const registry = new Registry();
   for (const { name, help, label, value } of metrics) {
     const found = value({ ...status, ...more });

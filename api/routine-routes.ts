@@ -74,7 +74,7 @@ export const routineRoutes = {
   declareFreeze: {
     method: "POST",
     path: "/freezes",
-    summary: "From then on, until its end, no routine work does what consumers can feel. An emergency is not bound.",
+    summary: "From then on, until its end, no routine work does what consumers can feel. What is urgent is not bound.",
     body: z.object({
       team: objectName.optional(),
       environment: objectName.optional(),

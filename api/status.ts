@@ -4,12 +4,9 @@ import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { renderMetrics } from "./metrics.ts";
 import { statusLooks } from "./status-looks.ts";
 
-/** As long as the dispatcher leaves an open rotation alone, and a little more. */
-const silentMs = 120_000;
-
 /** All that is wrong with routine work, worst first. */
 export async function lookAtStatus({ ledger, custodyTrouble }: ApiDeps) {
-  const [facts, trouble] = await Promise.all([readStatusFacts(ledger.db, { silentMs }), custodyTrouble()]);
+  const [facts, trouble] = await Promise.all([readStatusFacts(ledger.db), custodyTrouble()]);
   return { facts, looks: worstFirst(statusLooks(facts, trouble)) };
 }
 

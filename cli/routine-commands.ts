@@ -47,7 +47,7 @@ export function addRoutineCommands(
   const freeze = program.command("freeze").description("times in which routine work does nothing that consumers feel");
   freeze
     .command("declare")
-    .description("of a team, of an environment, or of all; an emergency is not bound by it")
+    .description("of a team, of an environment, or of all; what is urgent is not bound by it")
     .option("--team <name>", "of this team only")
     .option("--environment <name>", "in this environment only")
     .option("--all", "everything")

@@ -70,8 +70,6 @@ test("the default gives people minutes and asks for several answers", () => {
     graceMinMs: 0,
     startWithinMs: 3_600_000,
     backOffMs: 900_000,
-    noticeMs: 86_400_000,
-    emergency: { deadlineMs: 900_000, outcome: "contain" },
   });
 });
 

@@ -1,5 +1,5 @@
 import { meets, type Strength } from "./evidence.ts";
-import type { Emergency, Pause, Schedule, Windows } from "./routine.ts";
+import type { Pause, Schedule, Windows } from "./routine.ts";
 
 /**
  * What rules the rotations of a credential, and when there is one. All durations and counts are data, so that a test sets
@@ -43,9 +43,6 @@ export interface Policy {
   readonly startWithinMs: number;
   /** Before a rotation that failed is begun again by itself; doubles with each that fails for the same reason. */
   readonly backOffMs: number;
-  /** So long before it is due people are told. */
-  readonly noticeMs: number;
-  readonly emergency: Emergency;
 }
 
 /** What one place says of a policy. The rest is said elsewhere, or by default. */
@@ -67,8 +64,6 @@ export const defaultPolicy: Policy = {
   graceMinMs: 0,
   startWithinMs: 3_600_000,
   backOffMs: 15 * 60_000,
-  noticeMs: 24 * 3_600_000,
-  emergency: { deadlineMs: 15 * 60_000, outcome: "contain" },
 };
 
 /** What several places say, the last one first, with the defaults of the rest and the grace within its bounds. */
@@ -89,7 +84,7 @@ const strongest = (a: Strength | undefined, b: Strength | undefined): Strength |
 /** What rules a running rotation: a policy made stricter applies at once, one made weaker with the next rotation. */
 export function stricter(pinned: Policy, current: Policy): Policy {
   return {
-    // When there is a rotation, and how an emergency ends, says the policy of today.
+    // When there is a rotation says the policy of today.
     ...current,
     lookEveryMs: pinned.lookEveryMs,
     holdAfterMs: pinned.holdAfterMs,

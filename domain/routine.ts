@@ -29,14 +29,6 @@ export interface Pause {
   readonly until: string;
 }
 
-/** What a running emergency does when its deadline is over and a consumer has not moved. */
-export const emergencyOutcomes = ["contain", "hold"] as const;
-
-export interface Emergency {
-  readonly deadlineMs: number;
-  readonly outcome: (typeof emergencyOutcomes)[number];
-}
-
 /** No effect that consumers can feel, by declaration of a person. Times in milliseconds since 1970. */
 export interface Freeze {
   readonly id: string;

@@ -48,11 +48,10 @@ const counted = (table: string) => sql`(SELECT jsonb_build_object('count', count
   (SELECT jsonb_agg(jsonb_build_object('name', name, 'more', more, 'ageMs', age) ORDER BY age DESC)
     FROM (SELECT * FROM ${sql.raw(table)} ORDER BY age DESC LIMIT 5) worst), '[]')) FROM ${sql.raw(table)})`;
 
-/** `silentMs`: how long no step may have looked at an open rotation. */
-export async function readStatusFacts(
-  db: Kysely<Tables>,
-  { silentMs }: { readonly silentMs: number },
-): Promise<StatusFacts> {
+/** As long as the dispatcher leaves an open rotation alone, and a little more. */
+export const silentMs = 120_000;
+
+export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> {
   const { rows } = await sql<StatusFacts>`
     WITH registered AS (
       SELECT c.*, t.name || '/' || c.name AS ref FROM credentials c JOIN teams t ON t.id = c.team_id

@@ -42,7 +42,6 @@ describe("a policy", () => {
         schedule: { cron: "30 3 * * mon", timeZone: "Europe/Berlin" },
         windows: { timeZone: "Europe/Berlin", open: [{ days: ["sat", "sun"], from: "22:00", to: "04:00" }] },
         pause: { reason: "migration", until: "2027-01-07T08:00:00Z" },
-        emergency: { deadline: "5m", outcome: "hold" },
       }),
     );
     expect(givenPolicy(policySchema.parse(showPolicy(policy)))).toEqual(policy);

@@ -23,7 +23,6 @@ const durations = {
   aheadOfExpiry: "aheadOfExpiryMs",
   startWithin: "startWithinMs",
   backOff: "backOffMs",
-  notice: "noticeMs",
 } as const satisfies { readonly [N in DurationName]: `${N}Ms` };
 
 const names = Object.keys(durations) as DurationName[];

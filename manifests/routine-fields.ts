@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { cronTrouble } from "../calendar/cron.ts";
 import { isTimeZone } from "../calendar/wall-clock.ts";
-import { days, emergencyOutcomes, type Emergency, type Pause, type Schedule, type Windows } from "../domain/routine.ts";
+import { days, type Pause, type Schedule, type Windows } from "../domain/routine.ts";
 import { durationSchema, showDuration } from "./duration.ts";
 
 const manual = "manual";
@@ -75,37 +75,25 @@ const pause = z.strictObject({
   until: instant,
 });
 
-const emergency = z
-  .strictObject({
-    deadline: durationSchema.default(15 * 60_000),
-    outcome: z.enum(emergencyOutcomes).default("contain"),
-  })
-  .transform(({ deadline, outcome }): Emergency => ({ deadlineMs: deadline, outcome }));
-
 /** What a policy's manifest says of when, and how the ledger keeps it. */
 export const routineFields = {
   schedule: schedule.optional(),
   windows: windows.optional(),
   pause: pause.optional(),
-  emergency: emergency.optional(),
 };
 
 export interface Routine {
   readonly schedule?: Schedule | undefined;
   readonly windows?: Windows | undefined;
   readonly pause?: Pause | undefined;
-  readonly emergency?: Emergency | undefined;
 }
 
 /** In a manifest's words. */
-export function showRoutine({ schedule: when, windows: limits, pause: paused, emergency: urgent }: Routine) {
+export function showRoutine({ schedule: when, windows: limits, pause: paused }: Routine) {
   return {
     ...(when === undefined ? {} : { schedule: showSchedule(when) }),
     ...(limits === undefined ? {} : { windows: showWindows(limits) }),
     ...(paused === undefined ? {} : { pause: paused }),
-    ...(urgent === undefined
-      ? {}
-      : { emergency: { deadline: showDuration(urgent.deadlineMs), outcome: urgent.outcome } }),
   };
 }
 

@@ -78,6 +78,11 @@ function weightOf(issue: Issue): number {
 /** Fields of which people have heard, and what stands in their way. */
 const notYet: ReadonlyMap<string, string> = new Map([
   ["approvals", "cannot be asked for: this release has no approvals, so that the rotation could never run; remove it."],
+  ["notice", "cannot be asked for: this release tells nobody before a rotation; remove it."],
+  [
+    "emergency",
+    "cannot be asked for: this release has no emergencies; `rekey rotation expedite` makes one urgent. Remove it.",
+  ],
 ]);
 
 /** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */

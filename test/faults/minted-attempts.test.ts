@@ -48,6 +48,19 @@ describe("attempts to issue what the issuer mints", () => {
 
   const isList = ({ method, path }: HttpCall): boolean => method === "GET" && path === "/keys";
 
+  /** Tells that a value is on its way, and brings it when it is let through. */
+  function slowCustody(arrive: () => void, until: Promise<void>): typeof bench.deps.custody {
+    const { custody } = bench.deps;
+    return {
+      ...custody,
+      async putIfAbsent(...put) {
+        arrive();
+        await until;
+        return custody.putIfAbsent(...put);
+      },
+    };
+  }
+
   const keptOf = async ({ one }: StepScene) => bench.custody.get(refOf(one, one.to));
   const failureOf = async (work: Promise<unknown>) =>
     work.then(
@@ -75,15 +88,7 @@ describe("attempts to issue what the issuer mints", () => {
     const { orders, rotationId } = await begun();
     const [landed, land] = gate();
     const [arrived, arrive] = gate();
-    const { custody } = bench.deps;
-    const slow: typeof custody = {
-      ...custody,
-      async putIfAbsent(...put) {
-        arrive();
-        await landed;
-        return custody.putIfAbsent(...put);
-      },
-    };
+    const slow = slowCustody(arrive, landed);
     const oldest = failureOf(
       issue({ ...(await bench.begin(rotationId, "issue")), deps: { ...bench.deps, custody: slow } }),
     );
@@ -133,15 +138,7 @@ describe("attempts to issue what the issuer mints", () => {
     const late = await bench.begin(rotationId, "issue");
     const [until, release] = gate();
     const [arrived, arrive] = gate();
-    const { custody } = bench.deps;
-    const slow: typeof custody = {
-      ...custody,
-      async putIfAbsent(...put) {
-        arrive();
-        await until;
-        return custody.putIfAbsent(...put);
-      },
-    };
+    const slow = slowCustody(arrive, until);
     const failed = failureOf(issue({ ...late, deps: { ...bench.deps, custody: slow } }));
     await arrived;
     await say(bench, rotationId, { kind: "abort" });
