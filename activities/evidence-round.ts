@@ -20,7 +20,15 @@ import { Secret } from "../providers/contract/secret.ts";
 import { revealField, type Value } from "../providers/contract/value.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { askLastUse, useToJudge } from "./last-use.ts";
-import { strangersAmong, usersAmong, usersInWindow, usersSinceAsked, type RoundVersions } from "./old-users.ts";
+import {
+  noteStrangers,
+  strangersAmong,
+  usersAmong,
+  usersInWindow,
+  usersSinceAsked,
+  withProposals,
+  type RoundVersions,
+} from "./old-users.ts";
 import { atTarget, instancesOf, withConsumer } from "./reach-consumer.ts";
 import { registrationGaps } from "./registration-gaps.ts";
 import { collectorOf, consumerKindOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
@@ -86,7 +94,7 @@ export async function askEvidence(
       asGuardConsumer(deps, one, consumer, evidence.get(consumer.consumerId) ?? [], began),
     ),
     expectedVersion: question.expected.number,
-    strangers: strangersAmong(deps, one, old.sessions),
+    strangers: await withProposals(deps, one.credentialId, strangersAmong(deps, one, old.sessions)),
     oldSessions: old.atOnce,
     oldUsers: usersAmong(deps, one, old.sessions),
     lastUse: await useToJudge(deps, one, definition.facts, {
@@ -129,7 +137,11 @@ async function sampleUsage(
   const handles = [expected, unwanted].flatMap((version) => version?.handle ?? []);
   const isJudged = sinceAsked || purpose === "abandon";
   return withIssuer(deps, one, context, async (session) => {
-    if (session.usage !== undefined) await recordUsage(deps.ledger, one.rotationId, await session.usage(handles));
+    if (session.usage !== undefined) {
+      const usage = await session.usage(handles);
+      await recordUsage(deps.ledger, one.rotationId, usage);
+      await noteStrangers(deps, one, usage);
+    }
     return isJudged ? askLastUse(deps, one, session, unwanted?.handle) : undefined;
   });
 }

@@ -1,4 +1,5 @@
 import type { Stranger } from "../domain/guard.ts";
+import { clientKey, readProposalIds, recordProposals, type SeenWhere } from "../ledger/proposals.ts";
 import type { ConsumerCase, RotationCase } from "../ledger/rotation-cases.ts";
 import { readSeenSince, type UsageSample } from "../ledger/usage-samples.ts";
 import type { EvidenceVersion } from "../providers/contract/evidence.ts";
@@ -72,8 +73,30 @@ export function strangersAmong(
   deps: StepDeps,
   one: Pick<RotationCase, "consumers">,
   sessions: readonly SeenSession[],
-): readonly Stranger[] {
+): readonly SeenSession[] {
   return sessions.filter((session) => !one.consumers.some((consumer) => explains(deps, consumer, session)));
+}
+
+/** Keeps who is there without being registered, whichever of the versions they are on. */
+export async function noteStrangers(
+  deps: StepDeps,
+  one: SeenWhere & Pick<RotationCase, "consumers">,
+  { sessions }: Usage,
+): Promise<void> {
+  const { credentialId, rotationId } = one;
+  const strangers = strangersAmong(deps, one, Object.values(sessions).flat());
+  await recordProposals(deps.ledger, { credentialId, rotationId }, strangers);
+}
+
+/** The same strangers, each with what proposes to register it. */
+export async function withProposals(
+  { ledger }: StepDeps,
+  credentialId: string,
+  strangers: readonly SeenSession[],
+): Promise<readonly Stranger[]> {
+  if (strangers.length === 0) return [];
+  const ids = await readProposalIds(ledger.db, credentialId);
+  return strangers.map((stranger) => ({ ...stranger, proposal: ids.get(clientKey(stranger)) }));
 }
 
 interface Sighting {

@@ -23,6 +23,9 @@ export const access: Readonly<Record<RouteName, Access>> = {
   listConsumers: ["admin", "operator", "responder", "team", "auditor"],
   showConsumer: ["admin", "operator", "responder", "team", "auditor"],
   testConsumer: ["admin", "operator", "responder", "team"],
+  listProposals: ["admin", "operator", "responder", "team", "auditor"],
+  showProposal: ["admin", "operator", "responder", "team", "auditor"],
+  dismissProposal: ["admin", "operator", "responder", "team"],
 
   // rotations
   planRotation: ["admin", "operator", "responder", "team", "auditor"],

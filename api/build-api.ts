@@ -24,6 +24,7 @@ import { refuseForeignHost } from "./host-guard.ts";
 import { initHandlers } from "./init.ts";
 import { manifestHandlers } from "./manifests.ts";
 import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
+import { proposalHandlers } from "./proposals.ts";
 import { routineHandlers } from "./routine.ts";
 import { statusHandlers } from "./status.ts";
 import { rotationHandlers } from "./rotations.ts";
@@ -38,6 +39,7 @@ const handlers: Handlers<RouteName> = {
   ...initHandlers,
   ...manifestHandlers,
   ...consumerHandlers,
+  ...proposalHandlers,
   ...credentialHandlers,
   ...moveHandlers,
   ...checkHandlers,

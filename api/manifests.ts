@@ -8,6 +8,7 @@ import { createConnectionSecrets, wrapped } from "./connection-secrets.ts";
 import type { Handlers } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
 import type { Received } from "./route-table.ts";
+import { settleProposals } from "./settle-proposals.ts";
 
 type Names = "applyManifests" | "exportManifests" | "deleteRegistered" | "showManifestSchema";
 
@@ -27,6 +28,7 @@ export const manifestHandlers: Handlers<Names> = {
         throw new ProblemError("plan_changed", "Somebody else has registered something; nothing was applied.");
       case "planned":
       case "applied":
+        if (answer.outcome === "applied") await settleProposals({ ledger, catalog });
         return { outcome: answer.outcome, digest: answer.plan.digest, items: answer.plan.items.map(asItem) };
     }
   },

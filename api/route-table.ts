@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
 import { look } from "./check-results.ts";
+import { proposalRoutes } from "./proposal-routes.ts";
 import { routineRoutes } from "./routine-routes.ts";
 import { limit, reference, type Route } from "./route.ts";
 import {
@@ -324,6 +325,7 @@ export const routes = {
       position: z.number().optional(),
     }),
   },
+  ...proposalRoutes,
   ...routineRoutes,
   ...tokenRoutes,
 } as const satisfies Record<string, Route>;

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { idPrefixes } from "../domain/ids.ts";
 import { transact } from "../ledger/database.ts";
 import { requestCheck } from "../ledger/checks.ts";
+import { recordProposals } from "../ledger/proposals.ts";
 import { newId } from "../ledger/new-id.ts";
 import { adopted, holdRotations, register } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
@@ -83,11 +84,26 @@ async function readIdsOfBirch(): Promise<readonly string[]> {
     UNION ALL SELECT id FROM versions WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM rotations WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT h.id FROM holds h JOIN rotations r ON r.id = h.rotation_id WHERE r.credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT id FROM proposals WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM checks WHERE subject_id IN (SELECT n.id FROM consumers n JOIN mine m ON m.id = n.credential_id)`.execute(
     db(),
   );
   return rows.map(({ id }) => id);
 }
+
+/** Somebody is seen on every credential of a team who is no registered consumer of it. */
+const seeStrangers = async (name: string) => {
+  const { rows } = await sql<{ id: string }>`SELECT id FROM credentials WHERE team_id = ${await teamId(name)}`.execute(
+    db(),
+  );
+  const client = {
+    principal: "somebody",
+    database: "orders",
+    address: `stranger-of-${name}`,
+    applicationName: "report",
+  };
+  for (const { id } of rows) await recordProposals(api.deps.ledger, { credentialId: id }, [client]);
+};
 
 /** A day ahead, so that nothing of it depends on when it is asked. */
 const makeDue = async () =>
@@ -107,6 +123,7 @@ beforeAll(async () => {
   const { rows } = await sql<{ id: string }>`SELECT id FROM consumers`.execute(db());
   orders = { rotation, web: rows[0]?.id ?? "" };
   await makeDue();
+  await seeStrangers("alder");
   before = await everyAnswer(alder, [...wordsOfBirch, ...wordsOfBoth]);
 
   await adopted(api, "payments", "birch");
@@ -116,6 +133,7 @@ beforeAll(async () => {
   await test(birch, "birch/web");
   await rotate("beech/orders");
   await makeDue();
+  await seeStrangers("birch");
   const freeze = { reason: "sale of birch", until: "2099-01-01T00:00:00Z" };
   await api.ask("POST", "/freezes", { ...freeze, team: "birch" });
   after = await everyAnswer(alder, [...wordsOfBirch, ...wordsOfBoth]);
@@ -130,7 +148,7 @@ describe("a team's token", () => {
 
   it("gets the same answer to every id of another team, on every route, as to one that nothing has", async () => {
     const kinds = new Set(idsOfBirch.map((id) => id.split("_", 1).join("")));
-    expect(kinds).toEqual(new Set(["chk", "cns", "con", "crd", "frz", "hld", "rot", "tm", "tok", "ver"]));
+    expect(kinds).toEqual(new Set(["chk", "cns", "con", "crd", "frz", "hld", "prp", "rot", "tm", "tok", "ver"]));
     for (const id of idsOfBirch) {
       const kind = Object.entries(idPrefixes).find(([, prefix]) => id.startsWith(`${prefix}_`))?.[0];
       const none = newId(kind as keyof typeof idPrefixes);
@@ -140,7 +158,7 @@ describe("a team's token", () => {
   });
 
   it("gets lists of its own alone, in which nothing of another team is named or counted", async () => {
-    const lists = ["/credentials", "/consumers", "/rotations", "/rotations?open=true", "/calendar"];
+    const lists = ["/credentials", "/consumers", "/rotations", "/rotations?open=true", "/calendar", "/proposals"];
     const texts = await Promise.all(lists.map(async (path) => (await alder.ask("GET", path)).text));
     for (const text of texts) {
       expect(text).toContain("alder");
@@ -168,11 +186,15 @@ describe("a team's token", () => {
   });
 
   it("works with what is its own, on every route that its role may call", async () => {
+    const { json: proposals } = await alder.ask("GET", "/proposals");
+    const [proposal] = proposals["proposals"] as readonly { readonly id: string }[];
     const named: Partial<Record<RouteName, string>> = {
       showCredential: "alder/orders",
       planRotation: "orders",
       showConsumer: "web",
       testConsumer: orders.web,
+      showProposal: proposal?.id ?? "",
+      dismissProposal: proposal?.id ?? "",
       showRotation: orders.rotation,
       showCheck: String((await test(alder, "web")).json["checkId"]),
     };
@@ -198,6 +220,7 @@ describe("a team whose consumer runs on another team's credential", () => {
     "alder/main",
     "stranger_seen",
     "alder/web",
+    "stranger-of-alder",
   ];
   const till = consumer
     .replace("web, team: shop", "till, team: birch")
@@ -224,6 +247,7 @@ describe("a team whose consumer runs on another team's credential", () => {
     "/consumers",
     "/consumers/till",
     "/calendar",
+    "/proposals?settled=true",
   ];
   const all = async (team: TestApi) => {
     const answers = [...paths, `/rotations/${orders.rotation}`].map(async (path) => team.ask("GET", path));

@@ -2,6 +2,7 @@ import { createTroubleSpell } from "../domain/trouble-spell.ts";
 import { changeAlarms } from "../ledger/alarms.ts";
 import { createRounds, type Rounds } from "../ledger/rounds.ts";
 import type { ApiDeps } from "./deps.ts";
+import { settleProposals } from "./settle-proposals.ts";
 import { lookAtStatus } from "./status.ts";
 
 /** Between two looks. */
@@ -18,6 +19,7 @@ export function createWatcher(
   const { ledger, log } = deps;
 
   async function runOnce(): Promise<void> {
+    await settleProposals(deps);
     const { looks } = await lookAtStatus(deps);
     const bad = looks.filter(({ state }) => state === "bad");
     const { raised, cleared } = await changeAlarms(

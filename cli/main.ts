@@ -6,6 +6,7 @@ import { listAudit, verifyAudit } from "./audit.ts";
 import { recordKeyCopy } from "./custody.ts";
 import { doctor } from "./doctor.ts";
 import { decide, give, type CommandOptions, type DecideOptions } from "./command.ts";
+import { dismissProposal, listProposals, showProposal, type ProposalsOptions } from "./proposals.ts";
 import { listConsumers, showConsumer, testConsumer, type ConsumerOptions, type TestOptions } from "./consumer.ts";
 import { adopt, listCredentials, showCredential, type AdoptOptions } from "./credential.ts";
 import { move, type MoveOptions } from "./move.ts";
@@ -229,6 +230,26 @@ consumer
   .addOption(ofCredential())
   .addOption(timeout())
   .action((name: string, options: TestOptions) => act((io) => testConsumer(io, name, options)));
+
+const proposals = consumer
+  .command("proposals")
+  .description("who was seen on a credential and is no registered consumer")
+  .option("--credential <credential>", "of this one only")
+  .option("--settled", "also those that are registered by now, or dismissed")
+  .addOption(limit())
+  .action((options: ProposalsOptions) => act((io) => listProposals(io, options)));
+const whichProposal = ["<proposal>", "its id, prp_…"] as const;
+proposals
+  .command("show")
+  .description("print the manifest that would register it, ready to be changed and applied")
+  .argument(...whichProposal)
+  .action((id: string) => act((io) => showProposal(io, id)));
+proposals
+  .command("dismiss")
+  .description("record that no consumer is wanted for it; a rotation that meets it asks all the same")
+  .argument(...whichProposal)
+  .requiredOption("--reason <text>", "why, as others will read it")
+  .action((id: string, options: { reason: string }) => act((io) => dismissProposal(io, id, options)));
 
 const rotation = program.command("rotation").description("one replacement of a version");
 const which = "<rotation>";

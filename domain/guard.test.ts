@@ -163,6 +163,12 @@ describe("strangers", () => {
     });
   });
 
+  test("one that is proposed to be registered is told with the command that shows it, and is the same gap", () => {
+    const { gaps } = guardVerdict({ ...clean, strangers: [{ ...stranger, proposal: "prp_x" }] });
+    expect(gaps.map(({ key }) => key)).toEqual(keysOf({ strangers: [stranger] }));
+    expect(gaps[0]?.text).toContain("Register it or end it: rekey consumer proposals show prp_x");
+  });
+
   test("the application name, which the client chooses, forges neither a key nor a line", () => {
     const forged = { ...stranger, applicationName: "a/b\n\u001b[2Jünïcode\ud800" };
     const { gaps } = guardVerdict({

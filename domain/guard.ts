@@ -32,6 +32,8 @@ export interface Stranger {
   readonly address: string;
   /** Chosen by the client, so it may hold anything. It reveals, it never excuses. */
   readonly applicationName: string;
+  /** The id of the proposal to register it. */
+  readonly proposal?: string | undefined;
 }
 
 /** When the version that is to end was last used, of an issuer that tells that alone. */
@@ -156,12 +158,12 @@ function incomplete({ lacks = [] }: GuardEvidence): string {
   return lacks.length === 0 ? "not every instance has shown the version, or one showed another." : lacks.join(" ");
 }
 
-function strangerGap({ principal, address, applicationName }: Stranger): Gap {
+function strangerGap({ principal, address, applicationName, proposal }: Stranger): Gap {
   const key = [principal, address, applicationName].map((part) => encodeURIComponent(part.toWellFormed())).join("/");
   return {
     code: "stranger_seen",
     key: `stranger_seen:${key}`,
-    text: `${printable(principal)} from ${printable(address)} (application "${printable(applicationName)}") is no registered consumer. Register it or end it.`,
+    text: `${printable(principal)} from ${printable(address)} (application "${printable(applicationName)}") is no registered consumer. Register it or end it${proposal === undefined ? "." : `: rekey consumer proposals show ${proposal}`}`,
   };
 }
 

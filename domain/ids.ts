@@ -10,6 +10,7 @@ export const idPrefixes = {
   consumer: "con",
   policy: "pol",
   freeze: "frz",
+  proposal: "prp",
   rotation: "rot",
   operation: "op",
   delivery: "dlv",

@@ -30,6 +30,8 @@ export interface StatusFacts {
   /** Unanswered; `more` is the credential. */
   readonly holds: Counted;
   readonly paused: Counted;
+  /** Who uses a credential without being registered, and nobody has settled it; by credential, `more` is how many. */
+  readonly unregistered: Counted;
   /** Open rotations whose step has failed several times, without a hold yet; `more` is the credential and the code. */
   readonly failing: Counted;
   readonly unsealedMs: number;
@@ -78,6 +80,9 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
         AND NOT EXISTS (SELECT FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL)
     ), stopped AS (
       SELECT id AS name, ref AS more, ${ageMs("phase_since")} AS age FROM running WHERE paused
+    ), unregistered AS (
+      SELECT c.ref AS name, count(*)::text AS more, ${ageMs("min(p.first_seen_at)")} AS age
+      FROM proposals p JOIN registered c ON c.id = p.credential_id WHERE p.state = 'open' GROUP BY c.ref
     ), awake AS (
       SELECT * FROM workers WHERE seen_at > clock_timestamp() - ${workerSilentMs} * interval '1 millisecond'
     )
@@ -89,6 +94,7 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       (SELECT min(begins_at) FROM registered WHERE begins_at > clock_timestamp()) AS "nextAt",
       ${counted("overdue")} AS overdue, ${counted("given")} AS given, ${counted("carrierless")} AS carrierless,
       ${counted("held")} AS holds, ${counted("stopped")} AS paused, ${counted("failing")} AS failing,
+      ${counted("unregistered")} AS unregistered,
       (SELECT coalesce(${ageMs("min(at)")}, 0) FROM audit
         WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0)) AS "unsealedMs",
       ARRAY(SELECT DISTINCT n.pool FROM connections n WHERE n.retired_at IS NULL

@@ -63,4 +63,6 @@ export interface EvidenceDefinition<Config = unknown> {
   collect(question: EvidenceQuestion<Config>, context: ProviderContext): Promise<EvidenceAnswer>;
   /** Whether a session at the issuer can be this consumer's. Without it no session is, and each is a stranger's. */
   explains?(config: Config, session: SeenSession): boolean;
+  /** The narrowest configuration that explains a session: what a consumer registers that it is to be. With `explains`. */
+  match?(session: SeenSession): Config;
 }

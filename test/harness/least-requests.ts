@@ -10,6 +10,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   moveCredential: { custody: "embedded" },
   giveCommand: { command: { kind: "resume" } },
   declareFreeze: { reason: "none", until: "2099-01-01T00:00:00Z" },
+  dismissProposal: { reason: "none" },
   createToken: { role: "metrics", expiresInMs: 60_000 },
 };
 

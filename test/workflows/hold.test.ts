@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listProposals } from "../../ledger/proposal-views.ts";
 import { register } from "../harness/registered.ts";
 import { answerHold, auditActions, say, untilPhase, versionsOf } from "../harness/say.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
@@ -25,6 +26,14 @@ describe.runIf(hasTemporal)("holds", () => {
     const hold = await untilHeld(world, rotationId);
     expect(hold.detail).toContain("night-report");
     expect(JSON.stringify(hold.gaps)).toContain("stranger_seen");
+    const { credentialId } = orders;
+    const asked = { scope: "everything", credentialId, onlyOpen: true, limit: 10 } as const;
+    const [proposal] = await listProposals(world.ledger.db, asked);
+    expect(proposal).toMatchObject({
+      ...{ applicationName: "night-report", database: orders.database, principal: login },
+      ...{ rotation: rotationId, state: "open" },
+    });
+    expect(hold.detail).toContain(`rekey consumer proposals show ${proposal?.id}`);
     await expect(forgotten.query("SELECT 1")).resolves.toMatchObject({ rowCount: 1 });
     await answerHold(world, rotationId, "accept");
     expect(await untilClosed(world, rotationId)).toMatchObject({ outcome: "proven" });

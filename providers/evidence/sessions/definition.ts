@@ -2,7 +2,7 @@ import type { EvidenceAnswer, EvidenceDefinition, EvidenceQuestion, EvidenceVers
 import type { SeenSession, Usage } from "../../contract/issuer.ts";
 import { plainAddress } from "../../contract/networks.ts";
 import { printable } from "../../../domain/printable.ts";
-import { matchesSession, sessionsConfigSchema, type SessionsConfig } from "./match.ts";
+import { matchesSession, matchOf, sessionsConfigSchema, type SessionsConfig } from "./match.ts";
 import { mayBeOnUnwanted } from "./one-slot.ts";
 import { latestWindow } from "./window.ts";
 
@@ -18,6 +18,7 @@ export const sessions: EvidenceDefinition<SessionsConfig> = {
   example: { database: "orders", networks: ["10.1.0.0/16"], instances: 1 },
   collect: async (question) => judgeSamples(question),
   explains: matchesSession,
+  match: matchOf,
 };
 
 /** Pure: the samples alone decide. */

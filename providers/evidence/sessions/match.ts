@@ -43,6 +43,13 @@ export function matchesSession(config: SessionsConfig, session: SeenSession): bo
   return networksContain(config.networks)(session.address);
 }
 
+/** What to register for whoever this session is of, and for nobody else. */
+export const matchOf = ({ database, address, applicationName }: SeenSession): SessionsConfig => ({
+  ...{ database, networks: [address] },
+  ...(applicationName === "" ? {} : { applicationName }),
+  instances: 1,
+});
+
 /** The sessions that no registered consumer explains. With no consumer, each is one. */
 export function strangersAmong(
   sessions: readonly SeenSession[],
