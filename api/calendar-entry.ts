@@ -1,9 +1,9 @@
-import { obstaclesAt } from "../calendar/allowed.ts";
+import { obstaclesAt, obstaclesFrom } from "../calendar/allowed.ts";
 import { codes } from "../domain/errors.ts";
 import { effectivePolicy } from "../domain/policy.ts";
 import type { CalendarRow } from "../ledger/calendar-rows.ts";
 import { mostFailures } from "../ledger/sweep-due.ts";
-import { sayObstacle } from "./say-obstacle.ts";
+import { sayObstacle, sayTime } from "./say-obstacle.ts";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -17,23 +17,42 @@ export function calendarEntry(row: CalendarRow) {
     dueAt: iso(dueMs),
     beginsAt: beginsMs === null ? null : iso(beginsMs),
     rotation: openRotation,
-    why: isShared || state === "running" ? [] : whyNot(row, state),
+    since: isShared || row.openSinceMs === null ? null : iso(row.openSinceMs),
+    why: isShared ? [] : state === "running" ? whyStopped(row) : whyNot(row, state),
   };
+}
+
+/** What keeps one that is under way from going on by itself. */
+function whyStopped({
+  openRotation,
+  isHeld,
+  isPaused,
+  isUrgent,
+  policy: given,
+  freezes,
+  nowMs,
+}: CalendarRow): string[] {
+  if (isHeld) return [`a person's answer: rekey rotation show ${openRotation ?? ""}`];
+  if (isPaused) return [`somebody has paused it: rekey rotation resume ${openRotation ?? ""}`];
+  const { windows, pause } = effectivePolicy(given);
+  const restrictions = { windows: windows === undefined ? [] : [windows], freezes, pause };
+  return isUrgent
+    ? []
+    : obstaclesAt(restrictions, nowMs).map((one) => `${sayObstacle(one)}; until then nothing that consumers feel`);
 }
 
 function whyNot(row: CalendarRow, state: "due" | "upcoming"): string[] {
   const { credential, failures, failedCode, refusedCode, notBeforeMs, nowMs, dueMs, beginsMs, full } = row;
   const { windows, pause } = effectivePolicy(row.policy);
   const given = windows === undefined ? [] : [windows];
-  // What forbids to begin at the time at which it is due.
-  const at = Math.max(dueMs, nowMs);
-  const why = obstaclesAt({ windows: given, freezes: row.freezes, pause }, at).map(sayObstacle);
+  // What forbids to begin from when it is due until it begins: after a freeze its window may be closed again.
+  const why = obstaclesFrom({ windows: given, freezes: row.freezes, pause }, Math.max(dueMs, nowMs)).map(sayObstacle);
   if (failures >= mostFailures)
     why.push(
       `${failures} rotations in a row failed for one reason (${titleOf(failedCode)}), so that a person has to begin: rekey rotate ${credential}`,
     );
   else if (notBeforeMs !== null && notBeforeMs > nowMs)
-    why.push(`it is tried again ${iso(notBeforeMs)}, after: ${titleOf(refusedCode ?? failedCode)}`);
+    why.push(`it is tried again ${sayTime(notBeforeMs)}, after: ${titleOf(refusedCode ?? failedCode)}`);
   if (beginsMs === null) why.push("its windows, freezes and pause leave no time within 400 days");
   if (state === "due" && full.length > 0) why.push(`as many are open as may be at once: ${full.join(", ")}`);
   if (state === "due" && why.length === 0) why.push("the next sweep; if none comes: rekey status");

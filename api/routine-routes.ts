@@ -21,12 +21,15 @@ const calendarEntry = z.object({
   credential: z.string(),
   environment: z.string(),
   criticality: z.string().nullable(),
+  /** Of one that is open, and will not be due by itself: since when it is open. */
   dueAt: time,
   because: z.string(),
   /** When nothing that is known now forbids to begin. */
   beginsAt: time.nullable(),
   state: z.enum(["running", "due", "upcoming"]),
   rotation: z.string().nullable(),
+  /** When the rotation that is open was reserved. */
+  since: time.nullable(),
   /** What it waits for, a clause each. */
   why: z.array(z.string()),
 });
@@ -63,7 +66,15 @@ export const routineRoutes = {
       days: z.coerce.number().int().min(1).max(400).default(14),
       limit,
     }),
-    response: z.object({ now: time, entries: z.array(calendarEntry), freezes: z.array(freeze) }),
+    response: z.object({
+      now: time,
+      /** What becomes due later is left out. */
+      until: time,
+      entries: z.array(calendarEntry),
+      /** There is more than the limit. */
+      isMore: z.boolean(),
+      freezes: z.array(freeze),
+    }),
   },
   listFreezes: {
     method: "GET",
@@ -107,11 +118,15 @@ export const routineRoutes = {
       counts: z.object({
         credentials: z.number(),
         scheduled: z.number(),
+        /** Due, and kept from beginning by a window, a freeze or a pause. */
+        waiting: z.number(),
         open: z.number(),
         proven: z.number(),
         workers: z.number(),
       }),
       nextAt: time.nullable(),
+      /** Those that last now. */
+      freezes: z.array(freeze),
       looks: z.array(look),
     }),
   },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sweepDue } from "../ledger/sweep-due.ts";
 import { markWorker } from "../ledger/workers.ts";
@@ -135,7 +135,7 @@ describe("the calendar", () => {
     const day = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"][(new Date().getUTCDay() + 3) % 7];
     const windows = `{ grace: 0s, schedule: { every: 30d }, windows: { open: [{ days: [${day}], from: "10:00", to: "11:00" }] } }`;
     await applyText(api, policyOf(windows));
-    expect((await calendar())?.why).toEqual([expect.stringMatching(/^its window \(UTC\) opens .*T10:00:00\.000Z$/)]);
+    expect((await calendar())?.why).toEqual([expect.stringMatching(/^its window opens .* 10:00 UTC$/)]);
     await applyText(api, policyOf("{ grace: 0s, schedule: { every: 30d } }"));
     await sql`UPDATE credentials SET failures = 3, failed_code = 'rights_missing'`.execute(db());
     expect((await calendar())?.why).toEqual([
@@ -149,9 +149,60 @@ describe("the calendar", () => {
     await sql`UPDATE teams SET max_concurrent = NULL`.execute(db());
     expect(await calendar()).toMatchObject({ state: "running", why: [] });
   });
+
+  it("says what keeps one that is under way: a window or a freeze, a person's pause, a person's answer", async () => {
+    const { json } = await api.ask("POST", "/freezes", { reason: "quarter's end", until: tomorrow() });
+    expect((await calendar())?.why).toEqual([expect.stringContaining("quarter's end; until then nothing that")]);
+    await sql`UPDATE rotations SET urgent = true WHERE outcome IS NULL`.execute(db());
+    expect(await calendar()).toMatchObject({ state: "running", why: [] });
+    await api.ask("POST", `/freezes/${String(json["freezeId"])}/end`, {});
+    await sql`UPDATE rotations SET urgent = false, paused = true WHERE outcome IS NULL`.execute(db());
+    expect((await calendar())?.why).toEqual([expect.stringContaining("rekey rotation resume rot_")]);
+    await sql`INSERT INTO holds (id, rotation_id, number, phase, code, detail, gaps)
+      SELECT 'hld_' || id, id, 1, phase, 'target_missing', 'gone', '[]' FROM rotations WHERE outcome IS NULL`.execute(
+      db(),
+    );
+    expect((await calendar())?.why).toEqual([expect.stringContaining("a person's answer: rekey rotation show rot_")]);
+    await sql`DELETE FROM holds`.execute(db());
+    await sql`UPDATE rotations SET paused = false`.execute(db());
+  });
+
+  it("has what runs and what is due before what comes, however long it waits, and says when there is more", async () => {
+    const seen = async (limit: number) => {
+      const { entries, isMore } = (await api.ask("GET", `/calendar?days=400&limit=${limit}`)).json;
+      return [(entries as readonly Entry[]).map(({ state }) => state), isMore];
+    };
+    const orders = sql`(SELECT id FROM credentials WHERE name = 'orders')`;
+    const due = (one: RawBuilder<unknown>, dueIn: string, beginsIn: string) =>
+      sql`UPDATE credentials SET due_at = clock_timestamp() + ${dueIn}::interval, is_reckoned = true, due_because = 'schedule',
+        begins_at = clock_timestamp() + ${beginsIn}::interval WHERE ${one}`.execute(db());
+    await sql`UPDATE rotations SET outcome = 'undone', closed_at = clock_timestamp()
+      WHERE credential_id <> ${orders}`.execute(db());
+    await due(sql`id <> ${orders}`, "1 day", "1 day");
+    await due(sql`id = ${orders}`, "9 days", "9 days");
+    await sql`UPDATE credentials SET due_at = NULL, due_because = NULL WHERE id = ${orders}`.execute(db());
+    expect([await seen(1), await seen(2)]).toEqual([
+      [["running"], true],
+      [["running", "upcoming"], false],
+    ]);
+    const { rows } = await sql<{ id: string }>`UPDATE rotations SET outcome = 'undone', closed_at = clock_timestamp()
+      WHERE outcome IS NULL RETURNING id`.execute(db());
+    await due(sql`id = ${orders}`, "-1 day", "9 days");
+    expect(await seen(2)).toEqual([["due", "upcoming"], false]);
+    await sql`UPDATE rotations SET outcome = NULL, closed_at = NULL WHERE id = ${rows[0]?.id}`.execute(db());
+  });
+
+  it("knows what was meant by a team or an environment that is not there", async () => {
+    const asked = async (query: string) => (await api.ask("GET", `/calendar?${query}`)).text;
+    expect(await asked("team=shp")).toContain("There is no such team. Did you mean shop?");
+    expect(await asked("environment=prodd")).toContain("There is no such environment. Did you mean prod?");
+    expect(await asked("environment=nowhere-near")).toContain("rekey export environment");
+  });
 });
 
 interface Status {
+  readonly counts: { readonly credentials: number; readonly waiting: number };
+  readonly freezes: readonly object[];
   readonly looks: readonly { readonly about: string; readonly state: string; readonly text: string }[];
 }
 
@@ -207,6 +258,25 @@ describe("the alarm", () => {
     await sql`INSERT INTO audit (actor, action, at) VALUES ('tok', 'x.y', clock_timestamp() - interval '5 minutes')
       `.execute(db());
     expect(await bad()).toContain("Audit trail");
+  });
+
+  it("is not about what was never adopted, what waits for its window, or a freeze: these are told, and no more", async () => {
+    await sql`UPDATE credentials SET failures = 0, failed_code = NULL, is_reckoned = true,
+      due_at = clock_timestamp() - interval '2 hours', begins_at = clock_timestamp() + interval '2 hours'`.execute(
+      db(),
+    );
+    await api.ask("POST", "/freezes", { reason: "quarter's end", until: tomorrow(), environment: "prod" });
+    const found = (await api.ask("GET", "/status")).json as unknown as Status;
+    expect(found.counts.waiting).toBe(found.counts.credentials);
+    expect(found.freezes).toMatchObject([{ environment: "prod", reason: "quarter's end" }]);
+    expect(found.looks.map(({ about }) => about)).not.toContain("Not adopted");
+    await sql`UPDATE credentials SET current_version = NULL, due_at = NULL, begins_at = NULL`.execute(db());
+    const { counts, looks } = await status();
+    expect(counts.waiting).toBe(0);
+    expect(looks.find(({ about }) => about === "Not adopted")).toMatchObject({
+      state: "warn",
+      text: expect.stringContaining("shop/orders"),
+    });
   });
 
   it("is about a pool that no worker serves, and a custody key that is gone", async () => {

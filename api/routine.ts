@@ -2,7 +2,10 @@ import { explainPolicy } from "../domain/explain-policy.ts";
 import { readCalendar } from "../ledger/calendar-rows.ts";
 import { declareFreeze, endFreeze, listFreezes } from "../ledger/freezes.ts";
 import { readPolicyLevels } from "../ledger/policy-levels.ts";
+import type { Ledger } from "../ledger/database.ts";
+import { readPlaceNames } from "../ledger/registry-list.ts";
 import { findEnvironments, findTeams } from "../ledger/registry-views.ts";
+import { nameHint } from "../manifests/kind-named.ts";
 import { policyTrouble, showPolicy } from "../manifests/policy.ts";
 import { calendarEntry } from "./calendar-entry.ts";
 import { asJson, type Handlers } from "./deps.ts";
@@ -36,18 +39,25 @@ export const routineHandlers: Handlers<Names> = {
 
   async showCalendar({ query, scope }, { ledger }) {
     const { team, environment, credential, days, limit } = query;
+    // What a team may not see is not there for it either.
+    if (scope === "everything") await expectNames(ledger, { team, environment });
     const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
-    const rows = await readCalendar(ledger.db, {
+    const found = await readCalendar(ledger.db, {
       scope,
       team,
       environment,
       credentialId,
       withinMs: days * dayMs,
-      limit,
+      limit: limit + 1,
     });
+    const rows = found.slice(0, limit);
     const freezes = await listFreezes(ledger.db, scope);
-    const now = new Date(rows[0]?.nowMs ?? Date.now()).toISOString();
-    return asJson({ now, entries: rows.map(calendarEntry), freezes: freezes.filter(isStillOf(team, environment)) });
+    const now = rows[0]?.nowMs ?? Date.now();
+    return asJson({
+      ...{ now: new Date(now), until: new Date(now + days * dayMs) },
+      ...{ entries: rows.map(calendarEntry), isMore: found.length > limit },
+      freezes: freezes.filter(isStillOf(team, environment)),
+    });
   },
 
   async listFreezes({ scope }, { ledger }) {
@@ -58,17 +68,9 @@ export const routineHandlers: Handlers<Names> = {
     const { team, environment, reason, from, until } = body;
     if (team !== undefined && environment !== undefined)
       throw new ProblemError("request_invalid", "A freeze is of a team or of an environment. Declare two.");
-    const [teams, environments] = [
-      team === undefined ? [] : await findTeams(ledger.db, [team]),
-      environment === undefined ? [] : await findEnvironments(ledger.db, [environment]),
-    ];
-    if ((team !== undefined && teams.length === 0) || (environment !== undefined && environments.length === 0))
-      throw new ProblemError(
-        "not_found",
-        `There is no such ${team === undefined ? "environment" : "team"}. List them: rekey export ${team === undefined ? "environment" : "team"}`,
-      );
+    const { teamId, environmentId } = await expectNames(ledger, { team, environment });
     const freezeId = await declareFreeze(ledger, {
-      ...{ teamId: teams[0]?.id ?? null, environmentId: environments[0]?.id ?? null, reason, actor },
+      ...{ teamId, environmentId, reason, actor },
       from: from === undefined ? undefined : new Date(from),
       until: new Date(until),
     });
@@ -83,6 +85,24 @@ export const routineHandlers: Handlers<Names> = {
     return { freezeId: params.freeze };
   },
 };
+
+/** The ids of what is named. @throws ProblemError with the name that was most likely meant, when there is no such. */
+async function expectNames({ db }: Ledger, { team, environment }: Named) {
+  const [teams, environments] = [
+    team === undefined ? [] : await findTeams(db, [team]),
+    environment === undefined ? [] : await findEnvironments(db, [environment]),
+  ];
+  if (team !== undefined && teams.length === 0)
+    throw new ProblemError("not_found", nameHint("Team", team, (await readPlaceNames(db)).teams));
+  if (environment !== undefined && environments.length === 0)
+    throw new ProblemError("not_found", nameHint("Environment", environment, (await readPlaceNames(db)).environments));
+  return { teamId: teams[0]?.id ?? null, environmentId: environments[0]?.id ?? null };
+}
+
+interface Named {
+  readonly team?: string | undefined;
+  readonly environment?: string | undefined;
+}
 
 const isStillOf =
   (team: string | undefined, environment: string | undefined) =>

@@ -81,6 +81,11 @@ export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefin
       text: `Somebody uses ${plural(unregistered.count, "credential")} and is no registered consumer: ${names(unregistered, ({ name, more }) => `${name} (${more})`)}. No old version that they are seen on ends before a person says so.`,
       mend: `rekey consumer proposals${unregistered.count === 1 ? ` --credential ${unregistered.first[0]?.name ?? ""}` : ""}`,
     })),
+    some(facts.unadopted, (unadopted) => ({
+      ...{ key: "unadopted", about: "Not adopted", state: "warn" },
+      text: `${plural(unadopted.count, "credential")} ${unadopted.count === 1 ? "has" : "have"} no version yet, so that nothing rotates ${unadopted.count === 1 ? "it" : "them"}: ${names(unadopted, ({ name }) => name)}.`,
+      mend: `rekey credential show ${unadopted.first[0]?.name ?? ""}`,
+    })),
     facts.unsealedMs > sealedWithinMs
       ? {
           ...{ key: "sealer", about: "Audit trail", state: "bad" },

@@ -1,4 +1,5 @@
 import { worstFirst } from "../domain/look.ts";
+import { listFreezes } from "../ledger/freezes.ts";
 import { readStatusFacts } from "../ledger/status-facts.ts";
 import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { renderMetrics } from "./metrics.ts";
@@ -17,8 +18,12 @@ export const statusHandlers: Handlers<"showStatus" | "showMetrics"> = {
 
   async showStatus(_, deps) {
     const { facts, looks } = await lookAtStatus(deps);
-    const { credentials, scheduled, open, proven, workers, nextAt } = facts;
-    const counts = { credentials, scheduled, open, proven, workers };
-    return asJson({ now: new Date(), counts, nextAt, looks: looks.map(({ key: _key, ...look }) => look) });
+    const { credentials, scheduled, waiting, open, proven, workers, nextAt } = facts;
+    const freezes = await listFreezes(deps.ledger.db, "everything");
+    return asJson({
+      ...{ now: new Date(), counts: { credentials, scheduled, waiting, open, proven, workers }, nextAt },
+      freezes: freezes.filter(({ isActive }) => isActive),
+      looks: looks.map(({ key: _key, ...look }) => look),
+    });
   },
 };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { days, type Windows } from "../domain/routine.ts";
-import { allowedFrom, obstaclesAt, type Restrictions } from "./allowed.ts";
+import { allowedFrom, obstaclesAt, obstaclesFrom, type Restrictions } from "./allowed.ts";
 
 const at = (text: string): number => Date.parse(text);
 const iso = (ms: number | undefined): string => (ms === undefined ? "never" : new Date(ms).toISOString());
@@ -35,6 +35,24 @@ test("a freeze that ends outside of the window waits for the next one; one that 
   const restrictions = only({ windows: [nights], freezes: [freeze("2026-01-02T00:00Z", "2026-01-03T12:00Z")] });
   expect(iso(allowedFrom(restrictions, at("2026-01-01T23:00Z")))).toBe("2026-01-01T23:00:00.000Z");
   expect(iso(allowedFrom(restrictions, at("2026-01-02T01:00Z")))).toBe("2026-01-03T22:00:00.000Z");
+});
+
+test("one after the other are told up to when nothing forbids, each once, the first to end first", () => {
+  const restrictions = only({
+    windows: [nights],
+    freezes: [freeze("2026-01-02T00:00Z", "2026-01-03T12:00Z")],
+    pause: { reason: "migration", until: "2026-01-02T18:00:00Z" },
+  });
+  const told = (from: string) => obstaclesFrom(restrictions, at(from)).map(({ kind, untilMs }) => [kind, iso(untilMs)]);
+  // The window that opens in the evening is frozen; the one after it counts.
+  expect(told("2026-01-02T10:00Z")).toEqual([
+    ["pause", "2026-01-02T18:00:00.000Z"],
+    ["freeze", "2026-01-03T12:00:00.000Z"],
+    ["window", "2026-01-03T22:00:00.000Z"],
+  ]);
+  expect(told("2026-01-03T23:00Z")).toEqual([]);
+  const apart: Windows = { timeZone: "UTC", openings: [{ days: [...days], from: "09:00", to: "17:00" }] };
+  expect(obstaclesFrom(only({ windows: [nights, apart] }), at("2026-01-02T10:00Z"))).toHaveLength(1);
 });
 
 test("windows that never meet are found to", () => {

@@ -29,6 +29,18 @@ export function obstaclesAt({ windows, freezes, pause }: Restrictions, atMs: num
 /** Further ahead nothing is planned: windows of several policies may never meet. */
 const horizonMs = 400 * 24 * 3_600_000;
 
+/** All that forbids them one after the other from `fromMs` on, the last of each kind, the first to end first. */
+export function obstaclesFrom(restrictions: Restrictions, fromMs: number): readonly Obstacle[] {
+  const last = new Map<string, Obstacle>();
+  for (let at = fromMs; at <= fromMs + horizonMs;) {
+    const obstacles = obstaclesAt(restrictions, at);
+    if (obstacles.length === 0) break;
+    for (const one of obstacles) last.set("reason" in one ? `${one.kind} ${one.reason}` : one.kind, one);
+    at = Math.max(...obstacles.map(({ untilMs }) => untilMs));
+  }
+  return [...last.values()].toSorted((a, b) => a.untilMs - b.untilMs);
+}
+
 /** The first time from `fromMs` on at which nothing forbids effects; undefined when there is none within 400 days. */
 export function allowedFrom(restrictions: Restrictions, fromMs: number): number | undefined {
   let at = fromMs;

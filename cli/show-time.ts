@@ -5,6 +5,11 @@ export function clock(iso: string, now: string = new Date().toISOString()): stri
   return day === now.slice(0, 10) ? shown : `${day} ${shown}`;
 }
 
+/** `2027-01-07 08:00`, for what nobody reads by the second. */
+export function minute(iso: string): string {
+  return new Date(iso).toISOString().slice(0, 16).replace("T", " ");
+}
+
 /** `2m 13s`, by the clock of the ledger that both times come from. */
 export function since(iso: string, now: string): string {
   return span(Date.parse(now) - Date.parse(iso));

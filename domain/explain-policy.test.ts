@@ -25,6 +25,16 @@ test("each value is shown with who says it and who was overruled", () => {
   expect(fieldOf("graceMaxMs")).toBeUndefined();
 });
 
+test("the fields come in one order, whoever says them", () => {
+  const names = (from: typeof levels) => explainPolicy(from).map(({ field }) => field);
+  const [first, ...rest] = names(levels);
+  expect(first).toBe("schedule");
+  expect(names(levels.toReversed())).toEqual([first, ...rest]);
+  // With one that no default says, the others stay where they were.
+  expect(rest).toContain("maxAgeMs");
+  expect(names([])).toEqual([first, ...rest].filter((field) => field !== "maxAgeMs"));
+});
+
 test("a grace that is bounded names the bound and who says that", () => {
   const bounds = { from: "environment production", policy: { graceMinMs: 60, graceMaxMs: 90 } };
   expect(fieldOf("graceMs", [...levels, bounds] as never)).toMatchObject({

@@ -20,13 +20,21 @@ export interface ExplainedField extends Said {
   readonly overruled: readonly Said[];
 }
 
+/** As people ask: when, then whether it may, then how. The same in each explanation, so that two can be laid side by side. */
+const inOrder: Readonly<Record<keyof Policy, true>> = {
+  ...{ schedule: true, jitterMs: true, maxAgeMs: true, aheadOfExpiryMs: true },
+  ...{ windows: true, pause: true, startWithinMs: true, backOffMs: true },
+  ...{ graceMs: true, graceMinMs: true, graceMaxMs: true, disabledForMs: true },
+  ...{ evidence: true, observeForMs: true, lookEveryMs: true, holdAfterMs: true, answersInRow: true },
+  ...{ attempts: true, retryFirstMs: true, retryLongestMs: true },
+};
+
 const byDefault: PolicyLevel = { from: "default", policy: defaultPolicy };
 
 /** Each value that rules a credential, and who says it. The levels come narrowest first. */
 export function explainPolicy(levels: readonly PolicyLevel[]): readonly ExplainedField[] {
   const all = [...levels, byDefault];
-  const fields = [...new Set(all.flatMap(({ policy }) => Object.keys(policy)))] as (keyof Policy)[];
-  return fields.flatMap((field) => {
+  return (Object.keys(inOrder) as (keyof Policy)[]).flatMap((field) => {
     const said = all.flatMap(({ from, policy }): readonly Said[] => {
       const value = policy[field];
       return value === undefined ? [] : [{ from, value }];

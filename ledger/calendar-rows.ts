@@ -8,7 +8,7 @@ import { ownsCredential, seesCredential } from "./scope.ts";
 import { defaultMaxConcurrent } from "./sweep-due.ts";
 import type { Tables } from "./tables.ts";
 
-/** One credential that is due within the time that was asked for, with all that may keep it from beginning. */
+/** One credential that is being rotated, or due within the time that was asked for, with all that may keep it from beginning. */
 export interface CalendarRow {
   readonly id: string;
   /** `team/name` */
@@ -26,6 +26,11 @@ export interface CalendarRow {
   readonly notBeforeMs: number | null;
   readonly refusedCode: Code | null;
   readonly openRotation: string | null;
+  readonly openSinceMs: number | null;
+  /** Of the open rotation: it waits for an answer, was paused by somebody, is bound by no window. */
+  readonly isHeld: boolean;
+  readonly isPaused: boolean;
+  readonly isUrgent: boolean;
   /** Places whose cap is reached: `connection shop/orders-db (10)`. */
   readonly full: readonly string[];
   readonly nowMs: number;
@@ -42,7 +47,7 @@ export interface CalendarQuery {
   readonly limit: number;
 }
 
-/** What is due, and what becomes due within the time, the first to begin first. */
+/** What runs, what is due, and what becomes due within the time, each the first to begin first. */
 export async function readCalendar(db: Kysely<Tables>, query: CalendarQuery): Promise<readonly CalendarRow[]> {
   const { scope, team = null, environment = null, credentialId = null, withinMs, limit } = query;
   // How full a connection or an environment is tells of other teams.
@@ -64,18 +69,24 @@ export async function readCalendar(db: Kysely<Tables>, query: CalendarQuery): Pr
     )
     SELECT c.id, t.name || '/' || c.name AS credential, e.name AS environment,
       c.inventory ->> 'criticality' AS criticality,
-      floor(extract(epoch FROM c.due_at) * 1000)::float8 AS "dueMs", c.due_because AS because,
+      floor(extract(epoch FROM coalesce(c.due_at, r.created_at)) * 1000)::float8 AS "dueMs",
+      coalesce(c.due_because, '') AS because,
       floor(extract(epoch FROM c.begins_at) * 1000)::float8 AS "beginsMs", c.policy, ${freezesOf} AS freezes,
       c.failures, c.failed_code AS "failedCode", floor(extract(epoch FROM c.not_before) * 1000)::float8 AS "notBeforeMs",
       c.refused_code AS "refusedCode",
-      (SELECT r.id FROM rotations r WHERE r.credential_id = c.id AND r.outcome IS NULL) AS "openRotation",
+      r.id AS "openRotation", floor(extract(epoch FROM r.created_at) * 1000)::float8 AS "openSinceMs", coalesce(r.paused, false) AS "isPaused", coalesce(r.urgent, false) AS "isUrgent",
+      EXISTS (SELECT FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS "isHeld",
       ARRAY(SELECT place.name || ' (' || place.cap || ')' FROM place
         WHERE place.id IN (c.connection_id, c.team_id, c.environment_id) AND place.open >= place.cap AND ${seesPlace} ORDER BY 1) AS "full",
       NOT ${ownsCredential(scope)} AS "isShared", ${nowMs} AS "nowMs"
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments e ON e.id = c.environment_id
-    WHERE ${seesCredential(scope)} AND c.retired_at IS NULL AND c.due_at < clock_timestamp() + ${withinMs} * interval '1 millisecond'
+      LEFT JOIN rotations r ON r.credential_id = c.id AND r.outcome IS NULL
+    WHERE ${seesCredential(scope)} AND c.retired_at IS NULL 
+      AND (r.id IS NOT NULL OR c.due_at < clock_timestamp() + ${withinMs} * interval '1 millisecond')
       AND (${team}::text IS NULL OR t.name = ${team}) AND (${environment}::text IS NULL OR e.name = ${environment})
       AND (${credentialId}::text IS NULL OR c.id = ${credentialId})
-    ORDER BY greatest(c.begins_at, c.due_at) NULLS LAST, c.id LIMIT ${limit}`.execute(db);
+    ORDER BY r.id IS NULL, c.due_at > clock_timestamp(), greatest(c.begins_at, c.due_at) NULLS LAST, c.id LIMIT ${limit}`.execute(
+    db,
+  );
   return rows;
 }

@@ -57,6 +57,14 @@ export function listRegistered(ledger: Ledger): Promise<Registered> {
   });
 }
 
+/** Without what there may be a million of. */
+export async function readPlaceNames(db: Kysely<Tables>): Promise<Pick<RegisteredNames, "teams" | "environments">> {
+  const { rows } = await sql<Pick<RegisteredNames, "teams" | "environments">>`
+    SELECT ARRAY(SELECT name FROM teams WHERE retired_at IS NULL) AS teams,
+      ARRAY(SELECT name FROM environments WHERE retired_at IS NULL) AS environments`.execute(db);
+  return rows[0] ?? { teams: [], environments: [] };
+}
+
 export async function readAllNames(db: Kysely<Tables>): Promise<RegisteredNames> {
   const { rows } = await sql<RegisteredNames>`
     SELECT

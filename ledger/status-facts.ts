@@ -21,6 +21,10 @@ export interface StatusFacts {
   readonly proven: number;
   /** When the next one begins. */
   readonly nextAt: Date | null;
+  /** Due, and kept from beginning by a window, a freeze or a pause. */
+  readonly waiting: number;
+  /** Registered without a version, so that nothing rotates them; the age is since then. */
+  readonly unadopted: Counted;
   /** Due, allowed, and not begun within the policy's `startWithin`; `more` is why it is due. */
   readonly overdue: Counted;
   /** After so many failures for one reason only a person begins again; `more` is the reason's code. */
@@ -68,6 +72,8 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
     ), given AS (
       SELECT ref AS name, coalesce(failed_code, '') AS more, ${ageMs("begins_at")} AS age FROM registered
       WHERE failures >= ${mostFailures} AND due_at < clock_timestamp()
+    ), unadopted AS (
+      SELECT ref AS name, '' AS more, ${ageMs("created_at")} AS age FROM registered WHERE current_version IS NULL
     ), carrierless AS (
       SELECT id AS name, ref AS more, ${ageMs("looked_at")} AS age FROM running
       WHERE looked_at < clock_timestamp() - ${silentMs} * interval '1 millisecond'
@@ -92,6 +98,10 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       (SELECT count(*) FROM rotations WHERE outcome = 'proven' AND closed_at > clock_timestamp() - interval '7 days')
         AS proven,
       (SELECT min(begins_at) FROM registered WHERE begins_at > clock_timestamp()) AS "nextAt",
+      (SELECT count(*) FROM registered c WHERE due_at < clock_timestamp() AND failures < ${mostFailures}
+        AND coalesce(begins_at > clock_timestamp(), true) AND coalesce(not_before < clock_timestamp(), true)
+        AND NOT EXISTS (SELECT FROM running WHERE running.credential_id = c.id)) AS waiting,
+      ${counted("unadopted")} AS unadopted,
       ${counted("overdue")} AS overdue, ${counted("given")} AS given, ${counted("carrierless")} AS carrierless,
       ${counted("held")} AS holds, ${counted("stopped")} AS paused, ${counted("failing")} AS failing,
       ${counted("unregistered")} AS unregistered,
