@@ -1,14 +1,19 @@
-// A process of its own: `serve`, `migrate`, or both in this order (`up`). Whoever started it hears by IPC that it is
-// ready or why it is not; without IPC it writes to standard error.
+// A process of its own: `serve`, `migrate`, both in this order (`up`), or what else needs ledger or keys without the API.
+// Whoever started it hears by IPC that it is ready or why it is not; without IPC it writes to standard error.
 import { readSettings } from "../settings.ts";
 import { asProblem } from "./problem.ts";
-import { migrateLedger, serve, type Served } from "./serve.ts";
+import { checkLedger, makeKeys, migrateLedger, serve, type Served } from "./serve.ts";
 
-type Word = "serve" | "migrate" | "up";
+type Word = "serve" | "migrate" | "check" | "keys" | "up";
 
-async function run(word: Word): Promise<void> {
+async function run(word: Word, option: string | undefined): Promise<void> {
   const settings = readSettings();
-  const applied = word === "serve" ? [] : await migrateLedger(settings);
+  if (word === "keys") return tell({ ready: { files: await makeKeys(settings) } });
+  if (word === "check") {
+    await checkLedger(settings, Number(option ?? 0));
+    return tell({ ready: { applied: [] } });
+  }
+  const applied = word === "serve" ? [] : await migrateLedger(settings, option);
   if (word === "migrate") return tell({ ready: { applied } });
   const served = await serve(settings);
   stopOnSignal(served);
@@ -31,12 +36,12 @@ function stopOnSignal(served: Served): void {
   process.on("disconnect", stop);
 }
 
-const [, , word = "serve"] = process.argv;
-run(word as Word)
+const [, , word = "serve", option] = process.argv;
+run(word as Word, option)
   .catch((error: unknown) => {
     tell({ failed: asProblem(error) });
     process.exitCode = 1;
   })
   .finally(() => {
-    if (process.exitCode === 1 || word === "migrate") process.disconnect?.();
+    if (process.exitCode === 1 || !["serve", "up"].includes(word)) process.disconnect?.();
   });

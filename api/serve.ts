@@ -1,17 +1,20 @@
 import type { AddressInfo } from "node:net";
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
 import { openCustody } from "../custody/open-custody.ts";
 import { createLog } from "../custody/scrubbed-log.ts";
 import { createScrubber } from "../custody/scrubber.ts";
 import { openSigningKeys } from "../custody/signing-key-file.ts";
-import { OperatorNeededError } from "../domain/errors.ts";
+import { OperatorNeededError, TransientError } from "../domain/errors.ts";
 import { createCustodyPlaces } from "../ledger/custody-places.ts";
 import { createCustodyRows } from "../ledger/custody-rows.ts";
 import { openLedger, type Ledger } from "../ledger/database.ts";
 import { hasSignedHeads, readInstance } from "../ledger/health.ts";
+import { grantLedger } from "../ledger/grant-ledger.ts";
 import { assertSchemaCurrent, migrate } from "../ledger/migrate.ts";
 import { catalog } from "../providers/catalog.ts";
 import { createEgress } from "../providers/contract/egress-client.ts";
@@ -37,9 +40,41 @@ function ledgerAddress({ databaseUrl }: Settings): string {
   );
 }
 
-/** Brings the ledger's schema up to date. Names what was applied. */
-export function migrateLedger(settings: Settings): Promise<readonly string[]> {
-  return migrate(ledgerAddress(settings));
+/** Brings the ledger's schema up to date, and gives a login what `serve` and workers need. Names what was applied. */
+export async function migrateLedger(settings: Settings, grantTo?: string): Promise<readonly string[]> {
+  const url = ledgerAddress(settings);
+  const applied = await migrate(url);
+  if (grantTo !== undefined) await grantLedger(url, grantTo);
+  return applied;
+}
+
+/** Looks without changing anything, and again for as long as somebody else may still bring the schema up to date. */
+export async function checkLedger(settings: Settings, waitMs: number): Promise<void> {
+  const url = ledgerAddress(settings);
+  const end = performance.now() + waitMs;
+  for (;;) {
+    try {
+      return await assertSchemaCurrent(url);
+    } catch (error) {
+      const isPassing =
+        error instanceof TransientError || (error instanceof OperatorNeededError && error.code === "ledger_schema");
+      if (!isPassing || performance.now() > end) throw error;
+      await pause(1_000);
+    }
+  }
+}
+
+/**
+ * Makes the key files that are not there yet, for an operator who gives them to several machines: `serve` makes its own only
+ * for a ledger that is empty, and a worker makes none.
+ */
+export async function makeKeys({ keyFiles }: Settings): Promise<readonly string[]> {
+  const missing = Object.values(keyFiles).filter((file) => !existsSync(file));
+  for (const file of missing) await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await openKeyFile(keyFiles.custody, { create: true });
+  await openKeyFile(keyFiles.fingerprint, { create: true });
+  await openSigningKeys(keyFiles.audit, { create: true });
+  return missing;
 }
 
 /** Opens ledger, custody and keys, sees to a token, and listens where the settings say. */

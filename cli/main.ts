@@ -19,7 +19,7 @@ import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { addRoutineCommands } from "./routine-commands.ts";
-import { runMigrate, runServe, runWorker, type ServeOptions } from "./run-program.ts";
+import { createKeys, runMigrate, runServe, runWorker, type MigrateOptions, type ServeOptions } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
 import { createToken, listTokens, revokeToken, type CreateOptions } from "./token.ts";
 import { up } from "./up.ts";
@@ -91,8 +91,17 @@ program
   .action(() => act(runWorker));
 program
   .command("migrate")
-  .description("bring the ledger's schema up to date")
-  .action(() => act(runMigrate));
+  .description("bring the ledger's schema up to date, as the login that owns it")
+  .option("--grant-to <login>", "and give the login of serve and workers its rights: all but to change the audit trail")
+  .option("--check", "change nothing: end well once the schema is this program's")
+  .addOption(new Option("--timeout <duration>", "wait so long for that, such as 10m").argParser(duration))
+  .action((options: MigrateOptions) => act((io) => runMigrate(io, options)));
+program
+  .command("keys")
+  .description("what values and the audit trail are kept with")
+  .command("create")
+  .description("make the key files that the settings name, where there are none yet, to give to serve and workers")
+  .action(() => act(createKeys));
 program
   .command("demo")
   .description("four rotations under live traffic, from nothing, in a minute")

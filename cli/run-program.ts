@@ -1,6 +1,7 @@
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { startProgram, type ChildProgram } from "./child-program.ts";
 import type { Io } from "./io.ts";
+import { usage } from "./cli-error.ts";
 import { warnOfFailpoint } from "./failpoint.ts";
 
 interface Ready {
@@ -32,14 +33,48 @@ export async function runWorker(io: Io): Promise<ExitCode> {
   return untilEnded(child);
 }
 
-export async function runMigrate(io: Io): Promise<ExitCode> {
-  const child = startProgram<Ready>({ program: "api/program", args: ["migrate"], env: homeOf(io) });
+export interface MigrateOptions {
+  readonly grantTo?: string;
+  readonly check?: boolean;
+  readonly timeout?: number;
+}
+
+export async function runMigrate(io: Io, { grantTo, check, timeout }: MigrateOptions): Promise<ExitCode> {
+  if (check === true && grantTo !== undefined)
+    throw usage("--check changes nothing, and --grant-to does", "Leave one of them out.");
+  if (check !== true && timeout !== undefined)
+    throw usage("--timeout says how long --check waits", "Add --check, or leave it out.");
+  const option = check === true ? timeout?.toString() : grantTo;
+  const args = [check === true ? "check" : "migrate", ...(option === undefined ? [] : [option])];
+  const child = startProgram<Ready>({ program: "api/program", args, env: homeOf(io) });
   const { applied = [] } = await child.ready;
   await child.ended;
   io.give({ applied });
   io.say(...(applied.length === 0 ? ["The ledger is up to date."] : applied.map((name) => `Applied ${name}.`)));
+  if (grantTo !== undefined) io.say(`${grantTo} has the rights of serve and workers.`);
   return exitCodes.done;
 }
+
+/** `rekey keys create`: the key files that the settings name, where there are none yet. */
+export async function createKeys(io: Io): Promise<ExitCode> {
+  const child = startProgram<{ readonly files: readonly string[] }>({
+    program: "api/program",
+    args: ["keys"],
+    env: homeOf(io),
+  });
+  const { files } = await child.ready;
+  await child.ended;
+  io.give({ files });
+  io.say(...(files.length === 0 ? ["All key files are there already; nothing was made."] : files.map(madeLine)));
+  if (files.length > 0)
+    io.say(
+      "serve and every worker need the same ones. Copy them to where no backup of the ledger lies: a ledger whose keys",
+      "are lost cannot give its values back, and new keys do not open them.",
+    );
+  return exitCodes.done;
+}
+
+const madeLine = (file: string): string => `Made ${file}.`;
 
 const homeOf = ({ settings }: Io) => ({ REKEY_HOME: settings.home });
 

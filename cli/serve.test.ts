@@ -36,6 +36,39 @@ describe("rekey migrate", () => {
   });
 });
 
+describe("rekey migrate --check", () => {
+  it("changes nothing, and ends well only when the schema is this program's; waiting, once another one has made it so", async () => {
+    const { env } = await place();
+    const older = await rekey(["migrate", "--check"], { env });
+    expect(older).toMatchObject({ code: 1, err: expect.stringContaining("The ledger lacks 0001-base.sql") });
+    const waiting = rekey(["migrate", "--check", "--timeout", "5m"], { env });
+    expect((await rekey(["migrate"], { env })).out).toContain("Applied 0001-base.sql.");
+    expect(await waiting).toMatchObject({ code: 0, out: expect.stringContaining("up to date") });
+  });
+
+  it("goes with no change of rights, and no waiting goes without it", async () => {
+    const env = { REKEY_HOME: await newFolder() };
+    expect((await rekey(["migrate", "--check", "--grant-to", "rekey"], { env })).code).toBe(2);
+    expect((await rekey(["migrate", "--timeout", "5m"], { env })).code).toBe(2);
+  });
+});
+
+describe("rekey keys create", () => {
+  it("makes the three key files, each for this user alone, and makes none where one is", async () => {
+    const home = await newFolder();
+    const first = await rekey(["keys", "create", "--json"], { env: { REKEY_HOME: home } });
+    const { files } = JSON.parse(first.out) as { readonly files: readonly string[] };
+    expect(files).toEqual(["custody", "fingerprint", "audit"].map((name) => join(home, "keys", `${name}.json`)));
+    for (const file of files) expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const before = await Promise.all(files.map(async (file) => readFile(file, "utf8")));
+    await rm(files[1] ?? "");
+    const second = await rekey(["keys", "create"], { env: { REKEY_HOME: home } });
+    expect(second.out).toContain("Made ");
+    expect(await readFile(files[0] ?? "", "utf8")).toBe(before[0]);
+    expect((await rekey(["keys", "create"], { env: { REKEY_HOME: home } })).out).toContain("nothing was made");
+  });
+});
+
 describe("rekey serve", () => {
   it("answers on the loopback address, writes a token 0600, keeps it, and ends by a signal", async () => {
     const { home, env } = await place();

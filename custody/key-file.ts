@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { link, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OperatorNeededError } from "../domain/errors.ts";
+import { isPrivate } from "./private-file.ts";
 
 /** A 256-bit key with the id under which everything made with it is filed. */
 export interface NamedKey {
@@ -73,18 +74,17 @@ async function read(path: string): Promise<readonly StoredKey[] | undefined> {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
-    if (errorCode(error) === "ELOOP") throw fail(`${path} is a symbolic link. Name the key file itself.`);
+    if (errorCode(error) === "ELOOP")
+      throw fail(`${path} is a symbolic link. Name the key file itself; Kubernetes mounts it so with \`subPath\`.`);
     throw fail(`${path} cannot be opened. Let the user that runs rekey own it, with mode 0600.`);
   }
   try {
-    const { mode, uid } = await file.stat();
-    if ((mode & 0o170000) !== 0o100000) throw fail(`${path} is not a regular file.`);
-    if ((mode & 0o077) !== 0)
+    const found = await file.stat();
+    if (!found.isFile()) throw fail(`${path} is not a regular file.`);
+    if (!isPrivate(found))
       throw fail(
-        `${path} can be read by others. Run \`chmod 600 ${path}\`, and replace the keys if others could log in.`,
+        `${path} is not of this user alone. Let the user that runs rekey own it, run \`chmod 600 ${path}\`, and replace the keys if others could log in.`,
       );
-    if (uid !== process.geteuid?.())
-      throw fail(`${path} belongs to another user. Let the user that runs rekey own it.`);
     return parse(path, await file.readFile("utf8"));
   } finally {
     await file.close();
@@ -131,7 +131,7 @@ function toRing(keys: readonly StoredKey[]): KeyRing {
 }
 
 /**
- * Opens a key file (mode 0600, owned by this user). With `create`, makes one when there is none: several processes may
+ * Opens a key file that is for this user alone. With `create`, makes one when there is none: several processes may
  * try, `link` lets exactly one win. Never create it where values already rest: they need the file that was lost.
  */
 export async function openKeyFile(path: string, options: { readonly create: boolean }): Promise<KeyRing> {

@@ -2,13 +2,14 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { OperatorNeededError } from "../domain/errors.ts";
 import { Secret } from "../providers/contract/secret.ts";
+import { isPrivate } from "./private-file.ts";
 
 const wrong = (path: string, advice: string) =>
   new OperatorNeededError("setting_invalid", `REKEY_CUSTODIES_FILE names ${path}, which ${advice}`);
 
 /**
  * The secret that a file holds, without the white space around it. Read it anew for each login: it may have been replaced.
- * @throws {OperatorNeededError} `setting_invalid` unless it is a file of this user that nobody else can read (0600).
+ * @throws {OperatorNeededError} `setting_invalid` unless it is a file for this user alone (0600).
  */
 export async function readSecretFile(path: string): Promise<Secret<string>> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => {
@@ -16,7 +17,7 @@ export async function readSecretFile(path: string): Promise<Secret<string>> {
   });
   try {
     const found = await file.stat();
-    if (!found.isFile() || (found.mode & 0o077) !== 0 || found.uid !== process.geteuid?.())
+    if (!found.isFile() || !isPrivate(found))
       throw wrong(
         path,
         `must be a file of the user that runs rekey, for that user alone. Run \`chmod 600 ${path}\`, and replace the secret if others could log in.`,

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, ty
 import { constants } from "node:fs";
 import { link, open, unlink } from "node:fs/promises";
 import { OperatorNeededError } from "../domain/errors.ts";
+import { isPrivate } from "./private-file.ts";
 
 /** The keys that sign the audit trail's heads (Ed25519). */
 export interface SigningKeys {
@@ -22,7 +23,7 @@ const fail = (detail: string) => new OperatorNeededError("custody_key_missing", 
 const errorCode = (error: unknown) => (error instanceof Error && "code" in error ? error.code : undefined);
 
 /**
- * Opens the key file (0600, owned by this user). With `create`, makes one when there is none; of several processes that
+ * Opens the key file, which is for this user alone. With `create`, makes one when there is none; of several processes that
  * try, `link` lets exactly one win.
  */
 export async function openSigningKeys(path: string, options: { readonly create: boolean }): Promise<SigningKeys> {
@@ -41,8 +42,7 @@ async function read(path: string): Promise<string | undefined> {
   });
   if (file === undefined) return undefined;
   try {
-    const { mode, uid } = await file.stat();
-    if ((mode & 0o077) !== 0 || uid !== process.geteuid?.())
+    if (!isPrivate(await file.stat()))
       throw fail(`${path} must belong to the user that runs rekey, with mode 0600. Run \`chmod 600 ${path}\`.`);
     return await file.readFile("utf8");
   } finally {

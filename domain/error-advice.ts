@@ -113,6 +113,7 @@ export const advice: Readonly<Record<Code, string>> = {
   ledger_unreachable:
     "Check that PostgreSQL runs and that `DATABASE_URL` points at it. Everything goes on by itself then.",
   ledger_busy: "Ask again. Whoever it gave way to has gone on by then.",
+  ledger_refused: "Correct `DATABASE_URL` or the server, as the detail says, then start it again.",
   ledger_schema:
     "Run `rekey migrate` with this program if the ledger is older; use the newer program if the ledger is newer.",
   temporal_unreachable:

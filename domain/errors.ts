@@ -83,6 +83,7 @@ export const codes = {
   // people and books
   ledger_unreachable: "The ledger cannot be reached",
   ledger_busy: "The ledger made a request give way to others",
+  ledger_refused: "The ledger's PostgreSQL refuses rekey",
   ledger_schema: "The ledger's schema does not fit this program",
   temporal_unreachable: "Temporal cannot be reached",
   restore_failed: "A consumer could not be brought back to the previous version",

@@ -64,7 +64,8 @@ function refuseUnfit(state: SchemaState): void {
     );
 }
 
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+/** One connection for the time of the work. */
+export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     application_name: "rekey migrate",
@@ -75,10 +76,30 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
     await client.connect();
     return await work(client);
   } catch (error) {
-    throw asUnreachable(error) ?? error;
+    throw asUnreachable(error) ?? asRefused(error) ?? error;
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** What an operator gets wrong on the way to a ledger of their own; the first connection of each program meets it. */
+const refusals: Readonly<Record<string, string>> = {
+  "28P01": "PostgreSQL refused the password of DATABASE_URL.",
+  "28000": "PostgreSQL refused the login of DATABASE_URL: look at pg_hba.conf, and whether it asks for TLS.",
+  "3D000": "There is no database of the name in DATABASE_URL. Create it, as docs/operating.md says.",
+  "42501":
+    "The login of DATABASE_URL may not do that. `rekey migrate` needs the one that owns the database, and gives the rights of the others with --grant-to.",
+};
+const tlsCodes = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+function asRefused(error: unknown): OperatorNeededError | undefined {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const isPlain = error instanceof Error && error.message === "The server does not support SSL connections";
+  const detail =
+    isPlain || tlsCodes.test(code)
+      ? `The TLS of the ledger's PostgreSQL is not what DATABASE_URL asks for${isPlain ? "" : ` (${code})`}. Look at sslmode, sslrootcert and the host's name.`
+      : refusals[code];
+  return detail === undefined ? undefined : new OperatorNeededError("ledger_refused", detail);
 }
 
 /** Applies the next pending migration, if any, in a transaction that nobody else can be in. */

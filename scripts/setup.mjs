@@ -2,8 +2,8 @@
 // Gets everything that `npm run demo` and `npm test` need, once: packages, Node 24, PostgreSQL's binaries, the Temporal
 // dev server. Runs on Node 20 or newer before any package is there, so it uses none. May be stopped and run again at any
 // point, and by two at once. Options: --servers gets the real servers too that other tests run against;
-// --only=packages|node|postgres|temporal|kubernetes|vault|moto, --cache=<folder>; with --only=temporal, kubernetes,
-// vault or moto, --where prints where the program lies, --where=found too but gets nothing.
+// --only=packages,node,postgres,temporal or those servers, one or some, --cache=<folder>; with --only=temporal or one of
+// those servers, --where prints where the program lies, --where=found too but gets nothing.
 import { kubernetes } from "./setup/kubernetes.mjs";
 import { moto } from "./setup/moto.mjs";
 import { node24 } from "./setup/node.mjs";
@@ -12,20 +12,23 @@ import { isAsked, only, wantsServers } from "./setup/places.mjs";
 import { postgres } from "./setup/postgres.mjs";
 import { Missing, say, seconds, stopOnSignals, stopped } from "./setup/run.mjs";
 import { temporal } from "./setup/temporal.mjs";
+import { temporalServer } from "./setup/temporal-server.mjs";
 import { vault } from "./setup/vault.mjs";
 
 const began = performance.now();
-const servers = { kubernetes, vault, moto };
+const servers = { kubernetes, vault, moto, "temporal-server": temporalServer };
 const steps = { packages, node: node24, postgres, temporal, ...servers };
 
 async function setUp() {
   if (process.platform === "win32") throw new Missing("rekey runs on Linux and macOS. On Windows use it inside WSL.");
   if (Number(process.versions.node.split(".")[0]) < 20)
     throw new Missing(`Node ${process.versions.node} is too old. Install Node 20 or newer, then try again.`);
-  if (only !== undefined && steps[only] === undefined)
-    throw new Missing(`There is no step '${only}'. The steps are ${Object.keys(steps).join(", ")}.`);
+  const wanted = only?.split(",");
+  for (const name of wanted ?? [])
+    if (steps[name] === undefined)
+      throw new Missing(`There is no step '${name}'. The steps are ${Object.keys(steps).join(", ")}.`);
   for (const [name, step] of Object.entries(steps)) {
-    if (only === undefined ? name in servers && !wantsServers : only !== name) continue;
+    if (wanted === undefined ? name in servers && !wantsServers : !wanted.includes(name)) continue;
     const path = await step();
     if (isAsked && path !== undefined) console.log(path);
   }

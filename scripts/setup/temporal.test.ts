@@ -151,6 +151,6 @@ test("asked only for what is there, it gets nothing", async () => {
 
 test("a step that is none is named with those there are", async () => {
   expect((await box.run({}, "--only=everything")).said).toBe(
-    "setup: There is no step 'everything'. The steps are packages, node, postgres, temporal, kubernetes, vault, moto.\n",
+    "setup: There is no step 'everything'. The steps are packages, node, postgres, temporal, kubernetes, vault, moto, temporal-server.\n",
   );
 });

@@ -22,6 +22,8 @@ const fileSize: Rule = {
 const reserved =
   /^(?:utils?|helpers?|misc|commons?|types|managers?|services?)$|-(?:fns|maps|utils?|helpers?|types)$|(?<!^aws-secrets)-manager$/;
 const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+/** What those who read them look for: Docker by its name, systemd a template by the sign at its end. */
+const namedByOthers = /^(?:README\.md|Dockerfile|[a-z-]+@\.service)$/;
 const isPage = (path: string): boolean => /^[A-Z]+\.md$/.test(path);
 
 const names: Rule = {
@@ -33,7 +35,7 @@ const names: Rule = {
       return path.split("/").flatMap((part, at, all): readonly Breach[] => {
         const stem = at === all.length - 1 ? part.replace(/(?:\.(?:test|config|d|schema))?\.[a-z]+$/, "") : part;
         if (reserved.test(stem)) return [{ path, says: `'${stem}' says nothing: name it for what it holds` }];
-        return kebab.test(stem) || part === "README.md" ? [] : [{ path, says: `'${stem}' is not in kebab-case` }];
+        return kebab.test(stem) || namedByOthers.test(part) ? [] : [{ path, says: `'${stem}' is not in kebab-case` }];
       });
     }),
 };

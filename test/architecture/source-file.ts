@@ -28,7 +28,8 @@ export interface Rule {
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const skipped = new Set([".git", "node_modules", "dist", ".stryker-tmp", "reports"]);
-const ruled = /\.(ts|mts|mjs|js|tsx|py|go|json|ya?ml|sql|md|html|css|sh)$|(^|\/)(bin\/|\.ci\/)[^/]+$/;
+const ruled =
+  /\.(ts|mts|mjs|js|tsx|py|go|json|ya?ml|sql|md|html|css|sh|service|env)$|(^|\/)Dockerfile$|(^|\/)(bin\/|\.ci\/)[^/]+$/;
 const codeFile = /\.(ts|mts|mjs|js|tsx)$|^bin\//;
 
 export const isCode = (path: string): boolean => codeFile.test(path);

@@ -5,7 +5,10 @@ import { join } from "node:path";
 const setup = join(import.meta.dirname, "..", "..", "scripts", "setup.mjs");
 
 /** A program of a server that the set-up's step got; undefined where it has not. Gets nothing by itself. */
-export function foundServer(step: "kubernetes" | "vault" | "moto", ...program: readonly string[]): string | undefined {
+export function foundServer(
+  step: "kubernetes" | "vault" | "moto" | "temporal-server",
+  ...program: readonly string[]
+): string | undefined {
   try {
     const where = [setup, `--only=${step}`, "--where=found"];
     const said = execFileSync(process.execPath, where, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });

@@ -74,7 +74,10 @@ export const barred = "barred";
 
 export const newSecret = (): string => randomBytes(24).toString("base64url");
 
-export async function startIssuerServer({ binaries, missing }: Release): Promise<IssuerServer> {
+export async function startIssuerServer(
+  { binaries, missing }: Release,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<IssuerServer> {
   if (missing !== undefined) throw new Error(missing);
   const folder = await mkdtemp(join(tmpdir(), "rk-"));
   const superuser = { user: "keeper", password: newSecret() };
@@ -83,7 +86,7 @@ export async function startIssuerServer({ binaries, missing }: Release): Promise
     superuser: superuser.user,
     password: superuser.password,
     binaries,
-    settings: { max_connections: "60" },
+    settings: { max_connections: "60", ...settings },
     hba: [
       `host all +${barred} 127.0.0.1/32 reject`,
       `host all +${trusted} 127.0.0.1/32 trust`,

@@ -84,6 +84,7 @@ export class SetupSandbox {
       "scripts/setup",
       "scripts/temporal/go.mod",
       "scripts/kubernetes/go.mod",
+      "scripts/temporal-server/go.mod",
       "scripts/vault",
       "scripts/moto",
     ])
