@@ -8,26 +8,29 @@ export interface Judged {
   readonly input: GuardInput;
   readonly verdict: GuardVerdict;
   readonly watchedMs: number;
+  readonly keptWatchMs: number;
 }
 
 /**
  * Brings the candidate to consumers that registered late, then asks everybody and judges. Undefined when somebody was
- * late: what has just been delivered cannot have been adopted yet. `gaps`: what the step itself found besides.
+ * late: what has just been delivered cannot have been adopted yet. `gaps`: what the step itself found besides. `watchMs`: for
+ * so long who uses the old version is watched first, where the issuer can be.
  */
 export async function askAndJudge(
   scene: StepScene,
   sinceAsked: boolean,
   gaps: readonly Gap[] = [],
+  watchMs = 0,
 ): Promise<Judged | undefined> {
   const { deps, one, context } = scene;
   const { consumers, to, from } = one;
   const acceptedGaps = await readAcceptedGaps(deps.ledger.db, one.rotationId);
   const wasLate = await deliverMissing(deps, { one, version: to, step: "deliver", consumers, acceptedGaps }, context);
   if (wasLate) return undefined;
-  const question = { purpose: "revoke", expected: to, unwanted: from, consumers, sinceAsked } as const;
-  const { input: asked, watchedMs } = await askEvidence(deps, one, question, context);
+  const question = { purpose: "revoke", expected: to, unwanted: from, consumers, sinceAsked, watchMs } as const;
+  const { input: asked, watchedMs, keptWatchMs } = await askEvidence(deps, one, question, context);
   const input = { ...asked, alsoFound: [...(asked.alsoFound ?? []), ...gaps] };
-  return { input, verdict: guardVerdict(input), watchedMs };
+  return { input, verdict: guardVerdict(input), watchedMs, keptWatchMs };
 }
 
 /**

@@ -1,26 +1,46 @@
+import { watchedBeforeEndMs } from "../domain/watched.ts";
 import { recordVerdict } from "../ledger/evidence-rows.ts";
 import { askAndJudge, waitOrHold } from "./ask-and-judge.ts";
-import type { StepWork } from "./step-frame.ts";
+import { issuerOf } from "./reach.ts";
+import type { StepScene, StepWork } from "./step-frame.ts";
 
 /** At most so many samples are taken over a grace, however long it is. */
 const samplesInGrace = 200;
+/** What is commanded meanwhile is heard after it. */
+const longestWatchMs = 5_000;
 
 /**
- * Waits out the grace and watches meanwhile who still uses the old version. Then everybody is asked again, and the
- * first verdict has to be clear.
+ * Waits out the grace and looks meanwhile who still uses the old version; its end is watched without a break, so that
+ * somebody who comes for a moment now and then is seen too. Then everybody is asked again, and the first verdict has to
+ * be clear.
  */
 export const drain: StepWork = async (scene) => {
   const { deps, one } = scene;
-  const { policy, urgent, extendedMs, inPhaseMs } = one;
+  const { rotationId, policy, urgent, extendedMs, inPhaseMs, askedForMs } = one;
+  const { observeForMs, lookEveryMs } = policy;
   const graceMs = urgent ? 0 : policy.graceMs + extendedMs;
-  const judged = await askAndJudge(scene, true);
+  const toWatchMs = canWatch(scene) ? watchedBeforeEndMs({ graceMs, observeForMs }) : 0;
+  // The evidence that counts was collected after the grace, over the whole time that it is observed; and whoever answers a
+  // hold by saying that somebody has gone is believed after a watch that is as long as the first.
+  const beforeMs = Math.max(graceMs + observeForMs - inPhaseMs, toWatchMs - askedForMs);
+  const untilWatchMs = beforeMs - toWatchMs;
+  const watchMs = untilWatchMs > 0 ? 0 : Math.max(0, Math.min(beforeMs, lookEveryMs, longestWatchMs));
+  const judged = await askAndJudge(scene, true, [], watchMs);
   if (judged === undefined) return { does: "wait", waitMs: 0 };
-  // The evidence that counts was collected after the grace, over the whole time that it is observed.
-  const restMs = graceMs + policy.observeForMs - inPhaseMs;
-  const nextMs = Math.min(restMs, Math.max(policy.lookEveryMs, graceMs / samplesInGrace));
-  if (restMs > 0) return waitOrHold(scene, judged.verdict.gaps, -restMs, nextMs);
-  const { rotationId } = one;
-  await recordVerdict(deps.ledger.db, { rotationId, purpose: "drain", verdict: judged.verdict });
-  if (judged.verdict.clear) return { does: "finish" };
-  return waitOrHold(scene, judged.verdict.gaps, Math.min(-restMs, judged.watchedMs));
+  const { verdict, watchedMs, keptWatchMs } = judged;
+  const leftMs = beforeMs - keptWatchMs;
+  if (leftMs > 0) {
+    const lookMs = Math.min(leftMs, Math.max(lookEveryMs, graceMs / samplesInGrace));
+    const nextMs = untilWatchMs > 0 ? Math.min(lookMs, untilWatchMs) : lookMs;
+    return waitOrHold(scene, verdict.gaps, -leftMs, keptWatchMs > 0 ? 0 : nextMs);
+  }
+  await recordVerdict(deps.ledger.db, { rotationId, purpose: "drain", verdict });
+  if (verdict.clear) return { does: "finish" };
+  return waitOrHold(scene, verdict.gaps, Math.min(-leftMs, watchedMs));
 };
+
+/** With a single slot nobody comes by the old version any more: who is still in stays in, and one look sees them. */
+function canWatch({ deps, one }: StepScene): boolean {
+  const { usage } = issuerOf(deps, one.connection.kind).facts;
+  return one.order === "overlap" && usage.covers !== "last-used" && usage.watchedStayMs !== undefined;
+}

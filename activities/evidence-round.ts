@@ -12,16 +12,15 @@ import {
   type LatestEvidence,
 } from "../ledger/evidence-rows.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
-import { readLatestUsage, readWatchedMs, recordUsage, type UsageSample } from "../ledger/usage-samples.ts";
+import { readLatestUsage, readWatchedMs, type UsageSample } from "../ledger/usage-samples.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceAnswer, EvidenceQuestion, EvidenceVersion } from "../providers/contract/evidence.ts";
-import type { IssuerDefinition, LastUses, Usage } from "../providers/contract/issuer.ts";
+import type { IssuerDefinition, Usage } from "../providers/contract/issuer.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { revealField, type Value } from "../providers/contract/value.ts";
 import { latestWindow } from "../providers/evidence/sessions/window.ts";
-import { askLastUse, useToJudge } from "./last-use.ts";
+import { useToJudge } from "./last-use.ts";
 import {
-  noteStrangers,
   strangersAmong,
   usersAmong,
   usersInWindow,
@@ -31,7 +30,8 @@ import {
 } from "./old-users.ts";
 import { atTarget, instancesOf, withConsumer } from "./reach-consumer.ts";
 import { registrationGaps } from "./registration-gaps.ts";
-import { collectorOf, consumerKindOf, issuerOf, refOf, valueOf, withIssuer } from "./reach.ts";
+import { collectorOf, consumerKindOf, issuerOf, refOf, valueOf } from "./reach.ts";
+import { sampleUsage } from "./sample-usage.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 export interface RoundQuestion {
@@ -43,6 +43,8 @@ export interface RoundQuestion {
   readonly consumers: readonly ConsumerCase[];
   /** Judges use by everything seen since the step began to ask, not only by the latest window. */
   readonly sinceAsked: boolean;
+  /** For so long who uses which version is watched before anybody is asked, where the issuer can be; absent: one look. */
+  readonly watchMs?: number;
 }
 
 export interface Round {
@@ -52,6 +54,8 @@ export interface Round {
    * nobody saw because no worker ran.
    */
   readonly watchedMs: number;
+  /** So long of this very round somebody watched without a break; 0: there was one look. */
+  readonly keptWatchMs: number;
 }
 
 /**
@@ -66,7 +70,7 @@ export async function askEvidence(
 ): Promise<Round> {
   const began = await readSequence(deps.ledger.db);
   const definition = issuerOf(deps, one.connection.kind);
-  const uses = await sampleUsage(deps, one, question, context);
+  const { uses, keptWatchMs } = await sampleUsage(deps, one, question, context);
   const sampled = await latestSamples(deps, one);
   const versions = await evidenceVersions(deps, one, question, definition);
   const records: EvidenceRecord[] = [];
@@ -110,7 +114,8 @@ export async function askEvidence(
     acceptedGaps: await readAcceptedGaps(deps.ledger.db, one.rotationId),
     alsoFound: registrationGaps(one),
   };
-  return { input, watchedMs: (await readWatchedMs(deps.ledger.db, one.rotationId)) ?? one.askedForMs };
+  const watchedMs = (await readWatchedMs(deps.ledger.db, one.rotationId)) ?? one.askedForMs;
+  return { input, watchedMs, keptWatchMs };
 }
 
 /** So many samples are read at first; more only while they do not reach over the time that is observed. */
@@ -125,25 +130,6 @@ async function latestSamples(deps: StepDeps, one: RotationCase): Promise<readonl
     // A window that begins inside of what was read would not grow by reading more.
     if (found.length < atMost || reaches || samples.length < found.length) return found;
   }
-}
-
-/** An issuer that has no usage signal leaves no sample. When the old version was last used is asked where it is judged. */
-async function sampleUsage(
-  deps: StepDeps,
-  one: RotationCase,
-  { expected, unwanted, purpose, sinceAsked }: RoundQuestion,
-  context: ProviderContext,
-): Promise<LastUses | undefined> {
-  const handles = [expected, unwanted].flatMap((version) => version?.handle ?? []);
-  const isJudged = sinceAsked || purpose === "abandon";
-  return withIssuer(deps, one, context, async (session) => {
-    if (session.usage !== undefined) {
-      const usage = await session.usage(handles);
-      await recordUsage(deps.ledger, one.rotationId, usage);
-      await noteStrangers(deps, one, usage);
-    }
-    return isJudged ? askLastUse(deps, one, session, unwanted?.handle) : undefined;
-  });
 }
 
 async function evidenceVersions(

@@ -8,6 +8,7 @@ import { readExisting, refOf } from "./credentials.ts";
 import type { ApiDeps } from "./deps.ts";
 import { lastUsesOf, lastUseWarning } from "./last-use.ts";
 import { ProblemError } from "./problem.ts";
+import { watchWarning } from "./watch-warning.ts";
 import type { Answer } from "./route-table.ts";
 
 type Facts = Catalog["issuers"][string]["facts"];
@@ -77,6 +78,7 @@ export async function planOf(
     warnings: [
       ...warningsOf(catalog, found, definition),
       ...lastUseWarning(catalog, found, consumers),
+      ...watchWarning(catalog, found),
       ...plan.warnings,
     ],
   };

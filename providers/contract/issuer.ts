@@ -10,6 +10,15 @@ import type { ProviderContext } from "./context.ts";
 export interface SessionFacts {
   readonly covers: "snapshot" | "log";
   readonly grain: "version" | "principal";
+  /** A snapshot can be kept up: `watch` sees every session that stays for so long. Milliseconds. */
+  readonly watchedStayMs?: number;
+}
+
+/** How long to watch, and what to tell of the time before. Milliseconds. */
+export interface WatchSpan {
+  readonly forMs: number;
+  /** A little of the time before too, where somebody was watching: two watches in a row leave no hole between them. */
+  readonly backMs: number;
 }
 
 /** `lastUses` tells when a version was last used, and nothing of who is on it now. */
@@ -185,6 +194,8 @@ export interface IssuerSession {
   enable?(request: EffectRequest & { readonly value?: Value }): Promise<void>;
   /** Exactly where `facts.usage` covers sessions; `lastUses` where it covers the last use. Neither: it shows no use. */
   usage?(handles: readonly string[]): Promise<Usage>;
+  /** As `usage`, with everybody who was there in the meantime, however short. Exactly where `facts.usage` has `watchedStayMs`. */
+  watch?(handles: readonly string[], span: WatchSpan): Promise<Usage>;
   lastUses?(handles: readonly string[]): Promise<LastUses>;
   /**
    * Ends what `sessionsOutliveRevocation` leaves. `since` and `before`: only sessions begun at or after the one time and

@@ -15,6 +15,7 @@ import { lookAround } from "./look.ts";
 import { completeValue } from "./new-value.ts";
 import { refusedBySecret } from "./probe.ts";
 import { openSession } from "./session.ts";
+import { watchedStayMs } from "./watch.ts";
 
 /** Logins of PostgreSQL 15 and newer: two of one owner role in turn, or one whose password is replaced. */
 export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> = {
@@ -29,7 +30,7 @@ export const postgresRole: IssuerDefinition<ConnectionConfig, CredentialConfig> 
     activationLagMs: 0,
     deactivationLagMs: 0,
     endedCodes: [refusedBySecret],
-    usage: { covers: "snapshot", grain: "version" },
+    usage: { covers: "snapshot", grain: "version", watchedStayMs },
     sessionsOutliveRevocation: true,
     lateCallsRefusedBy:
       "the claim in the role's comment, read in the transaction that has locked the role's catalogue row by ALTER ROLE",

@@ -10,7 +10,7 @@ import { listVersions } from "./list-versions.ts";
 import { preflight } from "./preflight.ts";
 import { probeVersion } from "./probe.ts";
 import { isPair, type Scope } from "./scope.ts";
-import { endSessions, readUsage } from "./sessions.ts";
+import { endSessions, readUsage, watchUsage } from "./sessions.ts";
 
 /** Nothing is sent before the first call, so that a probe of a server that is down is an answer, not a failure. */
 export function openSession(
@@ -38,6 +38,7 @@ export function openSession(
     list: () => listVersions(scope),
     revoke: (request) => revokeVersion(scope, request),
     usage: (handles) => readUsage(scope, handles),
+    watch: (handles, span) => watchUsage(scope, handles, span),
     endSessions: (request) => endSessions(scope, request),
     close: () => scope.admin.close(),
     // In a single slot there is nothing to go back to while the login is disabled.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Claim } from "../../../domain/claim.ts";
 import { OperatorNeededError } from "../../../domain/errors.ts";
-import type { EffectRequest, EndedSessions, SeenSession, Usage } from "../../contract/issuer.ts";
+import type { EffectRequest, EndedSessions, SeenSession, Usage, WatchSpan } from "../../contract/issuer.ts";
 import type { Work } from "./admin.ts";
 import { readRoles, type Role } from "./catalogue.ts";
 import { placeIn, standing } from "./effects.ts";
@@ -12,15 +12,9 @@ import { ident } from "./quoting.ts";
 import { effect } from "./rights.ts";
 import { isPair, type Scope } from "./scope.ts";
 import { ownMark } from "./slots.ts";
+import { watchRoles, type Sighting } from "./watch.ts";
 
-interface SessionRow extends Readonly<Record<string, unknown>> {
-  readonly pid: number;
-  readonly role: string;
-  readonly database: string | null;
-  readonly address: string | null;
-  readonly application: string | null;
-  /** Milliseconds since 1970, rounded down; null where the right to see it is missing. */
-  readonly started: number | null;
+interface SessionRow extends Sighting {
   readonly isMeant: boolean | null;
 }
 
@@ -63,14 +57,26 @@ async function assertSees(work: Work, { connection }: Scope): Promise<void> {
   );
 }
 
-/** Who is logged in by which version, now. */
-export async function readUsage(scope: Scope, handles: readonly string[]): Promise<Usage> {
+/** Who is logged in by which version, and who was at any time of the watch. */
+export async function watchUsage(scope: Scope, handles: readonly string[], span: WatchSpan): Promise<Usage> {
+  const roles = [...new Set(handles.map((handle) => placeIn(scope, handle).role))];
+  return readUsage(scope, handles, await watchRoles(scope, roles, span));
+}
+
+/** Who is logged in by which version, now; and of `passed`, who was before. */
+export async function readUsage(
+  scope: Scope,
+  handles: readonly string[],
+  passed: readonly Sighting[] = [],
+): Promise<Usage> {
   const places = handles.map((handle) => ({ handle, place: placeIn(scope, handle) }));
   const names = [...new Set(places.map(({ place }) => place.role))];
   return scope.admin.work("reading the sessions", async (work) => {
     await assertSees(work, scope);
     const roles = await readRoles(work, names);
-    const rows = await readSessions(work, scope, names);
+    const now = await readSessions(work, scope, names);
+    const there = new Set(now.map(nameOf));
+    const rows = [...passed.filter((sighting) => !there.has(nameOf(sighting))), ...now];
     const [clock] = await work.ask<{ ms: number }>(
       "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms",
     );
@@ -83,13 +89,13 @@ export async function readUsage(scope: Scope, handles: readonly string[]): Promi
 }
 
 /** In a pair, a login that holds a later version now was a former one's only for sessions begun before. */
-function isOn({ started }: SessionRow, place: Place, role: Role | undefined, scope: Scope): boolean {
+function isOn({ started }: Sighting, place: Place, role: Role | undefined, scope: Scope): boolean {
   const mark = role === undefined ? undefined : ownMark(role, scope.owner);
   if (!isPair(scope) || mark === undefined || mark.version <= place.version) return true;
   return (started ?? 0) < Date.parse(mark.at);
 }
 
-const asSeen = (row: SessionRow): SeenSession => ({
+const asSeen = (row: Sighting): SeenSession => ({
   principal: row.role,
   database: row.database ?? "",
   address: row.address ?? "local",
@@ -117,7 +123,7 @@ export async function endSessions(scope: Scope, request: EffectRequest & Span): 
   });
 }
 
-const nameOf = ({ pid, started }: SessionRow): string => `${pid}/${started}`;
+const nameOf = ({ pid, started }: Sighting): string => `${pid}/${started}`;
 
 /** Names the sessions that are in by now. A right to see more of them is asked for later: nothing waits for it here. */
 export async function sessionsIn(work: Work, role: string): Promise<ReadonlySet<string>> {

@@ -248,6 +248,11 @@ export const lookClauses = {
       facts.usage.covers === "last-used",
       "the facts say what is told of use",
     );
+    assert.equal(
+      session.watch !== undefined,
+      facts.usage.covers !== "last-used" && facts.usage.watchedStayMs !== undefined,
+      "the facts say whether use can be watched",
+    );
     if (facts.usage.covers === "last-used") assert.equal(session.usage, undefined, "it shows nobody who is on it now");
     assert.equal(session.disable === undefined, session.enable === undefined, "what disables must enable");
     if (session.disable !== undefined) assert.equal(facts.canDisable, true, "the facts tell the planner that it can");
