@@ -25,6 +25,8 @@ export const httpUrl = z
   }, "must begin with https:// where it is not this machine")
   .transform((text) => text.replace(/\/+$/, ""));
 export const listenPlace = z.string().regex(listenPattern, "must look like 0.0.0.0:7390").transform(parseListenPlace);
+const milliseconds = (least: number, most: number) =>
+  z.coerce.number("must be milliseconds").int().min(least).max(most);
 export const names = z
   .string()
   .regex(/^[A-Za-z0-9.-]+(,[A-Za-z0-9.-]+)*$/, "must be host names with commas between them")
@@ -51,3 +53,46 @@ export const custodyEntries = z.record(entryName, custodyEntry);
 export type Reload = z.output<typeof reloadEntry>;
 export type Program = z.output<typeof programEntry>;
 export type CustodyEntry = z.output<typeof custodyEntry>;
+
+/** When endpoints are told what happens, and told again. */
+export const noticeVariables = {
+  REKEY_NOTICE_EVERY_MS: {
+    schema: milliseconds(100, 3_600_000).default(1_000),
+    whenAbsent: "1000",
+    meaning: "Between two looks for what endpoints are to be told, in milliseconds.",
+  },
+  REKEY_NOTICE_TIMEOUT_MS: {
+    schema: milliseconds(100, 60_000).default(10_000),
+    whenAbsent: "10000",
+    meaning: "How long an endpoint may take to answer a notice, in milliseconds.",
+  },
+  REKEY_NOTICE_RETRY_FIRST_MS: {
+    schema: milliseconds(10, 3_600_000).default(10_000),
+    whenAbsent: "10000",
+    meaning:
+      "Before a notice that did not get through is sent again, in milliseconds; doubles with each attempt. Its endpoint is left alone for so long.",
+  },
+  REKEY_NOTICE_RETRY_LONGEST_MS: {
+    schema: milliseconds(10, 86_400_000).default(3_600_000),
+    whenAbsent: "3600000, an hour",
+    meaning: "The longest time between two attempts to send a notice, in milliseconds.",
+  },
+  REKEY_NOTICE_GIVE_UP_AFTER_MS: {
+    schema: milliseconds(10, 30 * 86_400_000).default(86_400_000),
+    whenAbsent: "86400000, a day",
+    meaning: "A notice that has not got through after so long is given up, with an alarm, in milliseconds.",
+  },
+};
+
+type NoticeVariables = {
+  readonly [N in keyof typeof noticeVariables]: z.output<(typeof noticeVariables)[N]["schema"]>;
+};
+
+export const noticeSettings = (parsed: NoticeVariables) => ({
+  everyMs: parsed.REKEY_NOTICE_EVERY_MS,
+  /** Of one call. */
+  timeoutMs: parsed.REKEY_NOTICE_TIMEOUT_MS,
+  retryFirstMs: parsed.REKEY_NOTICE_RETRY_FIRST_MS,
+  retryLongestMs: parsed.REKEY_NOTICE_RETRY_LONGEST_MS,
+  giveUpAfterMs: parsed.REKEY_NOTICE_GIVE_UP_AFTER_MS,
+});

@@ -14,6 +14,8 @@ import {
   httpUrl,
   listenPlace,
   names,
+  noticeSettings,
+  noticeVariables,
   path,
   paths,
   port,
@@ -153,6 +155,7 @@ const variables = {
     whenAbsent: "10000",
     meaning: "Between two looks for credentials that are due, in milliseconds; Temporal's schedules know seconds.",
   },
+  ...noticeVariables,
   REKEY_TEMPORAL_BIN: {
     schema: path.optional(),
     whenAbsent: "the one on PATH, a downloaded or a built one",
@@ -232,6 +235,8 @@ export interface Settings {
   readonly egressLocalPorts: readonly number[];
   readonly doctorLookMs: number;
   readonly sweepEveryMs: number;
+  /** When endpoints are told, and told again. */
+  readonly notices: ReturnType<typeof noticeSettings>;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly keyFiles: { readonly custody: string; readonly fingerprint: string; readonly audit: string };
   /** Places where values may rest besides the ledger, by name. */
@@ -324,6 +329,7 @@ function asSettings(parsed: Parsed): Settings {
     egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
     doctorLookMs: parsed.REKEY_DOCTOR_LOOK_MS,
     sweepEveryMs: parsed.REKEY_SWEEP_EVERY_MS,
+    notices: noticeSettings(parsed),
     logLevel: parsed.REKEY_LOG_LEVEL,
     keyFiles: {
       custody: parsed.REKEY_CUSTODY_KEY_FILE ?? join(home, "keys", "custody.json"),

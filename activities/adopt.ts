@@ -1,4 +1,6 @@
 import { guardVerdict } from "../domain/guard.ts";
+import { lastOneOf } from "../domain/last-one.ts";
+import { recordLastOne } from "../ledger/notice-looks.ts";
 import { askAndJudge, waitOrHold } from "./ask-and-judge.ts";
 import type { StepWork } from "./step-frame.ts";
 
@@ -8,7 +10,12 @@ export const adopt: StepWork = async (scene) => {
   const judged = await askAndJudge(scene, false);
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   // Strangers keep nobody from having adopted: the guard asks about them before anything is ended.
-  const { clear } = guardVerdict({ ...judged.input, strangers: [], oldSessions: 0 });
+  const { clear, gaps } = guardVerdict({ ...judged.input, strangers: [], oldSessions: 0 });
   if (clear) return { does: "finish" };
-  return waitOrHold(scene, judged.verdict.gaps, judged.watchedMs - one.policy.observeForMs);
+  const result = waitOrHold(scene, judged.verdict.gaps, judged.watchedMs - one.policy.observeForMs);
+  const waitedMs = Math.min(judged.watchedMs, one.askedForMs);
+  const last = lastOneOf(gaps, one.consumers.length);
+  if (last !== undefined && (result.does === "hold" || waitedMs > one.policy.lastOneAfterMs))
+    await recordLastOne(scene.deps.ledger, { ...one, consumerId: last });
+  return result;
 };

@@ -11,6 +11,7 @@ import { consumerTest } from "./checks/consumer-test.ts";
 import { init } from "./checks/init.ts";
 import { doctor } from "./checks/doctor.ts";
 import { move } from "./checks/move.ts";
+import { noticeTest } from "./checks/notice-test.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { contextFor } from "./step-frame.ts";
 
@@ -25,7 +26,14 @@ export interface CheckScene {
 /** What a check does outside. `recorded`: its answer lies in the ledger already, with what followed from it. */
 export type CheckWork = (scene: CheckScene) => Promise<CheckOutcome | "recorded">;
 
-const works: Readonly<Record<CheckKind, CheckWork>> = { adopt, doctor, init, "consumer-test": consumerTest, move };
+const works: Readonly<Record<CheckKind, CheckWork>> = {
+  adopt,
+  doctor,
+  init,
+  "consumer-test": consumerTest,
+  move,
+  "notice-test": noticeTest,
+};
 
 /**
  * Looks outside once on somebody's request. What was found, trouble included, is the check's answer. A secret that was

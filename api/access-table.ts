@@ -43,6 +43,12 @@ export const access: Readonly<Record<RouteName, Access>> = {
   showMetrics: ["admin", "operator", "responder", "auditor", "metrics"],
   showStatus: ["admin", "operator", "responder", "auditor"],
 
+  // who is told what happens
+  listNotices: ["admin", "operator", "responder", "team", "auditor"],
+  showNotice: ["admin", "operator", "responder", "team", "auditor"],
+  listNoticeDeliveries: ["admin", "operator", "responder", "team", "auditor"],
+  testNotice: ["admin", "operator", "responder", "team"],
+
   // looks outside
   startDoctor: ["admin", "operator", "responder"],
   showDoctor: ["admin", "operator", "responder", "auditor"],

@@ -27,6 +27,7 @@ import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
 import { proposalHandlers } from "./proposals.ts";
 import { routineHandlers } from "./routine.ts";
 import { statusHandlers } from "./status.ts";
+import { noticeHandlers } from "./notices.ts";
 import { rotationHandlers } from "./rotations.ts";
 import { tokenHandlers } from "./tokens.ts";
 import type { Route } from "./route.ts";
@@ -49,6 +50,7 @@ const handlers: Handlers<RouteName> = {
   ...routineHandlers,
   ...statusHandlers,
   ...tokenHandlers,
+  ...noticeHandlers,
 };
 
 /** Manifests are the largest bodies. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { CheckKind } from "../domain/check.ts";
+import { noticeCodes, type NoticeCode } from "../domain/notice-attempt.ts";
 import { lookStates } from "../domain/look.ts";
 
 export const look = z.object({
@@ -41,6 +42,11 @@ export const checkResults = {
   init: initResult,
   "consumer-test": z.object({
     parts: z.array(z.object({ part: z.string(), state: z.enum(["ok", "warn", "not", "left-out"]), text: z.string() })),
+  }),
+  "notice-test": z.object({
+    code: z.enum(Object.keys(noticeCodes) as NoticeCode[]),
+    status: z.number().nullable(),
+    text: z.string(),
   }),
   move: z.object({ from: z.string(), to: z.string(), versions: z.array(z.number()) }),
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

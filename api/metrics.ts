@@ -95,6 +95,28 @@ const metrics: readonly Metric[] = [
     help: "Age of the oldest audit row that is not sealed.",
     value: ({ unsealedMs }) => unsealedMs / 1_000,
   },
+  {
+    name: "rekey_notices_pending",
+    help: "Notices that their endpoints have not taken yet.",
+    value: ({ noticesPending }) => noticesPending,
+  },
+  {
+    name: "rekey_notices_failing",
+    help: "Of those, the ones that were tried, by how the last attempt ended.",
+    label: "code",
+    value: ({ noticesFailing }) => noticesFailing,
+  },
+  {
+    name: "rekey_notice_unsent_seconds_max",
+    help: "Age of the oldest notice that its endpoint has not taken.",
+    value: ({ oldestNoticeSeconds }) => oldestNoticeSeconds,
+  },
+  {
+    name: "rekey_notices_last_day",
+    help: "Notices that were sent or given up within the last 24 hours.",
+    label: "state",
+    value: ({ noticesLately }) => noticesLately,
+  },
   { name: "rekey_workers", help: "Workers that were seen within the last minute.", value: ({ workers }) => workers },
   {
     name: "rekey_worker_pools_idle",

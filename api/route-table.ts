@@ -2,6 +2,7 @@ import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
 import { look } from "./check-results.ts";
 import { proposalRoutes } from "./proposal-routes.ts";
+import { noticeRoutes } from "./notice-routes.ts";
 import { routineRoutes } from "./routine-routes.ts";
 import { limit, reference, type Route } from "./route.ts";
 import {
@@ -328,6 +329,7 @@ export const routes = {
   ...proposalRoutes,
   ...routineRoutes,
   ...tokenRoutes,
+  ...noticeRoutes,
 } as const satisfies Record<string, Route>;
 
 export type Routes = typeof routes;

@@ -86,6 +86,16 @@ export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefin
       text: `${plural(unadopted.count, "credential")} ${unadopted.count === 1 ? "has" : "have"} no version yet, so that nothing rotates ${unadopted.count === 1 ? "it" : "them"}: ${names(unadopted, ({ name }) => name)}.`,
       mend: `rekey credential show ${unadopted.first[0]?.name ?? ""}`,
     })),
+    some(facts.untold, (untold) => ({
+      ...{ key: "notices-given-up", about: "Notices", state: "bad" },
+      text: `${plural(untold.count, "endpoint")} could not be told something, which was given up: ${names(untold, ({ name, ageMs }) => `${name} (${roughly(ageMs)} ago)`)}. Mend it and try it; the alarm ends when it takes something.`,
+      mend: `rekey notice test ${untold.first[0]?.name ?? ""}`,
+    })),
+    some(facts.unreached, (unreached) => ({
+      ...{ key: "notices-waiting", about: "Notices", state: "warn" },
+      text: `${plural(unreached.count, "endpoint")} ${unreached.count === 1 ? "does" : "do"} not take what is to be told: ${names(unreached, ({ name, more, ageMs }) => `${name} (${more === "" ? "not tried yet" : more}, for ${roughly(ageMs)})`)}. It is tried again by itself for a day.`,
+      mend: `rekey notice show ${unreached.first[0]?.name ?? ""}`,
+    })),
     facts.unsealedMs > sealedWithinMs
       ? {
           ...{ key: "sealer", about: "Audit trail", state: "bad" },

@@ -18,6 +18,7 @@ import { initPostgres, type InitOptions } from "./init.ts";
 import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
+import { addNoticeCommands } from "./notice.ts";
 import { addRoutineCommands } from "./routine-commands.ts";
 import { createKeys, runMigrate, runServe, runWorker, type MigrateOptions, type ServeOptions } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
@@ -159,13 +160,13 @@ program
 program
   .command("export")
   .description("print what is registered as manifests, without secrets")
-  .argument("[kind]", "of this kind only: team, environment, policy, connection, credential or consumer")
+  .argument("[kind]", "of this kind only: team, environment, policy, connection, credential, consumer or notice")
   .argument("[name]", "this one only: team/name")
   .action((kind?: string, name?: string) => act((io) => exportRegistered(io, kind, name)));
 program
   .command("delete")
   .description("take one object out of the registry; its history stays, and outside nothing is touched")
-  .argument("<kind>", "team, environment, policy, connection, credential or consumer")
+  .argument("<kind>", "team, environment, policy, connection, credential, consumer or notice")
   .argument("<name>", "team/name, or the name of a team or environment")
   .option("--credential <name>", "of a consumer: its credential, where several have one of that name")
   .option("--yes", "delete without being asked; needed without a terminal")
@@ -335,6 +336,7 @@ program
   .description("note that the custody key's file is kept elsewhere too; rekey doctor says how")
   .action(() => act(recordKeyCopy));
 
+addNoticeCommands(program, act, { limit, timeout });
 addRoutineCommands(program, act, { limit, wholeNumber });
 const token = program.command("token").description("who may ask rekey for what");
 token

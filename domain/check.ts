@@ -1,5 +1,5 @@
 /** What a look outside can be about: a registered row, or what nobody has registered yet. */
-export type CheckSubject = "credential" | "connection" | "consumer" | "none";
+export type CheckSubject = "credential" | "connection" | "consumer" | "notice" | "none";
 
 /** Each kind of check, and what it looks at. Its work is `activities/checks/<kind>.ts`. */
 export const checkSubjects = {
@@ -8,6 +8,7 @@ export const checkSubjects = {
   doctor: "none",
   "consumer-test": "consumer",
   move: "credential",
+  "notice-test": "notice",
 } as const satisfies Readonly<Record<string, CheckSubject>>;
 
 export type CheckKind = keyof typeof checkSubjects;

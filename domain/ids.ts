@@ -23,6 +23,8 @@ export const idPrefixes = {
   incident: "inc",
   token: "tok",
   worker: "wrk",
+  notice: "ntc",
+  noticeDelivery: "ntd",
   custodyValue: "cst",
 } as const;
 

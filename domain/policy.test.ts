@@ -70,6 +70,8 @@ test("the default gives people minutes and asks for several answers", () => {
     graceMinMs: 0,
     startWithinMs: 3_600_000,
     backOffMs: 900_000,
+    noticeMs: 86_400_000,
+    lastOneAfterMs: 300_000,
   });
 });
 

@@ -43,6 +43,10 @@ export interface Policy {
   readonly startWithinMs: number;
   /** Before a rotation that failed is begun again by itself; doubles with each that fails for the same reason. */
   readonly backOffMs: number;
+  /** So long before a rotation may begin those who run on the credential are told; 0: nobody is. */
+  readonly noticeMs: number;
+  /** When all consumers but one have adopted, the team of that one is told after so long. */
+  readonly lastOneAfterMs: number;
 }
 
 /** What one place says of a policy. The rest is said elsewhere, or by default. */
@@ -64,6 +68,8 @@ export const defaultPolicy: Policy = {
   graceMinMs: 0,
   startWithinMs: 3_600_000,
   backOffMs: 15 * 60_000,
+  noticeMs: 24 * 3_600_000,
+  lastOneAfterMs: 5 * 60_000,
 };
 
 /** What several places say, the last one first, with the defaults of the rest and the grace within its bounds. */

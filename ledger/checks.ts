@@ -5,7 +5,7 @@ import type { Scope } from "../domain/scope.ts";
 import { recordEvent, type Plain } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
-import { ownsConsumer, ownsCredential } from "./scope.ts";
+import { ownsConsumer, ownsCredential, ownsNotice } from "./scope.ts";
 import type { Tables } from "./tables.ts";
 
 /** One thing that a check found. `mend` is ready to paste at the issuer. */
@@ -134,10 +134,11 @@ export const isCheckDue = sql<boolean>`
 const seesCheck = (scope: Scope) =>
   scope === "everything"
     ? sql`true`
-    : sql`EXISTS (SELECT FROM credentials c LEFT JOIN consumers n ON n.credential_id = c.id AND n.id = checks.subject_id
+    : sql`(EXISTS (SELECT FROM credentials c LEFT JOIN consumers n ON n.credential_id = c.id AND n.id = checks.subject_id
         WHERE (c.id = checks.subject_id AND ${ownsCredential(scope)})
           OR (n.id IS NOT NULL AND ${ownsConsumer(scope)}
-            AND (${ownsCredential(scope)} OR checks.arguments ->> 'onlyOwn' = 'true')))`;
+            AND (${ownsCredential(scope)} OR checks.arguments ->> 'onlyOwn' = 'true')))
+      OR EXISTS (SELECT FROM notices k WHERE k.id = checks.subject_id AND ${ownsNotice(scope)}))`;
 
 export async function readCheck(db: Kysely<Tables>, scope: Scope, checkId: string): Promise<Check | undefined> {
   const { rows } = await sql<Check>`

@@ -27,6 +27,12 @@ export interface MetricFacts {
   readonly failuresLately: readonly CountedBy[];
   readonly evidenceLately: readonly CountedBy[];
   readonly times: readonly Quantile[];
+  readonly noticesPending: number;
+  /** Not told yet after an attempt, by how the last one ended. */
+  readonly noticesFailing: readonly CountedBy[];
+  readonly oldestNoticeSeconds: number;
+  /** By `sent` and `given-up`. */
+  readonly noticesLately: readonly CountedBy[];
 }
 
 const ageSeconds = (column: string) =>
@@ -64,6 +70,12 @@ export async function readMetricFacts(db: Kysely<Tables>): Promise<MetricFacts> 
         AS "failuresLately",
       (SELECT ${by("SELECT strength AS label, count(*) AS count FROM evidence WHERE complete AND at > clock_timestamp() - interval '1 day' GROUP BY strength")})
         AS "evidenceLately",
+      (SELECT count(*) FROM notice_deliveries WHERE state = 'pending') AS "noticesPending",
+      (SELECT ${by("SELECT last_code AS label, count(*) AS count FROM notice_deliveries WHERE state = 'pending' AND attempts > 0 GROUP BY last_code")})
+        AS "noticesFailing",
+      (SELECT ${ageSeconds("min(created_at)")} FROM notice_deliveries WHERE state = 'pending') AS "oldestNoticeSeconds",
+      (SELECT ${by("SELECT state AS label, count(*) AS count FROM notice_deliveries WHERE ended_at > clock_timestamp() - interval '1 day' GROUP BY state")})
+        AS "noticesLately",
       (SELECT jsonb_agg(jsonb_build_object('quantile', q, 'adopted',
           (SELECT percentile_cont(q) WITHIN GROUP (ORDER BY adopted) FROM times),
           'dead', (SELECT percentile_cont(q) WITHIN GROUP (ORDER BY dead) FROM times)))

@@ -21,6 +21,7 @@ interface Reckoned {
   readonly dueMs: number | null;
   readonly because: DueReason | null;
   readonly beginsMs: number | null;
+  readonly announceMs: number | null;
 }
 
 /**
@@ -38,9 +39,10 @@ export async function reckonDue(trx: Kysely<Tables>, atMost: number): Promise<nu
   const reckoned = rows.map(reckon);
   await sql`
     UPDATE credentials c SET is_reckoned = true, due_because = g.because,
-      due_at = to_timestamp(g."dueMs" / 1000.0), begins_at = to_timestamp(g."beginsMs" / 1000.0)
+      due_at = to_timestamp(g."dueMs" / 1000.0), begins_at = to_timestamp(g."beginsMs" / 1000.0),
+      announce_at = to_timestamp(g."announceMs" / 1000.0)
     FROM jsonb_to_recordset(${JSON.stringify(reckoned)}::jsonb)
-      AS g (id text, "dueMs" float8, because text, "beginsMs" float8)
+      AS g (id text, "dueMs" float8, because text, "beginsMs" float8, "announceMs" float8)
     WHERE c.id = g.id`.execute(trx);
   return rows.length;
 }
@@ -49,11 +51,12 @@ function reckon(row: Row): Reckoned {
   const policy = effectivePolicy(row.policy);
   const expiresMs = row.expiresAt === null ? undefined : Date.parse(row.expiresAt);
   const due = dueOf({ credentialId: row.id, policy, bornMs: row.bornMs, expiresMs });
-  if (due === undefined) return { id: row.id, dueMs: null, because: null, beginsMs: null };
+  if (due === undefined) return { id: row.id, dueMs: null, because: null, beginsMs: null, announceMs: null };
   const earliest = Math.max(due.atMs, row.notBeforeMs ?? 0);
   const windows = policy.windows === undefined ? [] : [policy.windows];
   const restrictions = { windows, freezes: row.freezes, pause: policy.pause };
   // What is overdue already may begin now at the earliest; a window that has passed does not come back.
   const beginsMs = allowedFrom(restrictions, Math.max(earliest, row.nowMs)) ?? null;
-  return { id: row.id, dueMs: due.atMs, because: due.because, beginsMs };
+  const announceMs = beginsMs === null || policy.noticeMs === 0 ? null : beginsMs - policy.noticeMs;
+  return { id: row.id, dueMs: due.atMs, because: due.because, beginsMs, announceMs };
 }

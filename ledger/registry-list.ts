@@ -15,6 +15,7 @@ import {
   type TeamRow,
 } from "./registry-views.ts";
 import { transact, type Ledger } from "./database.ts";
+import { findNotices, type NoticeRow } from "./notice-rows.ts";
 import { findMetadata, type ObjectMetadata } from "./object-metadata.ts";
 import type { Tables } from "./tables.ts";
 
@@ -26,6 +27,7 @@ export interface Registered {
   readonly connections: readonly ConnectionRow[];
   readonly credentials: readonly CredentialRow[];
   readonly consumers: readonly ConsumerRow[];
+  readonly notices: readonly NoticeRow[];
   /** By the object's id. */
   readonly metadata: ReadonlyMap<string, ObjectMetadata>;
 }
@@ -36,6 +38,7 @@ export interface RegisteredNames {
   readonly policies: readonly TeamRef[];
   readonly connections: readonly TeamRef[];
   readonly credentials: readonly TeamRef[];
+  readonly notices: readonly TeamRef[];
 }
 
 /** As it stood at one moment: what refers to something is never there without it. */
@@ -51,6 +54,7 @@ export function listRegistered(ledger: Ledger): Promise<Registered> {
       connections: await findConnections(trx, names.connections),
       credentials,
       consumers: await findConsumers(trx, { credentials: credentials.map(({ id }) => id) }),
+      notices: await findNotices(trx, names.notices),
     };
     const ids = Object.values(found).flatMap((rows) => rows.map(({ id }) => id));
     return { ...found, metadata: await findMetadata(trx, ids) };
@@ -75,6 +79,8 @@ export async function readAllNames(db: Kysely<Tables>): Promise<RegisteredNames>
       (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', n.name)), '[]')
         FROM connections n JOIN teams t ON t.id = n.team_id WHERE n.retired_at IS NULL) AS connections,
       (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', c.name)), '[]')
-        FROM credentials c JOIN teams t ON t.id = c.team_id WHERE c.retired_at IS NULL) AS credentials`.execute(db);
-  return rows[0] ?? { teams: [], environments: [], policies: [], connections: [], credentials: [] };
+        FROM credentials c JOIN teams t ON t.id = c.team_id WHERE c.retired_at IS NULL) AS credentials,
+      (SELECT coalesce(jsonb_agg(jsonb_build_object('team', t.name, 'name', k.name)), '[]')
+        FROM notices k JOIN teams t ON t.id = k.team_id WHERE k.retired_at IS NULL) AS notices`.execute(db);
+  return rows[0] ?? { teams: [], environments: [], policies: [], connections: [], credentials: [], notices: [] };
 }

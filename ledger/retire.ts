@@ -26,6 +26,9 @@ export async function findUses(
     SELECT 'Consumer ' || t.name || '/' || n.name FROM consumers n JOIN teams t ON t.id = n.team_id
     WHERE n.retired_at IS NULL
       AND ((${noun} = 'team' AND n.team_id = ${id}) OR (${noun} = 'connection' AND n.connection_id = ${id}))
+    UNION ALL
+    SELECT 'Notice ' || t.name || '/' || k.name FROM notices k JOIN teams t ON t.id = k.team_id
+    WHERE k.retired_at IS NULL AND ${noun} = 'team' AND k.team_id = ${id}
     ORDER BY ref`.execute(trx);
   return rows.map(({ ref }) => ref);
 }

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import type { NoticeAudience } from "../domain/notice.ts";
 import type { Scope } from "../domain/scope.ts";
 
 // What a scope reaches is said here and nowhere else. In the statements that use it `c` is a row of credentials and `n` one
@@ -8,12 +9,13 @@ import type { Scope } from "../domain/scope.ts";
 export const ownsCredential = (scope: Scope): RawBuilder<boolean> =>
   scope === "everything" ? sql`true` : sql`(c.team_id = ${scope.teamId})`;
 
+const teamSeesCredential = (team: RawBuilder<unknown>): RawBuilder<boolean> =>
+  sql`(c.team_id = ${team} OR EXISTS (SELECT FROM consumers shared
+    WHERE shared.credential_id = c.id AND shared.team_id = ${team} AND shared.retired_at IS NULL))`;
+
 /** It is the team's own, or one of its consumers runs on it. */
 export const seesCredential = (scope: Scope): RawBuilder<boolean> =>
-  scope === "everything"
-    ? sql`true`
-    : sql`(c.team_id = ${scope.teamId} OR EXISTS (SELECT FROM consumers shared
-        WHERE shared.credential_id = c.id AND shared.team_id = ${scope.teamId} AND shared.retired_at IS NULL))`;
+  scope === "everything" ? sql`true` : teamSeesCredential(sql`${scope.teamId}`);
 
 export const ownsConsumer = (scope: Scope): RawBuilder<boolean> =>
   scope === "everything" ? sql`true` : sql`(n.team_id = ${scope.teamId})`;
@@ -25,3 +27,15 @@ export const seesFreeze = (scope: Scope): RawBuilder<boolean> =>
 /** It is the team's own, or runs on a credential of the team, which has to know who does. */
 export const seesConsumer = (scope: Scope): RawBuilder<boolean> =>
   scope === "everything" ? sql`true` : sql`(n.team_id = ${scope.teamId} OR c.team_id = ${scope.teamId})`;
+
+/** Of an endpoint `k` that is told what happens: the team's own, unless it hears of everybody. */
+export const ownsNotice = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(k.team_id = ${scope.teamId} AND NOT k.of_all)`;
+
+/** Whether the team of an endpoint `k` is told: no more than its token would show it. */
+export const teamHears: Readonly<Record<NoticeAudience, RawBuilder<boolean>>> = {
+  owner: sql`(c.team_id = k.team_id)`,
+  sharing: teamSeesCredential(sql`k.team_id`),
+  consumer: sql`(n.team_id = k.team_id)`,
+  everything: sql`false`,
+};

@@ -39,6 +39,10 @@ export interface StatusFacts {
   /** Open rotations whose step has failed several times, without a hold yet; `more` is the credential and the code. */
   readonly failing: Counted;
   readonly unsealedMs: number;
+  /** Endpoints of notices that were not told something, and nothing since; the age is of the last that was given up. */
+  readonly untold: Counted;
+  /** Endpoints whose notices do not get through for a while; `more` is how the last attempt ended. */
+  readonly unreached: Counted;
   /** Pools of connections without a worker. */
   readonly idlePools: readonly string[];
   readonly workers: number;
@@ -46,6 +50,7 @@ export interface StatusFacts {
 
 /** A passing trouble is over by then. */
 const manyAttempts = 3;
+const longUntoldMs = 15 * 60_000;
 
 const ageMs = (column: string) => sql`floor(extract(epoch FROM clock_timestamp() - ${sql.raw(column)}) * 1000)`;
 
@@ -89,6 +94,15 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
     ), unregistered AS (
       SELECT c.ref AS name, count(*)::text AS more, ${ageMs("min(p.first_seen_at)")} AS age
       FROM proposals p JOIN registered c ON c.id = p.credential_id WHERE p.state = 'open' GROUP BY c.ref
+    ), untold AS (
+      SELECT t.name || '/' || k.name AS name, '' AS more, ${ageMs("k.last_given_up_at")} AS age
+      FROM notices k JOIN teams t ON t.id = k.team_id
+      WHERE k.retired_at IS NULL AND k.last_given_up_at > coalesce(k.last_sent_at, '-infinity')
+    ), unreached AS (
+      SELECT t.name || '/' || k.name AS name, coalesce(d.last_code, '') AS more, ${ageMs("d.created_at")} AS age
+      FROM notices k JOIN teams t ON t.id = k.team_id CROSS JOIN LATERAL (
+        SELECT * FROM notice_deliveries WHERE notice_id = k.id AND state = 'pending' ORDER BY position LIMIT 1) d
+      WHERE k.retired_at IS NULL AND d.created_at < clock_timestamp() - ${longUntoldMs} * interval '1 millisecond'
     ), awake AS (
       SELECT * FROM workers WHERE seen_at > clock_timestamp() - ${workerSilentMs} * interval '1 millisecond'
     )
@@ -103,6 +117,7 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
         AND NOT EXISTS (SELECT FROM running WHERE running.credential_id = c.id)) AS waiting,
       ${counted("unadopted")} AS unadopted,
       ${counted("overdue")} AS overdue, ${counted("given")} AS given, ${counted("carrierless")} AS carrierless,
+      ${counted("untold")} AS untold, ${counted("unreached")} AS unreached,
       ${counted("held")} AS holds, ${counted("stopped")} AS paused, ${counted("failing")} AS failing,
       ${counted("unregistered")} AS unregistered,
       (SELECT coalesce(${ageMs("min(at)")}, 0) FROM audit

@@ -8,6 +8,7 @@ import { metadataOf, withMetadata } from "./object-metadata.ts";
 import { planConsumer } from "./plan-consumer.ts";
 import { planCredential } from "./plan-credential.ts";
 import { planEnvironment, planTeam } from "./plan-places.ts";
+import { planNotice } from "./plan-notice.ts";
 import { planPolicy } from "./plan-policy.ts";
 import type { GivenSecret, Planned, PlannedItem, Planning } from "./planning.ts";
 import { readManifests, refOf, type ReadManifest } from "./read-manifests.ts";
@@ -109,6 +110,8 @@ function planOne(planning: Planning, { manifest, document }: ReadManifest): Plan
       return planCredential(planning, manifest, document);
     case "Consumer":
       return planConsumer(planning, manifest, document);
+    case "Notice":
+      return planNotice(planning, manifest, document);
   }
 }
 

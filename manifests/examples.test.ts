@@ -10,7 +10,7 @@ const folder = new URL("../examples/manifests/", import.meta.url);
 /** As the command line sends it, once it has read the secret. */
 function example(name: string) {
   const text = readFileSync(new URL(name, folder), "utf8");
-  return { name, text: text.replace(/secretFrom: \{.*\}/, "secretFrom: given") };
+  return { name, text: text.replaceAll(/secretFrom: \{.*\}/g, "secretFrom: given") };
 }
 
 const { manifests, issues } = readManifests(readdirSync(folder).map(example));

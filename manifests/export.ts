@@ -1,12 +1,16 @@
 import type { GivenPolicy } from "../domain/policy.ts";
+import { noticeEventNames } from "../domain/notice.ts";
 import type { Ledger } from "../ledger/database.ts";
+import type { NoticeRow } from "../ledger/notice-rows.ts";
 import { listRegistered, type Registered } from "../ledger/registry-list.ts";
 import type { ConnectionRow, ConsumerRow, CredentialRow, PolicyRow } from "../ledger/registry-views.ts";
 import { connectionKindsOf, type Catalog } from "../providers/catalog.ts";
 import { noMetadata } from "../ledger/object-metadata.ts";
 import { sayCustody } from "./credential-custody.ts";
+import { showDuration } from "./duration.ts";
 import { inventoryOf } from "./inventory.ts";
 import { isNamed } from "./kind-named.ts";
+import { usualBothMs } from "./notice-fields.ts";
 import { showMetadata } from "./object-metadata.ts";
 import { showPolicy } from "./policy.ts";
 import { refOf } from "./read-manifests.ts";
@@ -95,7 +99,24 @@ const manifestsOf: Readonly<Record<ManifestKind, (from: Registered, catalog: Cat
         : [{ id: row.id, manifest: consumerManifest(row, credential, kinds[row.kind]) }];
     });
   },
+  Notice: ({ notices }) =>
+    notices.map((row) => ({
+      id: row.id,
+      manifest: noticeManifest(row),
+      remarks: sayRemarks(row.secret !== null, ["secret"]),
+    })),
 };
+
+function noticeManifest({ team, name, settings, events, isOfAll, signBothForMs }: NoticeRow): ManifestOf<"Notice"> {
+  const isEach = events.length === noticeEventNames.length;
+  const spec = {
+    ...settings,
+    ...(isEach ? {} : { events: [...events] }),
+    ...(isOfAll ? { of: "all" } : {}),
+    ...(signBothForMs === usualBothMs ? {} : { signBothFor: showDuration(signBothForMs) }),
+  };
+  return { apiVersion, kind: "Notice", metadata: { name, team }, spec } as unknown as ManifestOf<"Notice">;
+}
 
 const sayPolicy = (policy: GivenPolicy) => (Object.keys(policy).length === 0 ? {} : { policy: showPolicy(policy) });
 const sayCap = (maxConcurrent: number | null) => (maxConcurrent === null ? {} : { maxConcurrent });
@@ -165,14 +186,16 @@ function inOrder(schema: Parser | undefined, fields: Fields): Record<string, unk
   return { ...(parsed?.success === true ? (parsed.data as Fields) : fields) };
 }
 
-function secretRemarks({ secretRow }: ConnectionRow, definition: ConnectionKind): readonly string[] {
-  const [first = "password", ...others] = Object.keys(definition?.adminFields ?? {});
+const secretRemarks = ({ secretRow }: ConnectionRow, definition: ConnectionKind): readonly string[] =>
+  sayRemarks(secretRow !== null, Object.keys(definition?.adminFields ?? {}));
+
+function sayRemarks(hasSecret: boolean, [first = "password", ...others]: readonly string[]): readonly string[] {
   const source =
     others.length === 0
       ? "{ file: PATH }"
       : `{ ${[first, ...others].map((field) => `${field}: { file: PATH }`).join(", ")} }`;
   return [
-    secretRow === null
+    !hasSecret
       ? "It has no secret yet. To give it:"
       : "Its secret is in custody and is never exported. To give it to another installation, or to change it:",
     `secretFrom: ${source}`,

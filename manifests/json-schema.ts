@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { noticeFormats } from "../domain/notice.ts";
 import { connectionKindsOf, type Catalog } from "../providers/catalog.ts";
 import { manifestKinds, manifestSchemas, type ManifestKind } from "./schemas.ts";
 
@@ -42,6 +43,15 @@ function definitionOf(kind: ManifestKind, catalog: Catalog): JsonSchema {
     case "Environment":
     case "Policy":
       return whole;
+    case "Notice":
+      // Where the address is the secret it stands in no manifest.
+      return withSpec(
+        whole,
+        { secretFrom },
+        Object.keys(noticeFormats).map((format) =>
+          whenIs("format", format, format === "slack" ? { properties: { url: { not: {} } } } : { required: ["url"] }),
+        ),
+      );
     case "Connection": {
       const kinds = connectionKindsOf(catalog);
       return withSpec(

@@ -12,7 +12,7 @@ it("a kind is known in any case, one or many of it", () => {
 });
 
 it("a word that is no kind is answered with the kinds and the nearest, and is not repeated", () => {
-  const kinds = "There is no such kind. Kinds: team, environment, policy, connection, credential, consumer.";
+  const kinds = "There is no such kind. Kinds: team, environment, policy, connection, credential, consumer, notice.";
   expect(kindHint("Credentails")).toBe(`${kinds} Did you mean credential?`);
   expect(kindHint("something else")).toBe(kinds);
 });

@@ -6,6 +6,7 @@ import {
   findTeams,
   readCredentials,
 } from "../ledger/registry-views.ts";
+import { findNotices } from "../ledger/notice-rows.ts";
 import { readAllNames } from "../ledger/registry-list.ts";
 import type { Transaction } from "./registry-snapshot.ts";
 import type { ManifestKind } from "./schemas.ts";
@@ -33,6 +34,8 @@ export async function lookUp(trx: Transaction, kind: ManifestKind): Promise<read
       return (await findConnections(trx, names.connections)).map(({ id, ...named }) => ({ kind, id, named }));
     case "Credential":
       return (await readCredentials(trx, names.credentials)).map(({ id, ...named }) => ({ kind, id, named }));
+    case "Notice":
+      return (await findNotices(trx, names.notices)).map(({ id, team, name }) => ({ kind, id, named: { team, name } }));
     case "Consumer": {
       const credentials = new Map((await readCredentials(trx, names.credentials)).map((row) => [row.id, row]));
       const consumers = await findConsumers(trx, { credentials: [...credentials.keys()] });

@@ -5,6 +5,7 @@ import {
   type ConsumerRow,
   type CredentialRow,
 } from "../ledger/registry-views.ts";
+import { findNotices, retireNotice, secretPlace } from "../ledger/notice-rows.ts";
 import {
   findOwned,
   findUses,
@@ -52,6 +53,8 @@ export async function planDeletion(trx: Transaction, found: Found): Promise<Dele
       return planCredential(trx, { team: "", ...named });
     case "Consumer":
       return planConsumer(trx, found);
+    case "Notice":
+      return planNotice(trx, { team: "", ...named }, id);
   }
 }
 
@@ -160,6 +163,19 @@ function consumerNotes({ target }: ConsumerRow, { openRotation }: CredentialRow)
     stays,
     `The open rotation ${openRotation} has not delivered to it yet. If it began with it, it holds before it ends a version, until a person accepts that nobody asks this consumer any more.`,
   ];
+}
+
+async function planNotice(trx: Transaction, ref: Ref, id: string): Promise<DeletionPlan> {
+  const [row] = await findNotices(trx, [ref]);
+  return {
+    refusals: [],
+    notes: ["Nobody is told there any more, nor what still waits to be told. Its secret is destroyed in custody."],
+    retire: (actor) => retireNotice(trx, id, actor),
+    async tidy(secrets) {
+      for (const held of [row?.secret, row?.former])
+        if (row !== undefined && held !== null && held !== undefined) await secrets.forget(secretPlace(row, held));
+    },
+  };
 }
 
 /** Somebody else was faster, between the look and the lock. */

@@ -23,6 +23,8 @@ const durations = {
   aheadOfExpiry: "aheadOfExpiryMs",
   startWithin: "startWithinMs",
   backOff: "backOffMs",
+  notice: "noticeMs",
+  lastOneAfter: "lastOneAfterMs",
 } as const satisfies { readonly [N in DurationName]: `${N}Ms` };
 
 const names = Object.keys(durations) as DurationName[];

@@ -17,6 +17,7 @@ import {
   type TeamRef,
   type TeamRow,
 } from "../ledger/registry-views.ts";
+import { findNotices, type NoticeRow } from "../ledger/notice-rows.ts";
 import { readAllNames } from "../ledger/registry-list.ts";
 import type { Manifest } from "./schemas.ts";
 
@@ -38,6 +39,8 @@ export interface RegistrySnapshot {
   readonly credentialNames: readonly string[];
   /** By id of the credential and name. */
   readonly consumers: Map<string, ConsumerRow>;
+  /** By `team/name`. */
+  readonly notices: Map<string, NoticeRow>;
   /** Those that are reached over one of the connections. */
   readonly reached: readonly ConsumerRow[];
   readonly claims: PrincipalClaim[];
@@ -82,7 +85,13 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
   const names = await readAllNames(trx);
   const consumers = await findConsumers(trx, { credentials: credentials.map(({ id }) => id) });
   const reached = await findConsumers(trx, { connections: connections.map(({ id }) => id) });
-  const named = [teams, environments, policies, connections, credentials, consumers].flat().map(({ id }) => id);
+  const notices = await findNotices(
+    trx,
+    refs.flatMap((one) => one.notices),
+  );
+  const named = [teams, environments, policies, connections, credentials, consumers, notices]
+    .flat()
+    .map(({ id }) => id);
   const ids = [...connections.map(({ id }) => id), ...credentials.map(({ connectionId }) => connectionId)];
   return {
     teams: byName(teams),
@@ -93,6 +102,7 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     credentials: byRef(credentials),
     credentialNames: names.credentials.map(refKey),
     consumers: new Map(consumers.map((row) => [consumerKey(row.credentialId, row.name), row])),
+    notices: byRef(notices),
     reached,
     claims: [...(await findPrincipalClaims(trx, ids))],
     metadata: await findMetadata(trx, named),
@@ -105,9 +115,10 @@ interface Refs {
   readonly policies: readonly TeamRef[];
   readonly connections: readonly TeamRef[];
   readonly credentials: readonly TeamRef[];
+  readonly notices: readonly TeamRef[];
 }
 
-const none: Refs = { teams: [], environments: [], policies: [], connections: [], credentials: [] };
+const none: Refs = { teams: [], environments: [], policies: [], connections: [], credentials: [], notices: [] };
 
 function refsOf(manifest: Manifest): Refs {
   switch (manifest.kind) {
@@ -136,6 +147,8 @@ function refsOf(manifest: Manifest): Refs {
       const connections = connection === undefined ? [] : [resolveRef(connection, manifest.metadata.team)];
       return { ...none, teams: [manifest.metadata.team], credentials: [credential], connections };
     }
+    case "Notice":
+      return { ...none, teams: [manifest.metadata.team], notices: [manifest.metadata] };
   }
 }
 

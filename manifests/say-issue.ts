@@ -78,7 +78,6 @@ function weightOf(issue: Issue): number {
 /** Fields of which people have heard, and what stands in their way. */
 const notYet: ReadonlyMap<string, string> = new Map([
   ["approvals", "cannot be asked for: this release has no approvals, so that the rotation could never run; remove it."],
-  ["notice", "cannot be asked for: this release tells nobody before a rotation; remove it."],
   [
     "emergency",
     "cannot be asked for: this release has no emergencies; `rekey rotation expedite` makes one urgent. Remove it.",

@@ -1,11 +1,20 @@
 import { z } from "zod";
 import { strengths } from "../domain/evidence.ts";
 import { inventoryFields } from "./inventory.ts";
+import { noticeSpec } from "./notice-fields.ts";
 import { metadataFields } from "./object-metadata.ts";
 import { policySchema } from "./policy.ts";
 
 /** Each kind of manifest, in the order in which they are applied: what others refer to comes first. */
-export const manifestKinds = ["Team", "Environment", "Policy", "Connection", "Credential", "Consumer"] as const;
+export const manifestKinds = [
+  "Team",
+  "Environment",
+  "Policy",
+  "Connection",
+  "Credential",
+  "Consumer",
+  "Notice",
+] as const;
 export type ManifestKind = (typeof manifestKinds)[number];
 
 /** Rotations that may be open there at once. */
@@ -84,6 +93,11 @@ export const manifestSchemas = {
       config: open,
       evidence: z.looseObject({ wanted: z.enum(strengths).optional() }).optional(),
     }),
+  ),
+  Notice: envelope(
+    "Notice",
+    z.strictObject({ name, team: name, ...metadataFields }),
+    noticeSpec.extend({ secretFrom: secretFrom.optional() }),
   ),
 } as const satisfies Record<ManifestKind, z.ZodType>;
 

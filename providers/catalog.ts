@@ -31,6 +31,8 @@ export const catalog: Catalog = {
   collectors: byKind<EvidenceDefinition>([sessions, platform, challenge]),
 };
 
+export { noticeSecrets } from "./systems/webhooks/send-notice.ts";
+
 /** Every kind of connection by its name: each issuer's own, and those over which consumers are reached. */
 export function connectionKindsOf({ issuers, consumers }: Catalog): Readonly<Record<string, ConnectionKind>> {
   return byKind<ConnectionKind>([

@@ -4,7 +4,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { accessTablePart, errorCodes, importTablePart, manifestSchema, settings } from "./generated-pages.mjs";
+import {
+  accessTablePart,
+  errorCodes,
+  importTablePart,
+  manifestSchema,
+  noticeTablePart,
+  settings,
+} from "./generated-pages.mjs";
 import { providerPages } from "./provider-pages.mjs";
 
 // Where the pages lie; a test points it elsewhere. Sources are always those beside this file.
@@ -20,6 +27,7 @@ const pages = {
   ...(await providerPages()),
   "docs/manifests.schema.json": manifestSchema,
   "docs/access.md": () => accessTablePart(read("docs/access.md")),
+  "docs/notices.md": () => noticeTablePart(read("docs/notices.md")),
   "ARCHITECTURE.md": () => importTablePart(read("ARCHITECTURE.md")),
 };
 

@@ -70,3 +70,14 @@ export async function accessTablePart(text) {
   const written = `${table(["role", "what it is"], meanings)}\n\n${table(["route", ...names], rows)}`;
   return withPart(text, { name: "access table", source: "api/access-table.ts", path: "docs/access.md" }, written);
 }
+
+export async function noticeTablePart(text) {
+  const { audienceOf, noticeAudiences, noticeEvents } = await import("../domain/notice.ts");
+  const rows = Object.entries(noticeEvents).map(([event, when]) => [
+    `\`${event}\``,
+    when,
+    noticeAudiences[audienceOf[event]],
+  ]);
+  const part = { name: "notice table", source: "domain/notice.ts", path: "docs/notices.md" };
+  return withPart(text, part, table(["event", "when", "told to endpoints of"], rows));
+}

@@ -17,8 +17,9 @@ import { createSealer } from "../ledger/sealer.ts";
 import type { Settings } from "../settings.ts";
 import { createSweepSchedule } from "./sweep-schedule.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import { openStepDeps } from "./step-deps.ts";
+import { egressOf, openStepDeps } from "./step-deps.ts";
 import { createMarks } from "./marks.ts";
+import { createNoticeSender } from "./notice-sender.ts";
 import { connectTemporal } from "./temporal-connection.ts";
 
 export interface RunningWorker {
@@ -68,7 +69,8 @@ export async function startWorker(
   const ledger = openLedger(databaseUrl, { applicationName: "rekey worker", connections: 20 });
   const connection = await connectTemporal(settings.temporal, address);
   const temporal = async () => (await connection.workflowService.getSystemInfo({})).serverVersion;
-  const activities = createActivities(await openStepDeps(settings, ledger, scrubber, log, temporal));
+  const stepDeps = await openStepDeps(settings, ledger, scrubber, log, temporal);
+  const activities = createActivities(stepDeps);
   const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath } });
   const common = { connection, namespace, dataConverter: { payloadConverterPath }, shutdownGraceTime: "10 seconds" };
   const workers = await Promise.all([
@@ -81,7 +83,7 @@ export async function startWorker(
     }),
     Worker.create({ ...common, taskQueue: "rekey.default", activities, maxConcurrentActivityTaskExecutions: 50 }),
   ]);
-  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks"): SpellListener => ({
+  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices"): SpellListener => ({
     onTrouble: (error) =>
       log.error(`${name}.troubled`, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error }),
     onRecovered: (failures) => log(`${name}.recovered`, { failures }),
@@ -97,6 +99,12 @@ export async function startWorker(
     ...spellOf("schedule"),
   });
   const marks = createMarks({ ledger, pools: ["default"], ...spellOf("marks") });
+  const notices = createNoticeSender({
+    ...settings.notices,
+    deps: { ...stepDeps, egress: egressOf(settings, log, settings.notices.timeoutMs) },
+    ...spellOf("notices"),
+  });
+  notices.start();
   marks.start();
   dispatcher.start();
   schedule.start();
@@ -106,6 +114,7 @@ export async function startWorker(
     await dispatcher.stop();
     await schedule.stop();
     await marks.stop();
+    await notices.stop();
     await sealer.stop();
     await connection.close();
     await ledger.close();

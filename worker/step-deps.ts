@@ -7,6 +7,7 @@ import type { Log } from "../custody/scrubbed-log.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
 import type { Ledger } from "../ledger/database.ts";
 import { catalog } from "../providers/catalog.ts";
+import type { Egress } from "../providers/contract/egress.ts";
 import { createEgress } from "../providers/contract/egress-client.ts";
 import { version } from "../release.ts";
 import type { Settings } from "../settings.ts";
@@ -22,11 +23,7 @@ export async function openStepDeps(
   // Only the process that takes values in may make a key file: a worker without it must not invent one.
   const custodyKeys = await openKeyFile(settings.keyFiles.custody, { create: false });
   const fingerprintKeys = await openKeyFile(settings.keyFiles.fingerprint, { create: false });
-  const egress = createEgress({
-    allowedLocalPorts: [...settings.egressLocalPorts],
-    ownPorts: [settings.port],
-    log,
-  });
+  const egress = egressOf(settings, log);
   return {
     ledger,
     custody: openCustody({ places: settings.custodies, ledger, keys: custodyKeys, fetch: egress, log: log.warn }),
@@ -39,4 +36,10 @@ export async function openStepDeps(
     log: log.warn,
     about: { release: version, temporal },
   };
+}
+
+/** The way out by HTTP, by the rules of this worker's settings. `timeoutMs`: of one call. */
+export function egressOf(settings: Settings, log: Log, timeoutMs?: number): Egress {
+  const rules = { allowedLocalPorts: [...settings.egressLocalPorts], ownPorts: [settings.port], log };
+  return createEgress(timeoutMs === undefined ? rules : { ...rules, timeoutMs });
 }

@@ -5,6 +5,8 @@ import { PermanentError } from "../../domain/errors.ts";
 export interface FieldDeclaration {
   readonly secret: boolean;
   readonly title: string;
+  /** Of a secret field with a form of its own: why it cannot be one, in sentences that repeat nothing of it. */
+  readonly faultOf?: (secret: Secret<string>) => string | undefined;
 }
 export type FieldDeclarations = Readonly<Record<string, FieldDeclaration>>;
 
@@ -39,6 +41,8 @@ export function assertFit(value: Value, fields: FieldDeclarations): void {
       throw new PermanentError("value_unfit", `The field "${name}" has an impossible length.`);
     if (controlBytes.test(text) && !pem.test(text))
       throw new PermanentError("value_unfit", `The field "${name}" holds a line end or control character.`);
+    const fault = part instanceof Secret ? declaration.faultOf?.(part) : undefined;
+    if (fault !== undefined) throw new PermanentError("value_unfit", fault);
   }
   for (const name of Object.keys(value))
     if (!(name in fields))

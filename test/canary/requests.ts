@@ -119,6 +119,10 @@ export async function askRightly(
     createToken: { body: { role: "metrics", expiresInMs: 60_000 } },
     listTokens: { query: {} },
     revokeToken: { params: { token: "none" } },
+    listNotices: { query: {} },
+    showNotice: { params: { notice: "none" } },
+    listNoticeDeliveries: { params: { notice: "none" }, query: {} },
+    testNotice: { params: { notice: "none" } },
   };
   const asked: Asked[] = [];
   for (const name of names) {

@@ -6,7 +6,8 @@ import type { ProviderContext } from "../../contract/context.ts";
 import { Secret } from "../../contract/secret.ts";
 import { revealField } from "../../contract/value.ts";
 import { webhookEndpoint, type WebhookConnection } from "./connection.ts";
-import { idOf, secretFault, tell, type Endpoint, type Notice } from "./notice.ts";
+import { secretFault } from "../../systems/webhooks/sign.ts";
+import { idOf, tell, type Endpoint, type Notice } from "./notice.ts";
 
 interface WebhookConfig {
   /** Repeated in each notice, so that one endpoint can tell its consumers apart by a word of its own. */

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { Webhook } from "standardwebhooks";
 import { z } from "zod";
 import { OperatorNeededError, TransientError } from "../../../domain/errors.ts";
 import type { Delivery } from "../../contract/consumer.ts";
 import type { ProviderContext } from "../../contract/context.ts";
 import type { EgressAnswer } from "../../contract/egress.ts";
 import type { Secret } from "../../contract/secret.ts";
+import { signatureHeaders } from "../../systems/webhooks/sign.ts";
 
 /** What a receiver is told. Nothing of a value is in it. */
 export interface Notice {
@@ -30,18 +30,6 @@ export interface Endpoint {
   readonly context: ProviderContext;
 }
 
-const shortestKey = 24;
-const longestKey = 64;
-
-/** Why the secret cannot sign; undefined when it can. */
-export function secretFault(secret: Secret<string>): string | undefined {
-  const text = secret.reveal().replace(/^whsec_/, "");
-  const bytes = Buffer.from(text, "base64");
-  const isBase64 = bytes.toString("base64").replace(/=+$/, "") === text.replace(/=+$/, "");
-  if (isBase64 && bytes.length >= shortestKey && bytes.length <= longestKey) return undefined;
-  return `The endpoint's secret is no base64 of ${shortestKey} to ${longestKey} bytes. Make one (openssl rand -base64 32), give it to the receiver, and apply the connection with it.`;
-}
-
 /** The same for every attempt to tell one consumer of one version in one rotation, so that a receiver can drop repeats. */
 export function idOf(type: Notice["type"], consumer: string, { version, number, about }: Delivery): string {
   const which = about?.rotation ?? `${number.epoch}-${number.number}`;
@@ -55,17 +43,10 @@ const said = z.object({ ok: z.literal(true) });
 
 /** Sends one signed notice. Returns when the receiver has said `{ "ok": true }`. */
 export async function tell({ url, secret, context }: Endpoint, id: string, notice: Notice): Promise<void> {
-  const fault = secretFault(secret);
-  if (fault !== undefined) throw new OperatorNeededError("value_unfit", fault);
-  const now = new Date(notice.at);
-  // What is signed is what is sent: the one way out writes JSON the same way.
-  const signature = new Webhook(secret.reveal()).sign(id, now, JSON.stringify(notice));
-  const headers = {
-    "webhook-id": id,
-    "webhook-timestamp": String(Math.floor(now.getTime() / 1_000)),
-    "webhook-signature": signature,
-  };
-  refuseUnlessTold(await context.fetch({ url, json: notice, headers, largestAnswer: 1_024 }, context.signal));
+  // One text is signed and sent.
+  const text = JSON.stringify(notice);
+  const headers = signatureHeaders({ id, at: new Date(notice.at), text, secrets: [secret] });
+  refuseUnlessTold(await context.fetch({ url, text, headers, largestAnswer: 1_024 }, context.signal));
 }
 
 function refuseUnlessTold({ outcome, status = 0, body }: EgressAnswer): void {
