@@ -66,11 +66,13 @@ const wordsOfBirch = [
   "birch/payments",
   "birch/paymnets",
   "birch/web",
+  "birch/hook",
+  "alder/of-all",
   "birch/main",
   "beech/orders",
 ];
 /** Names that the first team has too: with one other they were ambiguous. */
-const wordsOfBoth = ["orders", "web", "alder/orders", "alder/web"];
+const wordsOfBoth = ["orders", "web", "hook", "alder/orders", "alder/web"];
 
 /** The ids of all rows that team birch has by now, whatever they are. */
 async function readIdsOfBirch(): Promise<readonly string[]> {
@@ -79,6 +81,8 @@ async function readIdsOfBirch(): Promise<readonly string[]> {
     SELECT id FROM teams WHERE name = 'birch' UNION ALL SELECT id FROM mine
     UNION ALL SELECT id FROM connections WHERE team_id = ${await teamId("birch")}
     UNION ALL SELECT id FROM freezes WHERE team_id = ${await teamId("birch")}
+    UNION ALL SELECT id FROM notices WHERE team_id = ${await teamId("birch")}
+    UNION ALL SELECT id FROM checks WHERE subject_id IN (SELECT id FROM notices WHERE team_id = ${await teamId("birch")})
     UNION ALL SELECT id FROM tokens WHERE team_id = ${await teamId("birch")}
     UNION ALL SELECT id FROM consumers WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM versions WHERE credential_id IN (SELECT id FROM mine)
@@ -113,6 +117,11 @@ const makeDue = async () =>
 
 const test = async (team: TestApi, ref: string) => team.ask("POST", `/consumers/${encodeURIComponent(ref)}/test`, {});
 
+const registerHook = async (team: string, name: string, more = {}) => {
+  const spec = { format: "webhook", url: `https://${team}.example.com/`, ...more };
+  await register(api, JSON.stringify({ apiVersion: "rekey/v1", kind: "Notice", metadata: { name, team }, spec }));
+};
+
 beforeAll(async () => {
   api = await withApi(await withLedger());
   await adopted(api, "orders", "alder");
@@ -124,6 +133,9 @@ beforeAll(async () => {
   orders = { rotation, web: rows[0]?.id ?? "" };
   await makeDue();
   await seeStrangers("alder");
+  await registerHook("alder", "hook");
+  // It hears of everybody, so that not even its own team's token sees it.
+  await registerHook("alder", "of-all", { of: "all" });
   before = await everyAnswer(alder, [...wordsOfBirch, ...wordsOfBoth]);
 
   await adopted(api, "payments", "birch");
@@ -132,6 +144,8 @@ beforeAll(async () => {
   await holdRotations(api, await rotate("birch/payments"));
   await test(birch, "birch/web");
   await rotate("beech/orders");
+  await registerHook("birch", "hook");
+  await birch.ask("POST", "/notices/hook/test", {});
   await makeDue();
   await seeStrangers("birch");
   const freeze = { reason: "sale of birch", until: "2099-01-01T00:00:00Z" };
@@ -148,7 +162,7 @@ describe("a team's token", () => {
 
   it("gets the same answer to every id of another team, on every route, as to one that nothing has", async () => {
     const kinds = new Set(idsOfBirch.map((id) => id.split("_", 1).join("")));
-    expect(kinds).toEqual(new Set(["chk", "cns", "con", "crd", "frz", "hld", "prp", "rot", "tm", "tok", "ver"]));
+    expect(kinds).toEqual(new Set(["chk", "cns", "con", "crd", "frz", "hld", "ntc", "prp", "rot", "tm", "tok", "ver"]));
     for (const id of idsOfBirch) {
       const kind = Object.entries(idPrefixes).find(([, prefix]) => id.startsWith(`${prefix}_`))?.[0];
       const none = newId(kind as keyof typeof idPrefixes);
@@ -158,11 +172,19 @@ describe("a team's token", () => {
   });
 
   it("gets lists of its own alone, in which nothing of another team is named or counted", async () => {
-    const lists = ["/credentials", "/consumers", "/rotations", "/rotations?open=true", "/calendar", "/proposals"];
+    const lists = [
+      "/credentials",
+      "/consumers",
+      "/rotations",
+      "/rotations?open=true",
+      "/calendar",
+      "/proposals",
+      "/notices",
+    ];
     const texts = await Promise.all(lists.map(async (path) => (await alder.ask("GET", path)).text));
     for (const text of texts) {
       expect(text).toContain("alder");
-      for (const word of ["birch", "payments", "beech", ...idsOfBirch]) expect(text).not.toContain(word);
+      for (const word of ["birch", "payments", "beech", "of-all", ...idsOfBirch]) expect(text).not.toContain(word);
     }
     const { json } = await birch.ask("GET", "/credentials");
     expect(json["credentials"]).toMatchObject([{ team: "birch", name: "payments", consumers: 1, isShared: false }]);
@@ -195,6 +217,9 @@ describe("a team's token", () => {
       testConsumer: orders.web,
       showProposal: proposal?.id ?? "",
       dismissProposal: proposal?.id ?? "",
+      showNotice: "hook",
+      listNoticeDeliveries: "alder/hook",
+      testNotice: "hook",
       showRotation: orders.rotation,
       showCheck: String((await test(alder, "web")).json["checkId"]),
     };

@@ -21,7 +21,7 @@ export interface NoticeText {
 }
 
 /** An endpoint's manifest at a receiver. */
-function noticeText(
+export function noticeText(
   { url, ca }: Pick<NoticeReceiver, "url" | "ca">,
   { team, name = "hook", format = "webhook", spec = {} }: NoticeText,
 ): string {
@@ -58,7 +58,7 @@ export function openSender(
 const { privateKey } = generateKeyPairSync("ed25519");
 
 /** Seals everything that has happened, as a worker does within a second. */
-export async function sealAll({ deps: { ledger } }: TestApi): Promise<void> {
+async function sealAll({ deps: { ledger } }: TestApi): Promise<void> {
   const sealer = createSealer({ ledger, signingKey: { id: "key_test", privateKey } });
   while ((await sealer.runOnce()).sealed > 0);
 }
@@ -77,4 +77,9 @@ export async function happens(api: TestApi, ref: string, event: Pick<AuditEvent,
 export const isDone: Pick<AuditEvent, "action" | "details"> = {
   action: "rotation.closed",
   details: { outcome: "proven" },
+};
+
+export const isHeld: Pick<AuditEvent, "action" | "details"> = {
+  action: "hold.opened",
+  details: { number: 1, phase: "drained", code: "stranger_seen", gaps: [] },
 };
