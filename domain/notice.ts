@@ -146,7 +146,7 @@ export const toldActions: readonly string[] = Object.keys(told);
 
 /** What an event of the outbox is to people; undefined: it is told to nobody. */
 export function noticeOf(event: ToldEvent): Notice | undefined {
-  const found = told[event.action]?.(event);
+  const found = Object.hasOwn(told, event.action) ? told[event.action]?.(event) : undefined;
   if (found === undefined) return undefined;
   return { audience: audienceOf[found.event], isToldToAll: true, ...found, text: printable(found.text, longestText) };
 }

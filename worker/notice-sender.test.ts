@@ -126,7 +126,11 @@ describe("a receiver", () => {
     receiver.behave = takes;
     while ((await deliveries()).some(({ state }) => state === "pending")) await sender.runOnce();
     const after = receiver.came.slice(before);
-    expect(after.map(({ body }) => body["type"]).toSorted()).toEqual(["notice.done", "notice.done", "notice.hold"]);
+    expect(after.map(({ body }) => String(body["type"])).toSorted()).toEqual([
+      "notice.done",
+      "notice.done",
+      "notice.hold",
+    ]);
     expect(new Set(after.map(({ id }) => id)).size).toBe(3);
     // A repeat has the id of what it repeats.
     expect(new Set(receiver.came.map(({ id }) => id)).size).toBe(3);

@@ -7,6 +7,8 @@ export function allowedPlaces({ files, home }: ProductRun): readonly AllowedPlac
   return [
     { path: files.target, why: "the consumer's own target: what the product is for" },
     { path: files.adminSecret, why: "the file that a person named in secretFrom; rekey only reads it" },
+    { path: files.signingSecret, why: "likewise" },
+    { path: files.slackAddress, why: "likewise" },
     { path: files.wrongManifest, why: "a person's mistake, written by the test; rekey only reads it" },
     { path: join(home, "token"), why: "the first admin token, for its owner only" },
     { path: join(home, "keys"), why: "the key-encryption, fingerprint and signing keys, for their owner only" },

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
@@ -29,9 +30,18 @@ export async function startProductRun() {
     adminSecret: join(targets, "admin-password"),
     manifests: join(targets, "manifests.yaml"),
     wrongManifest: join(targets, "wrong.yaml"),
+    signingSecret: join(targets, "signing-secret"),
+    slackAddress: join(targets, "slack-address"),
   };
   await writeFile(files.target, `DB_USER=${login.user}\nDB_PASSWORD=${login.password}\n`, { mode: 0o600 });
   await writeFile(files.adminSecret, login.adminPassword, { mode: 0o600 });
+  // Nobody listens there, so that what is told fails, and is told again.
+  const told = {
+    signing: `whsec_${randomBytes(32).toString("base64")}`,
+    slack: `https://127.0.0.1:9/${randomBytes(24).toString("hex")}`,
+  };
+  await writeFile(files.signingSecret, told.signing, { mode: 0o600 });
+  await writeFile(files.slackAddress, told.slack, { mode: 0o600 });
   const { host, port } = issuer;
   const shop = await startShop({ file: files.target, host, port, database: "orders", applicationName: "shop" });
   const env = { REKEY_HOME: home, REKEY_PORT: "0", REKEY_FILE_ROOTS: targets, REKEY_LOG_LEVEL: "debug", TMPDIR: place };
@@ -41,7 +51,7 @@ export async function startProductRun() {
 
   const output: string[] = [];
   /** Values that were made by the test. */
-  const given = new Set([login.password, login.adminPassword, issuer.superuser.password]);
+  const given = new Set([login.password, login.adminPassword, issuer.superuser.password, told.signing, told.slack]);
 
   /** In verifiers, as anybody should: this server's log shows every statement. */
   async function prepareIssuer() {
@@ -74,6 +84,7 @@ export async function startProductRun() {
     issuer,
     pair,
     login,
+    told,
     shop,
     watch,
     given,

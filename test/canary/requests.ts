@@ -64,8 +64,8 @@ export async function askRightly(
   const credential = { credential: "shop/orders" };
   const manifests = {
     name: "manifests.yaml",
-    text: (await readFile(run.files.manifests, "utf8")).replace(/secretFrom:\n +file: .*/, "secretFrom: given"),
-    secrets: { "2": run.login.adminPassword },
+    text: (await readFile(run.files.manifests, "utf8")).replaceAll(/secretFrom:\n +file: .*/g, "secretFrom: given"),
+    secrets: { "2": run.login.adminPassword, "5": run.told.signing, "6": run.told.slack },
   };
   const requests: { readonly [N in RouteName]: Request<N> } = {
     health: {},
@@ -120,9 +120,9 @@ export async function askRightly(
     listTokens: { query: {} },
     revokeToken: { params: { token: "none" } },
     listNotices: { query: {} },
-    showNotice: { params: { notice: "none" } },
-    listNoticeDeliveries: { params: { notice: "none" }, query: {} },
-    testNotice: { params: { notice: "none" } },
+    showNotice: { params: { notice: "shop/hooks" } },
+    listNoticeDeliveries: { params: { notice: "shop/hooks" }, query: {} },
+    testNotice: { params: { notice: "shop/hooks" } },
   };
   const asked: Asked[] = [];
   for (const name of names) {

@@ -53,6 +53,16 @@ function manifestsOf({ issuer, pair, files }: ProductRun): string {
         evidence: { sessions: { database: "orders", networks: ["127.0.0.1/32"], applicationName: "shop" } },
       },
     },
+    {
+      kind: "Notice",
+      metadata: { name: "hooks", team: "shop" },
+      spec: { format: "webhook", url: "https://127.0.0.1:9/", secretFrom: { file: files.signingSecret } },
+    },
+    {
+      kind: "Notice",
+      metadata: { name: "chat", team: "shop" },
+      spec: { format: "slack", of: "all", secretFrom: { file: files.slackAddress } },
+    },
   ];
   return manifests.map((one) => stringify({ apiVersion: "rekey/v1", ...one })).join("---\n");
 }
@@ -95,6 +105,9 @@ export async function tellStory(run: ProductRun, reason: string): Promise<Told> 
     ["rotation", "plan", "shop/orders"],
     ["credential", "show", "shop/orders"],
     ["credential", "list"],
+    ["notice", "list"],
+    ["notice", "show", "shop/chat"],
+    ["notice", "deliveries", "shop/hooks"],
     ["audit", "list", "--limit", "200"],
     ["audit", "verify"],
   ])
@@ -104,6 +117,7 @@ export async function tellStory(run: ProductRun, reason: string): Promise<Told> 
     ["rotation", "plan", "shop/orders"],
   ])
     await done(args);
+  for (const name of ["shop/hooks", "shop/chat"]) await done(["notice", "test", name], 1);
   const whileHeld = await readHistories(run.home);
   const check = /chk_[0-9a-z]{26}/.exec(whileHeld.map(({ workflowId }) => workflowId).join(" "))?.[0] ?? "";
   const answers = [...(await askRightly(run, { rotation, check, reason }))];
