@@ -23,10 +23,10 @@ export interface ExplainedField extends Said {
 /** As people ask: when, then whether it may, then how. The same in each explanation, so that two can be laid side by side. */
 const inOrder: Readonly<Record<keyof Policy, true>> = {
   ...{ schedule: true, jitterMs: true, maxAgeMs: true, aheadOfExpiryMs: true },
-  ...{ windows: true, pause: true, startWithinMs: true, backOffMs: true },
+  ...{ windows: true, pause: true, startWithinMs: true, backOffMs: true, noticeMs: true },
   ...{ graceMs: true, graceMinMs: true, graceMaxMs: true, disabledForMs: true },
   ...{ evidence: true, observeForMs: true, lookEveryMs: true, holdAfterMs: true, answersInRow: true },
-  ...{ attempts: true, retryFirstMs: true, retryLongestMs: true },
+  ...{ attempts: true, retryFirstMs: true, retryLongestMs: true, lastOneAfterMs: true },
 };
 
 const byDefault: PolicyLevel = { from: "default", policy: defaultPolicy };
