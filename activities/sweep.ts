@@ -1,4 +1,5 @@
 import { sweepDue } from "../ledger/sweep-due.ts";
+import { failpoint } from "./failpoint.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 export interface SweepSteps {
@@ -7,5 +8,9 @@ export interface SweepSteps {
 }
 
 export async function sweep({ ledger }: StepDeps): Promise<boolean> {
-  return (await sweepDue(ledger)).isMore;
+  const { reserved, isMore } = await sweepDue(ledger, (taken) => {
+    failpoint("sweep", "B2", taken > 0);
+  });
+  failpoint("sweep", "B3", reserved > 0);
+  return isMore;
 }

@@ -1,4 +1,4 @@
-import { readKnownFingerprints } from "../ledger/known-fingerprints.ts";
+import { readFingerprintsWithin, readKnownFingerprints } from "../ledger/known-fingerprints.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import type { ApiDeps } from "./deps.ts";
 import { ProblemError } from "./problem.ts";
@@ -28,13 +28,30 @@ function asSecret(word: string): readonly Secret<string>[] {
  * @throws {ProblemError} `request_invalid`
  */
 export async function refuseSecretReason(
-  { ledger, fingerprints }: Pick<ApiDeps, "ledger" | "fingerprints">,
+  deps: Pick<ApiDeps, "ledger" | "fingerprints">,
   credentialId: string,
   reason: string,
 ): Promise<void> {
+  return refuseKnown(deps, reason, async ({ db }) => readKnownFingerprints(db, credentialId));
+}
+
+/** The same of a reason that is about a team, an environment or everything: a value or secret of any credential there. */
+export async function refuseSecretReasonWithin(
+  deps: Pick<ApiDeps, "ledger" | "fingerprints">,
+  place: { readonly teamId: string | null; readonly environmentId: string | null },
+  reason: string,
+): Promise<void> {
+  return refuseKnown(deps, reason, async ({ db }) => readFingerprintsWithin(db, place));
+}
+
+async function refuseKnown(
+  { ledger, fingerprints }: Pick<ApiDeps, "ledger" | "fingerprints">,
+  reason: string,
+  read: (ledger: ApiDeps["ledger"]) => Promise<readonly string[]>,
+): Promise<void> {
   const words = candidates(reason).flatMap(asSecret);
   if (words.length === 0) return;
-  const known = await readKnownFingerprints(ledger.db, credentialId);
+  const known = await read(ledger);
   if (words.some((word) => known.some((fingerprint) => fingerprints.isOf(word, fingerprint) === true)))
     throw new ProblemError(
       "request_invalid",

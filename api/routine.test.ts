@@ -10,10 +10,11 @@ import { connectionIndex, credential, everything } from "../test/harness/manifes
 import { makeRotations } from "../test/harness/rows.ts";
 import { createWatcher } from "./watcher.ts";
 
+const adminPassword = randomBytes(12).toString("hex");
 let api: TestApi;
 beforeAll(async () => {
   api = await withApi(await withLedger());
-  await applyText(api, everything, { [connectionIndex]: randomBytes(12).toString("hex") });
+  await applyText(api, everything, { [connectionIndex]: adminPassword });
   await markWorker(api.deps.ledger.db, { id: "wrk_test", pools: ["default"], release: "0" });
 });
 afterAll(() => api.app.close());
@@ -77,6 +78,15 @@ describe("a freeze", () => {
     const both = { until: tomorrow(), team: "shop", environment: "prod" };
     expect((await declare(both)).text).toContain("Declare two");
     expect((await api.ask("POST", "/freezes/frz_none/end", {})).status).toBe(404);
+  });
+
+  it("invariant 6: keeps no reason in which a secret stands that rekey knows, wherever it is declared", async () => {
+    for (const place of [{}, { team: "shop" }, { environment: "prod" }]) {
+      const said = { reason: `admin is ${adminPassword}`, until: tomorrow(), ...place };
+      const { status: code, text } = await api.ask("POST", "/freezes", said);
+      expect([code, text.includes("holds a secret"), text.includes(adminPassword)]).toEqual([400, true, false]);
+    }
+    expect((await api.ask("GET", "/freezes")).json["freezes"]).toEqual([]);
   });
 
   it("is listed, leaves its audit rows, and can be ended", async () => {

@@ -11,6 +11,7 @@ import { calendarEntry } from "./calendar-entry.ts";
 import { asJson, type Handlers } from "./deps.ts";
 import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
+import { refuseSecretReasonWithin } from "./refuse-secret-reason.ts";
 
 type Names = "explainPolicy" | "showCalendar" | "listFreezes" | "declareFreeze" | "endFreeze";
 
@@ -64,11 +65,13 @@ export const routineHandlers: Handlers<Names> = {
     return asJson({ freezes: [...(await listFreezes(ledger.db, scope))] });
   },
 
-  async declareFreeze({ body, actor }, { ledger }) {
+  async declareFreeze({ body, actor }, deps) {
+    const { ledger } = deps;
     const { team, environment, reason, from, until } = body;
     if (team !== undefined && environment !== undefined)
       throw new ProblemError("request_invalid", "A freeze is of a team or of an environment. Declare two.");
     const { teamId, environmentId } = await expectNames(ledger, { team, environment });
+    await refuseSecretReasonWithin(deps, { teamId, environmentId }, reason);
     const freezeId = await declareFreeze(ledger, {
       ...{ teamId, environmentId, reason, actor },
       from: from === undefined ? undefined : new Date(from),

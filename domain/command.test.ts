@@ -99,6 +99,12 @@ describe("extend", () => {
     }
     expect(refusal({ kind: "extend", byMs: 1 })).toBeUndefined();
   });
+
+  test("goes no further than the policy's graceMax, and says how far", () => {
+    expect(refusal(extend, { graceRoomMs: 60_000 })).toBeUndefined();
+    expect(refusal(extend, { graceRoomMs: 59_999 })).toContain("extend it by 59s at most");
+    expect(refusal(extend, { graceRoomMs: 0 })).toContain("as long already");
+  });
 });
 
 describe("decide", () => {

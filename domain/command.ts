@@ -50,6 +50,8 @@ export interface RotationState {
   /** The digest of the plan that waits for approval. */
   readonly approvalWanted?: string | undefined;
   readonly conditions?: ReturnConditions;
+  /** So much longer the policy lets the grace become; absent: any time. */
+  readonly graceRoomMs?: number | undefined;
 }
 
 export type Admission = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -120,13 +122,21 @@ const beforeDrained: ReadonlySet<Phase> = new Set<Phase>([
   "promoted",
 ]);
 
-function extendRefusal(byMs: number, { order, phase, direction, urgent }: RotationState): string | undefined {
+function extendRefusal(
+  byMs: number,
+  { order, phase, direction, urgent, graceRoomMs = Infinity }: RotationState,
+): string | undefined {
   if (!Number.isSafeInteger(byMs) || byMs <= 0)
     return "The extension must be a whole number of milliseconds above zero.";
   if (urgent) return "An urgent rotation has no grace.";
   if (order === "contain-first") return "A contain-first rotation has no grace.";
   if (direction === "undo") return "The rotation is being undone; it has no grace.";
-  return beforeDrained.has(phase) ? undefined : "The grace is over.";
+  if (!beforeDrained.has(phase)) return "The grace is over.";
+  if (byMs <= graceRoomMs) return undefined;
+  const roomSeconds = Math.floor(graceRoomMs / 1_000);
+  return roomSeconds <= 0
+    ? "The grace is as long already as the policy's graceMax lets it be."
+    : `The policy's graceMax lets the grace become no more than ${roomSeconds} s longer: extend it by ${roomSeconds}s at most.`;
 }
 
 function decideRefusal(command: Command & { kind: "decide" }, rotation: RotationState): string | undefined {

@@ -56,5 +56,8 @@ export function changed(rotation: RotationState, change: Change): RotationState 
     urgent: change.urgent ?? rotation.urgent,
     direction: change.turnsToUndo === true ? "undo" : rotation.direction,
     hold: change.answersHold === true ? undefined : rotation.hold,
+    ...(rotation.graceRoomMs === undefined
+      ? {}
+      : { graceRoomMs: Math.max(0, rotation.graceRoomMs - (change.extendMs ?? 0)) }),
   };
 }

@@ -83,6 +83,21 @@ describe("giving a command", () => {
     expect(await count(`commands WHERE rotation_id = '${rotationId}'`)).toBe(2);
   });
 
+  it("lets extensions, those that nobody has heard yet included, go as far as graceMax and no further", async () => {
+    const rotationId = await newRotation();
+    const policy = JSON.stringify({ graceMs: 60_000, graceMaxMs: 180_000 });
+    await sql`UPDATE credentials SET policy = ${policy}::jsonb
+      WHERE id = (SELECT credential_id FROM rotations WHERE id = ${rotationId})`.execute(test.ledger.db);
+    const extend = async (byMs: number) => give(rotationId, { kind: "extend", byMs });
+    expect(await extend(120_001)).toMatchObject({ ok: false, reason: expect.stringContaining("120s at most") });
+    expect(await extend(100_000)).toMatchObject({ ok: true });
+    expect(await extend(20_001)).toMatchObject({ ok: false, reason: expect.stringContaining("20s at most") });
+    await sql`UPDATE rotations SET extended_ms = 100000 WHERE id = ${rotationId}`.execute(test.ledger.db);
+    await sql`UPDATE commands SET state = 'consumed' WHERE rotation_id = ${rotationId}`.execute(test.ledger.db);
+    expect(await extend(20_001)).toMatchObject({ ok: false });
+    expect(await extend(20_000)).toMatchObject({ ok: true });
+  });
+
   it("knows nothing of a rotation that does not exist", async () => {
     expect(await give(newId("rotation"), { kind: "pause" })).toBeUndefined();
   });

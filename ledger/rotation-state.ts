@@ -3,6 +3,7 @@ import type { OpenHold, RotationState } from "../domain/command.ts";
 import type { Code } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
 import type { Direction, Order, Phase } from "../domain/order.ts";
+import { effectivePolicy, stricter, type GivenPolicy } from "../domain/policy.ts";
 import type { Tables } from "./tables.ts";
 
 interface StateRow {
@@ -19,6 +20,9 @@ interface StateRow {
   readonly hold_id: string | null;
   readonly hold_code: Code | null;
   readonly hold_gaps: readonly Gap[] | null;
+  readonly pinned_policy: GivenPolicy;
+  readonly policy: GivenPolicy;
+  readonly extended_ms: number;
 }
 
 /**
@@ -40,8 +44,9 @@ export async function rotationState(
         SELECT jsonb_object_keys(r.pinned -> 'consumers') UNION
         SELECT n.id FROM consumers n WHERE n.credential_id = r.credential_id AND n.retired_at IS NULL
         ORDER BY 1) AS consumer_ids,
-      h.id AS hold_id, h.code AS hold_code, h.gaps AS hold_gaps
-    FROM rotations r LEFT JOIN holds h ON h.rotation_id = r.id AND h.decided_at IS NULL
+      h.id AS hold_id, h.code AS hold_code, h.gaps AS hold_gaps,
+      r.policy AS pinned_policy, c.policy, r.extended_ms::float8 AS extended_ms
+    FROM rotations r JOIN credentials c ON c.id = r.credential_id LEFT JOIN holds h ON h.rotation_id = r.id AND h.decided_at IS NULL
     WHERE r.id = ANY(${[...rotationIds]})`.execute(db);
   return new Map(rows.map((row) => [row.id, asState(row)]));
 }
@@ -59,7 +64,16 @@ function asState(row: StateRow): RotationState {
     hold: asOpenHold(row),
     // Nothing marks a version as compromised before incidents exist.
     conditions: { formerInCustody: row.former_in_custody, compromised: false },
+    graceRoomMs: graceRoom(row),
   };
+}
+
+/** By the policy of today, and never below nothing: a grace that is longer by the policy it began with stays. */
+function graceRoom({ pinned_policy: pinned, policy, extended_ms: extendedMs }: StateRow): number | undefined {
+  const today = effectivePolicy(policy);
+  if (today.graceMaxMs === undefined) return undefined;
+  const { graceMs } = stricter(effectivePolicy(pinned), today);
+  return Math.max(0, today.graceMaxMs - graceMs - extendedMs);
 }
 
 function asOpenHold({ hold_id: holdId, hold_code: code, hold_gaps: gaps }: StateRow): OpenHold | undefined {

@@ -38,8 +38,9 @@ interface DueRow {
  * Reserves a rotation for credentials that are due and allowed to begin, within the caps of connections, teams and
  * environments, the most critical and the oldest first. Reserving writes the start row in the same transaction, so that
  * a sweep that dies leaves either nothing or what the dispatcher starts. Sweeps take turns: a cap is never passed by two.
+ * `beforeCommit` is told how many are reserved.
  */
-export function sweepDue(ledger: Ledger): Promise<Swept> {
+export function sweepDue(ledger: Ledger, beforeCommit?: (reserved: number) => void): Promise<Swept> {
   return transact(ledger, async (trx) => {
     await sql`SELECT pg_advisory_xact_lock(${locks.sweep})`.execute(trx);
     const reckoned = await reckonDue(trx, reckonedAtOnce);
@@ -64,6 +65,7 @@ export function sweepDue(ledger: Ledger): Promise<Swept> {
     await sql`
       UPDATE credentials SET refused_code = NULL WHERE refused_code IS NOT NULL
         AND id = ANY(${reserved.map(({ credentialId }) => credentialId)})`.execute(trx);
+    beforeCommit?.(reserved.length);
     return { reserved: reserved.length, isMore: reckoned === reckonedAtOnce || found.length === reservedAtOnce };
   });
 }

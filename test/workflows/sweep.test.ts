@@ -5,7 +5,7 @@ import { readInstance } from "../../ledger/health.ts";
 import { sweepScheduleId } from "../../worker/sweep-schedule.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
-import { openWorld, untilLedger, type World } from "../harness/world.ts";
+import { openWorld, untilLedger, type WorkerProcess, type World } from "../harness/world.ts";
 
 const everyMs = 4_000;
 const schedule = { kind: "every", everyMs } as const;
@@ -18,6 +18,7 @@ interface Ended {
 
 describe.runIf(hasTemporal)("rotations that happen by themselves", () => {
   let world: World;
+  let worker: WorkerProcess;
   let connection: Connection;
   let handle: ReturnType<Client["schedule"]["getHandle"]>;
 
@@ -47,7 +48,7 @@ describe.runIf(hasTemporal)("rotations that happen by themselves", () => {
     });
 
   it("begin when they are due and not before, each period once; nobody is refused", async () => {
-    await world.startWorker();
+    worker = await world.startWorker();
     const both = [await register(world, { policy: { schedule } }), await register(world, { policy: { schedule } })];
     for (const one of both) {
       const found = await untilProven(one, 3);
@@ -87,5 +88,27 @@ describe.runIf(hasTemporal)("rotations that happen by themselves", () => {
     await untilLedger(async () => ((await handle.describe()).info.numActionsTaken < before + 3 ? undefined : true));
     expect(await rotationsOf(one)).toHaveLength(1);
     await one.shop.close();
+  });
+
+  it("invariant 9: a sweep that is killed before it commits has begun nothing, one that is killed after it what is then carried, once", async () => {
+    const one = await register(world, {});
+    await worker.stop();
+    await sql`UPDATE versions SET created_at = created_at - interval '1 hour' WHERE credential_id = ${one.credentialId}`.execute(
+      world.ledger.db,
+    );
+    const policy = JSON.stringify({ schedule: { kind: "every", everyMs: 1_800_000 } });
+    await sql`UPDATE credentials SET policy = policy || ${policy}::jsonb WHERE id = ${one.credentialId}`.execute(
+      world.ledger.db,
+    );
+    const before = await world.startWorker({ REKEY_FAILPOINT: "sweep:B2" });
+    expect(await before.ended).toBe("SIGKILL");
+    expect(await rotationsOf(one)).toEqual([]);
+    const after = await world.startWorker({ REKEY_FAILPOINT: "sweep:B3" });
+    expect(await after.ended).toBe("SIGKILL");
+    expect(await rotationsOf(one)).toMatchObject([{ outcome: null, requested_by: "system:sweep" }]);
+    worker = await world.startWorker();
+    await untilProven(one, 1);
+    expect(await rotationsOf(one)).toHaveLength(1);
+    expect((await one.shop.close()).failures).toEqual([]);
   });
 });
