@@ -150,6 +150,12 @@ const variables = {
     meaning:
       "How long one look of `rekey doctor` may take, in milliseconds. All of them take seven times that at most.",
   },
+  REKEY_LEAK_VALUES_A_MINUTE: {
+    schema: z.coerce.number("must be a number").int().min(100).max(100_000).default(2_000),
+    whenAbsent: "2000",
+    meaning:
+      "How many values the bearer of one token may have compared by `rekey leak check` in a minute, over all processes of the API: whoever holds a token is not to find values by guessing.",
+  },
   REKEY_SWEEP_EVERY_MS: {
     schema: z.coerce.number("must be milliseconds").int().min(1_000).max(3_600_000).default(10_000),
     whenAbsent: "10000",
@@ -234,6 +240,7 @@ export interface Settings {
   readonly programs: Readonly<Record<string, Program>>;
   readonly egressLocalPorts: readonly number[];
   readonly doctorLookMs: number;
+  readonly leakValuesAMinute: number;
   readonly sweepEveryMs: number;
   /** When endpoints are told, and told again. */
   readonly notices: ReturnType<typeof noticeSettings>;
@@ -328,6 +335,7 @@ function asSettings(parsed: Parsed): Settings {
     programs: readEntries("REKEY_EXEC_CONSUMERS_FILE", parsed.REKEY_EXEC_CONSUMERS_FILE, programs),
     egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
     doctorLookMs: parsed.REKEY_DOCTOR_LOOK_MS,
+    leakValuesAMinute: parsed.REKEY_LEAK_VALUES_A_MINUTE,
     sweepEveryMs: parsed.REKEY_SWEEP_EVERY_MS,
     notices: noticeSettings(parsed),
     logLevel: parsed.REKEY_LOG_LEVEL,

@@ -34,6 +34,9 @@ export const access: Readonly<Record<RouteName, Access>> = {
   showRotation: ["admin", "operator", "responder", "team", "auditor"],
   giveCommand: ["admin", "operator", "responder"],
 
+  // what has leaked
+  checkLeaks: ["admin", "operator", "responder"],
+
   // when rotations happen by themselves
   explainPolicy: ["admin", "operator", "responder", "auditor"],
   showCalendar: ["admin", "operator", "responder", "team", "auditor"],

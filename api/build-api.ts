@@ -22,6 +22,7 @@ import { doctorHandlers } from "./doctor.ts";
 import { healthHandlers } from "./health.ts";
 import { refuseForeignHost } from "./host-guard.ts";
 import { initHandlers } from "./init.ts";
+import { leakHandlers } from "./leaks.ts";
 import { manifestHandlers } from "./manifests.ts";
 import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
 import { proposalHandlers } from "./proposals.ts";
@@ -45,6 +46,7 @@ const handlers: Handlers<RouteName> = {
   ...moveHandlers,
   ...checkHandlers,
   ...rotationHandlers,
+  ...leakHandlers,
   ...auditHandlers,
   ...doctorHandlers,
   ...routineHandlers,
@@ -113,10 +115,11 @@ function addRoute(app: FastifyInstance, deps: ApiDeps, name: RouteName): void {
   const route: Route = routes[name];
   // The compiler cannot follow one name through both tables; `Handlers` has checked that each handler fits its route.
   const handler = handlers[name] as (call: unknown, deps: ApiDeps) => Promise<unknown>;
-  const { params, query, body } = route;
+  const { params, query, body, bodyLimit: ownLimit = bodyLimit } = route;
   app.route({
     method: route.method,
     url: `${apiPrefix}${route.path}`,
+    bodyLimit: ownLimit,
     schema: {
       summary: route.summary,
       operationId: name,

@@ -5,6 +5,7 @@ import { apiPrefix, routes, type Answer, type Request, type RouteName } from "./
 import { problem } from "./shapes.ts";
 
 export type { Answer, Request, RouteName } from "./route-table.ts";
+export { longestLeaked, mostLeakedAtOnce, mostLeakedCharacters } from "./leak-routes.ts";
 export { auditHead } from "./shapes.ts";
 export { roleNames } from "../domain/role.ts";
 export { version } from "../release.ts";

@@ -32,6 +32,8 @@ export interface ApiDeps {
   readonly tls?: TlsFiles | undefined;
   /** How long one look of `rekey doctor` may take. */
   readonly doctorLookMs: number;
+  /** How many values one token may have compared with what is known, in a minute. */
+  readonly leakValuesAMinute: number;
 }
 
 /** Who asks: the id of a token, or `anonymous`. */

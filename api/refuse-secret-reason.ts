@@ -1,6 +1,6 @@
 import { readFingerprintsWithin, readKnownFingerprints } from "../ledger/known-fingerprints.ts";
-import { Secret } from "../providers/contract/secret.ts";
 import type { ApiDeps } from "./deps.ts";
+import { possibleSecret } from "./possible-secret.ts";
 import { ProblemError } from "./problem.ts";
 
 /** Shorter words are no secret of an issuer, and ordinary. */
@@ -11,15 +11,6 @@ function candidates(reason: string): readonly string[] {
   const words = [reason.trim(), ...reason.split(/\s+/), ...reason.split(/[\s"'`,;:=@/()<>[\]{}]+/)];
   const bare = words.flatMap((word) => [word, word.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "")]);
   return [...new Set(bare)].filter((word) => word.length >= shortest);
-}
-
-/** A word that stands for a secret, such as `hidden`, is none. */
-function asSecret(word: string): readonly Secret<string>[] {
-  try {
-    return [new Secret(word)];
-  } catch {
-    return [];
-  }
 }
 
 /**
@@ -49,7 +40,7 @@ async function refuseKnown(
   reason: string,
   read: (ledger: ApiDeps["ledger"]) => Promise<readonly string[]>,
 ): Promise<void> {
-  const words = candidates(reason).flatMap(asSecret);
+  const words = candidates(reason).flatMap(possibleSecret);
   if (words.length === 0) return;
   const known = await read(ledger);
   if (words.some((word) => known.some((fingerprint) => fingerprints.isOf(word, fingerprint) === true)))

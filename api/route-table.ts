@@ -3,6 +3,7 @@ import { objectName } from "../manifests/schemas.ts";
 import { look } from "./check-results.ts";
 import { proposalRoutes } from "./proposal-routes.ts";
 import { noticeRoutes } from "./notice-routes.ts";
+import { leakRoutes } from "./leak-routes.ts";
 import { routineRoutes } from "./routine-routes.ts";
 import { limit, reference, type Route } from "./route.ts";
 import {
@@ -327,6 +328,7 @@ export const routes = {
     }),
   },
   ...proposalRoutes,
+  ...leakRoutes,
   ...routineRoutes,
   ...tokenRoutes,
   ...noticeRoutes,

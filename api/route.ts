@@ -10,6 +10,8 @@ export interface Route {
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
   readonly response: z.ZodObject;
+  /** Bytes, where a body may be less than the API's limit. */
+  readonly bodyLimit?: number;
 }
 
 export const limit = z.coerce.number().int().min(1).max(500).default(100);

@@ -118,7 +118,7 @@ export async function serve(settings: Settings): Promise<Served> {
 const placeTimeoutMs = 5_000;
 
 async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
-  const { keyFiles, tokenFile, logLevel, doctorLookMs, names, tls } = settings;
+  const { keyFiles, tokenFile, logLevel, doctorLookMs, leakValuesAMinute, names, tls } = settings;
   for (const file of [...Object.values(keyFiles), tokenFile])
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // A new key file beside values that need the lost one would only hide the loss. Fingerprints of values that rest
@@ -147,6 +147,7 @@ async function openDeps(settings: Settings, ledger: Ledger, values: Ledger) {
     custodyKey: { file: keyFiles.custody, id: custodyKeys.newest.id },
     custodyTrouble: async () => keyTrouble(keyFiles.custody, custodyKeys.newest.id),
     doctorLookMs,
+    leakValuesAMinute,
     names,
     tls,
     log,

@@ -19,6 +19,7 @@ import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { addNoticeCommands } from "./notice.ts";
+import { addLeakCommands } from "./leak-commands.ts";
 import { addRoutineCommands } from "./routine-commands.ts";
 import { createKeys, runMigrate, runServe, runWorker, type MigrateOptions, type ServeOptions } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
@@ -337,6 +338,7 @@ program
   .action(() => act(recordKeyCopy));
 
 addNoticeCommands(program, act, { limit, timeout });
+addLeakCommands(program, act, { timeout });
 addRoutineCommands(program, act, { limit, wholeNumber });
 const token = program.command("token").description("who may ask rekey for what");
 token

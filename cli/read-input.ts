@@ -32,6 +32,31 @@ function readHidden(prompt: string): Promise<string> {
   });
 }
 
+/**
+ * Lines of a terminal until Ctrl-D, none of which is shown. Not until an empty one: what was pasted may have some, and the
+ * rest of it would go to the shell.
+ */
+export function readHiddenLines(prompt: string): Promise<string> {
+  const mute = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: mute, terminal: true, historySize: 0 });
+  const read: string[] = [];
+  process.stderr.write(`${prompt}\n`);
+  return new Promise((resolve, reject) => {
+    lines.on("line", (line) => {
+      read.push(line);
+      process.stderr.write(`\r${read.length} ${read.length === 1 ? "line" : "lines"} taken; Ctrl-D when that is all.`);
+    });
+    lines.once("SIGINT", () => {
+      reject(usage("Nothing was given", "Run it again."));
+      lines.close();
+    });
+    lines.once("close", () => {
+      process.stderr.write("\n");
+      resolve(read.join("\n"));
+    });
+  });
+}
+
 /** Asks a person at a terminal. */
 export function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });

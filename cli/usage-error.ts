@@ -28,9 +28,13 @@ function inOurWords(said: string, command: Command): string {
   const [, flags] = /^required option '(.+)' not specified/.exec(said) ?? [];
   const option = command.options.find((one) => one.flags === flags);
   if (option !== undefined) return `${path} needs ${option.flags}: ${option.description}`;
-  return said
-    .replace(/^command-argument value '.*?' is invalid for argument '(.+?)'\./, "<$1> is not valid.")
-    .replace(/^option '(.+?)' argument '.*?' is invalid\./, "$1 is not valid.");
+  return (
+    said
+      // What is too many may be a secret.
+      .replace(/^(too many arguments .* but got \d+): .*$/s, "$1.")
+      .replace(/^command-argument value '.*?' is invalid for argument '(.+?)'\./, "<$1> is not valid.")
+      .replace(/^option '(.+?)' argument '.*?' is invalid\./, "$1 is not valid.")
+  );
 }
 
 /** The innermost command that the words name. */

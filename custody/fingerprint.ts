@@ -7,6 +7,10 @@ export type Fingerprint = string;
 
 export interface Fingerprints {
   of(secret: Secret<string>): Fingerprint;
+  /** One under each key that is held: whichever of them the ledger has, it is found. */
+  every(secret: Secret<string>): readonly Fingerprint[];
+  /** Of the keys that are held: what was made under another cannot be compared with anything. */
+  readonly keyIds: readonly string[];
   /** Undefined when the fingerprint was made under a key that is not held any more, so nothing can be said. */
   isOf(secret: Secret<string>, fingerprint: Fingerprint): boolean | undefined;
 }
@@ -17,8 +21,12 @@ function digest({ id, key }: NamedKey, secret: Secret<string>): Buffer {
 
 /** `keys` serve nothing else: whoever could use them elsewhere could guess short values offline. */
 export function createFingerprints(keys: KeyRing): Fingerprints {
+  const under = (key: NamedKey, secret: Secret<string>): Fingerprint =>
+    `${key.id}:${digest(key, secret).toString("hex")}`;
   return {
-    of: (secret) => `${keys.newest.id}:${digest(keys.newest, secret).toString("hex")}`,
+    of: (secret) => under(keys.newest, secret),
+    every: (secret) => keys.all.map((key) => under(key, secret)),
+    keyIds: keys.all.map(({ id }) => id),
     isOf(secret, fingerprint) {
       const [id = "", hex = ""] = fingerprint.split(":");
       const key = keys.find(id);

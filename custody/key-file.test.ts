@@ -75,3 +75,17 @@ it("fingerprints are equal for one secret under one key, and say nothing under a
   expect(own.isOf(new Secret("some-passwords"), print)).toBe(false);
   expect(other.isOf(new Secret("some-password"), print)).toBeUndefined();
 });
+
+it("a secret is recognised by a fingerprint under any key of the file, in use or not yet", async () => {
+  const before = createFingerprints(await openKeyFile(path, { create: true }));
+  const secret = new Secret("some-password");
+  const former = before.of(secret);
+  await addKey(path);
+  const both = createFingerprints(await openKeyFile(path, { create: false }));
+  expect(both.of(secret)).toBe(former);
+  await useNewestKey(path);
+  const after = createFingerprints(await openKeyFile(path, { create: false }));
+  expect(after.every(secret)).toEqual([former, after.of(secret)]);
+  expect(both.every(secret)).toEqual(after.every(secret));
+  expect(after.every(secret).map((one) => one.split(":")[0])).toEqual(after.keyIds);
+});

@@ -14,6 +14,8 @@ export interface NamedKey {
 export interface KeyRing {
   /** The newest key that is in use: the one to encrypt with. */
   readonly newest: NamedKey;
+  /** Every key of the file, whatever its use. */
+  readonly all: readonly NamedKey[];
   /** Any key of the file: all decrypt. */
   find(id: string): NamedKey | undefined;
 }
@@ -32,7 +34,7 @@ export function createKeyRing(keys: readonly (NamedKey & { readonly isForDecrypt
   const newest = keys.findLast((key) => key.isForDecryptionOnly !== true);
   if (newest === undefined) throw fail("The key file holds no key that is in use. Restore it from where you keep it.");
   const byId = new Map(keys.map((key) => [key.id, key]));
-  return { newest, find: (id) => byId.get(id) };
+  return { newest, all: [...byId.values()], find: (id) => byId.get(id) };
 }
 
 /** Tells a wrong key from altered bytes: 8 bytes that only the right key yields and that say nothing about it. */

@@ -15,7 +15,13 @@ export interface LedgerOptions {
 }
 
 /** Keys of the advisory locks, one list so that no two purposes share one. */
-export const locks = { migrate: 735_390_001, seal: 735_390_002, apply: 735_390_003, sweep: 735_390_004 } as const;
+export const locks = {
+  migrate: 735_390_001,
+  seal: 735_390_002,
+  apply: 735_390_003,
+  sweep: 735_390_004,
+  leak: 735_390_012,
+} as const;
 
 /** Counts and ids come as numbers; one too large to be exact is refused rather than rounded. */
 function exactNumber(text: string): number {

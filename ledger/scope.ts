@@ -39,3 +39,7 @@ export const teamHears: Readonly<Record<NoticeAudience, RawBuilder<boolean>>> = 
   consumer: sql`(n.team_id = k.team_id)`,
   everything: sql`false`,
 };
+
+/** Of a connection `n`. */
+export const ownsConnection = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(n.team_id = ${scope.teamId})`;

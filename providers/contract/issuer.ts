@@ -237,5 +237,10 @@ export interface IssuerDefinition<Connection = unknown, Config = unknown> extend
   complete(connection: Connection, config: Config, given: Value): Value;
   /** A look before anything is registered, for kinds that can say what it takes. */
   readonly init?: Init;
+  /**
+   * Handles that stand in a text, for kinds whose handles have a form that nothing else has. They are no secrets, but
+   * those who look for leaked secrets often report nothing else.
+   */
+  handlesIn?(text: string): readonly string[];
   open(opening: IssuerOpening<Connection, Config>, context: ProviderContext): Promise<IssuerSession>;
 }

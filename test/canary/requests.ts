@@ -109,6 +109,9 @@ export async function askRightly(
     giveCommand: { params: { rotation }, body: { command: { kind: "pause" }, reason } },
     listAudit: { query: { limit: 500 } },
     verifyAudit: { body: {} },
+    checkLeaks: {
+      body: { values: [run.login.password, `postgres://x:${encodeURIComponent(run.login.adminPassword)}@h`] },
+    },
     explainPolicy: { params: credential },
     showCalendar: { query: {} },
     listFreezes: {},

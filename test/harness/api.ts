@@ -3,7 +3,7 @@ import type { FastifyInstance, InjectOptions } from "fastify";
 import { buildApi } from "../../api/build-api.ts";
 import type { ApiDeps } from "../../api/deps.ts";
 import { newToken, tokenDigest } from "../../api/new-token.ts";
-import { createFingerprints } from "../../custody/fingerprint.ts";
+import { createFingerprints, type Fingerprints } from "../../custody/fingerprint.ts";
 import { createKeyRing } from "../../custody/key-file.ts";
 import { embeddedPlace } from "../../domain/custody-place.ts";
 import type { Role } from "../../domain/role.ts";
@@ -45,27 +45,33 @@ interface ApiPlaces {
   /** Places of custody besides the embedded one. */
   readonly stores?: MemoryStores;
   readonly custodyDefault?: string;
+  readonly leakValuesAMinute?: number;
+  /** Of another API over the same ledger, which is to recognise the same. */
+  readonly fingerprints?: Fingerprints;
 }
 
 /** The API over a real ledger and real custody, asked without a socket. */
 export async function withApi(
   { ledger }: Pick<TestLedger, "ledger">,
   catalog: Catalog = fakeCatalog,
-  { stores = {}, custodyDefault = embeddedPlace }: ApiPlaces = {},
+  places: ApiPlaces = {},
 ): Promise<TestApi> {
+  const { stores = {}, custodyDefault = embeddedPlace, leakValuesAMinute = 100_000 } = places;
+  const { fingerprints = createFingerprints(keys()) } = places;
   const logged: string[] = [];
   const custody = openMemoryCustody(ledger, keys(), stores);
   const deps: ApiDeps = {
     ledger,
     custody,
     custodyDefault,
-    fingerprints: createFingerprints(keys()),
+    fingerprints,
     catalog,
     instance: await readInstance(ledger),
     auditKeys: new Map(),
     custodyTrouble: () => Promise.resolve(undefined),
     custodyKey: { file: "/keys/custody.json", id: "key_test" },
     doctorLookMs: 10_000,
+    leakValuesAMinute,
     names: [],
     log: createLog({
       level: "debug",

@@ -11,6 +11,7 @@ const bodies: Partial<Record<RouteName, unknown>> = {
   giveCommand: { command: { kind: "resume" } },
   declareFreeze: { reason: "none", until: "2099-01-01T00:00:00Z" },
   dismissProposal: { reason: "none" },
+  checkLeaks: { values: ["none"] },
   createToken: { role: "metrics", expiresInMs: 60_000 },
 };
 

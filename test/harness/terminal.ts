@@ -21,6 +21,8 @@ export interface Terminal {
   /** Resolves with all that was shown, once this text is in what came since the last call. */
   until(text: string): Promise<string>;
   type(line: string): void;
+  /** Keys as the terminal sends them. */
+  send(keys: string): void;
   readonly ended: Promise<{ readonly code: number | null; readonly shown: string }>;
 }
 
@@ -41,6 +43,7 @@ export function atTerminal(args: readonly string[], env: Readonly<Record<string,
   return {
     ended,
     type: (line) => void child.stdin.write(`${line}\r`),
+    send: (keys) => void child.stdin.write(keys),
     until: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {

@@ -22,6 +22,9 @@ export const fields = {
   secretAccessKey: { secret: true, title: "Secret access key" },
 } as const satisfies FieldDeclarations;
 
+/** Scanners report the id alone, since the secret beside it has no form of its own. */
+export const handlesIn = (text: string): readonly string[] => text.match(/\bAKIA[A-Z0-9]{12,124}\b/g) ?? [];
+
 /** The id names a key for ever: IAM never gives one again. */
 export function handleOf(_config: UserConfig, value: Value): string {
   const id = revealField(value, "accessKeyId");

@@ -5,7 +5,7 @@ import { revealField } from "../../contract/value.ts";
 import type { Aws } from "../../systems/aws/aws.ts";
 import { callerOf, identityOf, lookAtAccount } from "../../systems/aws/identity.ts";
 import { awsAdminFields, type AwsSettings } from "../../systems/aws/settings.ts";
-import { configSchema, connectionSchema, fields, handleOf, type UserConfig } from "./config.ts";
+import { configSchema, connectionSchema, fields, handleOf, handlesIn, type UserConfig } from "./config.ts";
 import { abandonKey, disableKey, enableKey, issueKey, revokeKey } from "./effects.ts";
 import { preflight } from "./preflight.ts";
 import { probeKey, unknownKey } from "./probe.ts";
@@ -111,6 +111,7 @@ export function accessKeyIssuer(lags: Lags): IssuerDefinition<AwsSettings, UserC
     // Only the key tells whose it is; preflight and each issue ask.
     adminPrincipalOf: () => "",
     handleOf,
+    handlesIn,
     adoptedFields: ["accessKeyId", "secretAccessKey"],
     complete: (_connection, _config, given) => given,
     open: async (opening, context) => Promise.resolve(sessionOf(opening, context, lags.listMs)),
