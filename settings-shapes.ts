@@ -96,3 +96,13 @@ export const noticeSettings = (parsed: NoticeVariables) => ({
   retryLongestMs: parsed.REKEY_NOTICE_RETRY_LONGEST_MS,
   giveUpAfterMs: parsed.REKEY_NOTICE_GIVE_UP_AFTER_MS,
 });
+
+/** Of `rekey leak check`. */
+export const leakVariables = {
+  REKEY_LEAK_VALUES_A_MINUTE: {
+    schema: z.coerce.number("must be a number").int().min(100).max(100_000).default(2_000),
+    whenAbsent: "2000",
+    meaning:
+      "How many values the bearer of one token may have compared by `rekey leak check` in a minute, over all processes of the API: whoever holds a token is not to find values by guessing.",
+  },
+} as const;

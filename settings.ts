@@ -12,6 +12,7 @@ import {
   flag,
   hostAndPort,
   httpUrl,
+  leakVariables,
   listenPlace,
   names,
   noticeSettings,
@@ -150,12 +151,7 @@ const variables = {
     meaning:
       "How long one look of `rekey doctor` may take, in milliseconds. All of them take seven times that at most.",
   },
-  REKEY_LEAK_VALUES_A_MINUTE: {
-    schema: z.coerce.number("must be a number").int().min(100).max(100_000).default(2_000),
-    whenAbsent: "2000",
-    meaning:
-      "How many values the bearer of one token may have compared by `rekey leak check` in a minute, over all processes of the API: whoever holds a token is not to find values by guessing.",
-  },
+  ...leakVariables,
   REKEY_SWEEP_EVERY_MS: {
     schema: z.coerce.number("must be milliseconds").int().min(1_000).max(3_600_000).default(10_000),
     whenAbsent: "10000",
