@@ -76,10 +76,19 @@ describe("who may ask, and how much", () => {
 
   it("counts what is asked at the same moment", async () => {
     const own = await (await withApi(test, undefined, { leakValuesAMinute: 100 })).as("responder");
-    const asked = Array.from({ length: 8 }, async () =>
-      own.ask("POST", "/leaks/check", { values: Array(30).fill("x") }),
-    );
-    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    const values = Array<string>(30).fill("x");
+    const waiting = sql<{ n: number }>`
+      SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND (locktype = 'advisory' OR relation = 'audit'::regclass)`;
+    // Nobody can note anything until all of them have counted, or wait for their turn to.
+    const asked = await db()
+      .transaction()
+      .execute(async (trx) => {
+        await sql`LOCK TABLE audit IN SHARE MODE`.execute(trx);
+        const all = Array.from({ length: 6 }, async () => own.ask("POST", "/leaks/check", { values }));
+        await expect.poll(async () => (await waiting.execute(trx)).rows[0]?.n, { timeout: 60_000 }).toBe(6);
+        return { all };
+      });
+    const statuses = (await Promise.all(asked.all)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(3);
   });
 
