@@ -26,6 +26,18 @@ export const access: Readonly<Record<RouteName, Access>> = {
   listProposals: ["admin", "operator", "responder", "team", "auditor"],
   showProposal: ["admin", "operator", "responder", "team", "auditor"],
   dismissProposal: ["admin", "operator", "responder", "team"],
+  retireConsumer: ["admin", "operator", "team"],
+  acknowledgeConsumer: ["admin", "operator", "responder", "team"],
+
+  // who decides where a value goes
+  registerConsumer: ["admin", "operator", "team"],
+  shareCredential: ["admin", "operator", "team"],
+  unshareCredential: ["admin", "operator", "team"],
+  listGrants: ["admin", "operator", "responder", "team", "auditor"],
+  showGrant: ["admin", "operator", "responder", "team", "auditor"],
+  approveGrant: ["admin", "operator", "team"],
+  refuseGrant: ["admin", "operator", "team"],
+  withdrawGrant: ["admin", "operator", "team"],
 
   // rotations
   planRotation: ["admin", "operator", "responder", "team", "auditor"],

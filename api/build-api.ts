@@ -19,11 +19,14 @@ import { moveHandlers } from "./credential-move.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiDeps, Handlers } from "./deps.ts";
 import { doctorHandlers } from "./doctor.ts";
+import { grantHandlers } from "./grants.ts";
 import { healthHandlers } from "./health.ts";
 import { refuseForeignHost } from "./host-guard.ts";
 import { initHandlers } from "./init.ts";
 import { leakHandlers } from "./leaks.ts";
 import { manifestHandlers } from "./manifests.ts";
+import { ownConsumerHandlers } from "./own-consumers.ts";
+import { shareHandlers } from "./credential-shares.ts";
 import { asProblem, problemOf, ProblemError, type Problem } from "./problem.ts";
 import { proposalHandlers } from "./proposals.ts";
 import { routineHandlers } from "./routine.ts";
@@ -42,6 +45,9 @@ const handlers: Handlers<RouteName> = {
   ...manifestHandlers,
   ...consumerHandlers,
   ...proposalHandlers,
+  ...ownConsumerHandlers,
+  ...shareHandlers,
+  ...grantHandlers,
   ...credentialHandlers,
   ...moveHandlers,
   ...checkHandlers,

@@ -41,7 +41,7 @@ function shown(catalog: ApiDeps["catalog"], consumer: ConsumerSummary) {
 }
 
 /** The one consumer that is meant: an id, `team/name` or a name; the credential tells apart those of one name. */
-async function findConsumer(
+export async function findConsumer(
   { ledger }: ApiDeps,
   scope: Scope,
   reference: string,

@@ -1,6 +1,7 @@
 import { applyManifests, type ApplyPlan, type SentFile } from "../manifests/apply.ts";
+import type { ManifestIssue } from "../manifests/documents.ts";
 import type { ManifestKind } from "../manifests/schemas.ts";
-import { deleteRegistered } from "../manifests/delete.ts";
+import { deleteRegistered, type DeleteAnswer } from "../manifests/delete.ts";
 import { exportManifests } from "../manifests/export.ts";
 import { kindHint, kindNamed, nameHint } from "../manifests/kind-named.ts";
 import { manifestJsonSchema } from "../manifests/json-schema.ts";
@@ -19,11 +20,8 @@ export const manifestHandlers: Handlers<Names> = {
     const request = { files: body.files.map(asFile), actor, planDigest: body.planDigest };
     const answer = await applyManifests({ ledger, catalog, secrets, custody }, request);
     switch (answer.outcome) {
-      case "invalid": {
-        const [first] = answer.issues;
-        const detail = `${answer.issues.length} ${answer.issues.length === 1 ? "mistake" : "mistakes"}, the first in ${first?.file ?? ""} line ${first?.line ?? 0}.`;
-        throw new ProblemError("manifest_invalid", detail, answer.issues);
-      }
+      case "invalid":
+        throw invalidManifests(answer.issues);
       case "plan-changed":
         throw new ProblemError("plan_changed", "Somebody else has registered something; nothing was applied.");
       case "planned":
@@ -47,26 +45,37 @@ export const manifestHandlers: Handlers<Names> = {
   async deleteRegistered({ body, actor }, deps) {
     const { ledger } = deps;
     const request = { ...body, kind: kindOf(body.kind), actor };
-    const answer = await deleteRegistered({ ledger, secrets: createConnectionSecrets(deps) }, request);
-    switch (answer.outcome) {
-      case "not-found":
-        throw new ProblemError("not_found", answer.hint);
-      case "ambiguous":
-        throw new ProblemError("request_invalid", answer.hint);
-      case "refused":
-        throw new ProblemError("delete_refused", answer.reasons.join(" "));
-      case "plan-changed":
-        throw new ProblemError("plan_changed", "It is not what it was when you said yes; nothing was deleted.");
-      case "planned":
-      case "deleted": {
-        const { ref, notes, digest } = answer.deletion;
-        return { outcome: answer.outcome, ref, notes: [...notes], digest };
-      }
-    }
+    return asDeletion(await deleteRegistered({ ledger, secrets: createConnectionSecrets(deps) }, request));
   },
 
   showManifestSchema: (_, { catalog }) => Promise.resolve({ schema: manifestJsonSchema(catalog) }),
 };
+
+/** @throws {ProblemError} where nothing was planned or deleted */
+export function asDeletion(answer: DeleteAnswer) {
+  switch (answer.outcome) {
+    case "not-found":
+      throw new ProblemError("not_found", answer.hint);
+    case "ambiguous":
+      throw new ProblemError("request_invalid", answer.hint);
+    case "refused":
+      throw new ProblemError("delete_refused", answer.reasons.join(" "));
+    case "plan-changed":
+      throw new ProblemError("plan_changed", "It is not what it was when you said yes; nothing was deleted.");
+    case "planned":
+    case "deleted": {
+      const { ref, notes, digest } = answer.deletion;
+      return { outcome: answer.outcome, ref, notes: [...notes], digest };
+    }
+  }
+}
+
+export function invalidManifests(issues: readonly ManifestIssue[]): ProblemError {
+  const [first] = issues;
+  const count = `${issues.length} ${issues.length === 1 ? "mistake" : "mistakes"}`;
+  const detail = `${count}, the first in ${first?.file ?? ""} line ${first?.line ?? 0}.`;
+  return new ProblemError("manifest_invalid", detail, issues);
+}
 
 function kindOf(text: string): ManifestKind {
   const kind = kindNamed(text);

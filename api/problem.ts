@@ -18,6 +18,7 @@ const statuses: Partial<Record<Code, number>> = {
   plan_changed: 409,
   command_refused: 409,
   delete_refused: 409,
+  grant_refused: 409,
   move_refused: 409,
   already_adopted: 409,
   not_adopted: 409,

@@ -4,6 +4,7 @@ import { look } from "./check-results.ts";
 import { proposalRoutes } from "./proposal-routes.ts";
 import { noticeRoutes } from "./notice-routes.ts";
 import { leakRoutes } from "./leak-routes.ts";
+import { grantRoutes } from "./grant-routes.ts";
 import { routineRoutes } from "./routine-routes.ts";
 import { limit, reference, type Route } from "./route.ts";
 import {
@@ -329,6 +330,7 @@ export const routes = {
   },
   ...proposalRoutes,
   ...leakRoutes,
+  ...grantRoutes,
   ...routineRoutes,
   ...tokenRoutes,
   ...noticeRoutes,

@@ -6,7 +6,7 @@ import { markWorker } from "../ledger/workers.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { applyText } from "../test/harness/apply-text.ts";
 import { withLedger } from "../test/harness/ledger.ts";
-import { connectionIndex, credential, everything } from "../test/harness/manifests.ts";
+import { connectionIndex, consumer, credential, everything } from "../test/harness/manifests.ts";
 import { makeRotations } from "../test/harness/rows.ts";
 import { createWatcher } from "./watcher.ts";
 
@@ -287,6 +287,17 @@ describe("the alarm", () => {
       state: "warn",
       text: expect.stringContaining("shop/orders"),
     });
+  });
+
+  it("is not about grants that wait for an owner, which status names all the same", async () => {
+    const before = await bad();
+    const text = consumer.replace("name: web", "name: asked").replace("/srv/web.env", "/srv/asked.env");
+    await api.ask("POST", "/consumers", { files: [{ name: "asked.yaml", text }] });
+    expect((await status()).looks.find(({ about }) => about === "Grants")).toMatchObject({
+      state: "warn",
+      text: expect.stringMatching(/^1 grant waits for an owner: shop\/orders/),
+    });
+    expect(await bad()).toEqual(before);
   });
 
   it("is about a pool that no worker serves, and a custody key that is gone", async () => {

@@ -61,6 +61,8 @@ export const credentialDetail = credentialSummary.extend({
   }),
   /** The place of its values in custody. */
   custody: z.string(),
+  /** Teams to which its owner has told its name. */
+  sharedWith: z.array(z.string()),
   annotations: texts,
   versions: z.array(
     z.object({

@@ -96,6 +96,11 @@ export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefin
       text: `${plural(unreached.count, "endpoint")} ${unreached.count === 1 ? "does" : "do"} not take what is to be told: ${names(unreached, ({ name, more, ageMs }) => `${name} (${more === "" ? "not tried yet" : more}, for ${roughly(ageMs)})`)}. It is tried again by itself for a day.`,
       mend: `rekey notice show ${unreached.first[0]?.name ?? ""}`,
     })),
+    some(facts.grants, (grants) => ({
+      ...{ key: "grants", about: "Grants", state: "warn" },
+      text: `${plural(grants.count, "grant")} ${grants.count === 1 ? "waits" : "wait"} for an owner: ${names(grants, ({ more, ageMs }) => `${more} (for ${roughly(ageMs)})`)}. Nothing is delivered there before.`,
+      mend: "rekey grant list --state pending",
+    })),
     facts.unsealedMs > sealedWithinMs
       ? {
           ...{ key: "sealer", about: "Audit trail", state: "bad" },

@@ -8,6 +8,7 @@ import { newId } from "../ledger/new-id.ts";
 import { adopted, holdRotations, register } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { askLeast, type Least } from "../test/harness/least-requests.ts";
+import { allow, askedFor, clusteredCatalog, grantFor, type Grant } from "../test/harness/asking-teams.ts";
 import { withLedger } from "../test/harness/ledger.ts";
 import { consumer } from "../test/harness/manifests.ts";
 import { mayCall } from "./access-table.ts";
@@ -23,14 +24,28 @@ function everyRequestWith(name: RouteName, word: string): readonly Least[] {
     ...(params === undefined ? [{}] : [{ named: word }]),
     ...Object.keys(query?.shape ?? {}).map((field) => ({ query: { [field]: word } })),
     ...Object.keys(body?.shape ?? {}).map((field) => ({ body: { [field]: word } })),
+    ...(name === "registerConsumer" ? manifestsWith(word).map((sent) => ({ body: sent })) : []),
   ];
 }
 
-/** What differs between any two answers: the clock, and the id of what was asked for just now. */
+/** Manifests of a consumer that names it: what a team's token asks for is planned against what others have too. */
+const manifestsWith = (word: string) =>
+  [
+    { credential: word },
+    { team: word },
+    { name: word },
+    { connection: word },
+    { connection: `platform/${word}` },
+    { secret: word },
+    { space: word },
+  ].map((asks) => ({ files: [{ name: "asked.yaml", text: askedFor(asks) }], dryRun: true }));
+
+/** What differs between any two answers: the clock, the id of what was asked for just now, the digest of what was sent. */
 const settled = (text: string) =>
   text
     .replaceAll(/"now":"[^"]*"(?:,"until":"[^"]*")?/g, "")
     .replaceAll(/"checkId":"chk_\w+"/g, "")
+    .replaceAll(/"digest":"[0-9a-f]{64}"/g, "")
     .replaceAll(/"sessions":\{"at"[^,]*,/g, "");
 
 async function everyAnswer(api: TestApi, words: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -51,6 +66,8 @@ let birch: TestApi;
 let idsOfBirch: readonly string[];
 let before: ReadonlyMap<string, string>;
 let after: ReadonlyMap<string, string>;
+/** That alder asks for. */
+let grant: Grant;
 let orders: { readonly rotation: string; readonly web: string };
 
 const db = () => api.deps.ledger.db;
@@ -86,6 +103,7 @@ async function readIdsOfBirch(): Promise<readonly string[]> {
     UNION ALL SELECT id FROM tokens WHERE team_id = ${await teamId("birch")}
     UNION ALL SELECT id FROM consumers WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM versions WHERE credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT id FROM grants WHERE team_id = ${await teamId("birch")}
     UNION ALL SELECT id FROM rotations WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT h.id FROM holds h JOIN rotations r ON r.id = h.rotation_id WHERE r.credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM proposals WHERE credential_id IN (SELECT id FROM mine)
@@ -123,9 +141,11 @@ const registerHook = async (team: string, name: string, more = {}) => {
 };
 
 beforeAll(async () => {
-  api = await withApi(await withLedger());
+  api = await withApi(await withLedger(), clusteredCatalog);
   await adopted(api, "orders", "alder");
+  await allow(api, "{ alder: [web], birch: [web] }");
   alder = await api.as("team", await teamId("alder"));
+  grant = await grantFor(alder, askedFor());
   const rotation = await rotate("alder/orders");
   // Begun: how long one waits to be is told by the clock.
   await sql`DELETE FROM starts`.execute(db());
@@ -143,6 +163,8 @@ beforeAll(async () => {
   birch = await api.as("team", await teamId("birch"));
   await holdRotations(api, await rotate("birch/payments"));
   await test(birch, "birch/web");
+  await grantFor(birch, askedFor({ team: "birch", credential: "payments", secret: "payments" }));
+  await birch.ask("POST", "/credentials/payments/share", { team: "beech" });
   await rotate("beech/orders");
   await registerHook("birch", "hook");
   await birch.ask("POST", "/notices/hook/test", {});
@@ -162,12 +184,16 @@ describe("a team's token", () => {
 
   it("gets the same answer to every id of another team, on every route, as to one that nothing has", async () => {
     const kinds = new Set(idsOfBirch.map((id) => id.split("_", 1).join("")));
-    expect(kinds).toEqual(new Set(["chk", "cns", "con", "crd", "frz", "hld", "ntc", "prp", "rot", "tm", "tok", "ver"]));
+    expect(kinds).toEqual(
+      new Set(["chk", "cns", "con", "crd", "frz", "grt", "hld", "ntc", "prp", "rot", "tm", "tok", "ver"]),
+    );
     for (const id of idsOfBirch) {
       const kind = Object.entries(idPrefixes).find(([, prefix]) => id.startsWith(`${prefix}_`))?.[0];
       const none = newId(kind as keyof typeof idPrefixes);
       const [real, madeUp] = [await everyAnswer(alder, [id]), await everyAnswer(alder, [none])];
-      expect([...real].map(([asked, answer]) => [asked.replace(id, none), answer])).toEqual([...madeUp]);
+      expect([...real].map(([asked, answer]) => [asked.replace(id, none), answer.replaceAll(id, none)])).toEqual([
+        ...madeUp,
+      ]);
     }
   });
 
@@ -180,6 +206,7 @@ describe("a team's token", () => {
       "/calendar",
       "/proposals",
       "/notices",
+      "/grants",
     ];
     const texts = await Promise.all(lists.map(async (path) => (await alder.ask("GET", path)).text));
     for (const text of texts) {
@@ -207,6 +234,18 @@ describe("a team's token", () => {
     expect(await checks()).toBe((count ?? 0) + 1);
   });
 
+  it("is told nothing of which teams there are by sharing what is its own", async () => {
+    const share = async (verb: string, team: string) =>
+      (await alder.ask("POST", `/credentials/orders/${verb}`, { team })).text.replaceAll(team, "it");
+    const shown = async (team: string) =>
+      (await alder.ask("GET", "/credentials/orders")).text.replaceAll(`"${team}"`, '"it"');
+    const told: string[][] = [];
+    for (const team of ["birch", "nobody"])
+      told.push([await share("share", team), await shown(team), await share("unshare", team), await shown(team)]);
+    expect(told[0]).toEqual(told[1]);
+    expect(told[0]?.[1]).toContain('"sharedWith":["it"]');
+  });
+
   it("works with what is its own, on every route that its role may call", async () => {
     const { json: proposals } = await alder.ask("GET", "/proposals");
     const [proposal] = proposals["proposals"] as readonly { readonly id: string }[];
@@ -222,15 +261,35 @@ describe("a team's token", () => {
       testNotice: "hook",
       showRotation: orders.rotation,
       showCheck: String((await test(alder, "web")).json["checkId"]),
+      retireConsumer: "web",
+      acknowledgeConsumer: "web",
+      shareCredential: "orders",
+      unshareCredential: "orders",
+      showGrant: grant.id,
+      approveGrant: grant.id,
+      refuseGrant: (await grantFor(alder, askedFor({ name: "refused", secret: "refused" }))).id,
+      withdrawGrant: (await grantFor(alder, askedFor({ name: "withdrawn", secret: "withdrawn" }))).id,
     };
+    const bodies: Partial<Record<RouteName, unknown>> = {
+      registerConsumer: { files: [{ name: "asked.yaml", text: askedFor({ name: "new", secret: "new" }) }] },
+      acknowledgeConsumer: { version: 2 },
+      approveGrant: { digest: grant.digest },
+    };
+    const alderToo = await api.as("team", await teamId("alder"));
     for (const name of routeNames.filter((one) => mayCall("team", one))) {
-      const { status } = await askLeast(alder, name, { named: named[name] ?? "none" });
+      if (name === "acknowledgeConsumer")
+        await sql`
+      INSERT INTO deliveries (id, rotation_id, consumer_id, target, version, epoch, number, sequence)
+      SELECT 'dlv_web', ${orders.rotation}, id, target, 2, 1, 1, nextval('ledger_sequence') FROM consumers
+      WHERE id = ${orders.web}`.execute(db());
+      const who = name === "approveGrant" ? alderToo : alder;
+      const { status } = await askLeast(who, name, { named: named[name] ?? "none", body: bodies[name] });
       expect([name, status]).toEqual([name, 200]);
     }
     expect((await alder.ask("GET", `/rotations/${orders.rotation}`)).json).toMatchObject({
       isShared: false,
       requestedBy: api.tokenId,
-      consumers: [{ id: orders.web }],
+      consumers: [{ ref: "alder/pods" }, { id: orders.web }],
     });
   });
 });
@@ -306,7 +365,7 @@ describe("a team whose consumer runs on another team's credential", () => {
   it("is seen by the credential's owner with all of it", async () => {
     const text = (await all(alder)) + (await alder.ask("GET", "/consumers/birch%2Ftill")).text;
     for (const mark of marks) expect([mark, text.includes(mark)]).toEqual([mark, true]);
-    expect((await alder.ask("GET", "/credentials/orders")).json["consumerList"]).toHaveLength(2);
+    expect((await alder.ask("GET", "/credentials/orders")).json["consumerList"]).toHaveLength(3);
   });
 
   it("finds it by no label, for labels are its owner's words", async () => {

@@ -100,6 +100,8 @@ export const advice: Readonly<Record<Code, string>> = {
   plan_changed: "Look at the plan again, and apply that if it is still what you want.",
   request_invalid: "Correct what the message names, then ask again; nothing was changed.",
   delete_refused: "Do what the message names for each reason, then delete it again; nothing has been changed.",
+  grant_refused:
+    "Read the grant as it is now (`rekey grant show`) and do what the message says; `rekey grant list` shows those that wait.",
   not_found: "Check the name and its team: `rekey credential list` and `rekey rotation list` show what there is.",
   token_refused:
     "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; the first one is written by `rekey serve`, and again when it is gone, expired or revoked.",

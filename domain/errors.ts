@@ -79,6 +79,7 @@ export const codes = {
   port_taken: "The port is in use",
   home_in_use: "Another rekey runs in the home folder",
   api_unreachable: "The API cannot be reached",
+  grant_refused: "The grant cannot be answered as it is",
   delete_refused: "It cannot be deleted as it is",
   // people and books
   ledger_unreachable: "The ledger cannot be reached",

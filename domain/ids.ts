@@ -21,6 +21,7 @@ export const idPrefixes = {
   command: "cmd",
   check: "chk",
   incident: "inc",
+  grant: "grt",
   token: "tok",
   worker: "wrk",
   notice: "ntc",

@@ -2,6 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { effectivePolicy, type Policy } from "../domain/policy.ts";
 import type { LabelCondition } from "../domain/labels.ts";
 import type { Scope } from "../domain/scope.ts";
+import { sharesOf } from "./credential-shares.ts";
 import type { ToldUse } from "./last-uses.ts";
 import { labelsFit } from "./object-metadata.ts";
 import type { Inventory, StoredEvidence } from "./registry-views.ts";
@@ -128,6 +129,8 @@ export interface CredentialDetail extends CredentialSummary {
   readonly inventory: Inventory;
   /** The place of its values in custody. */
   readonly custody: string;
+  /** Teams to which its owner has told its name. */
+  readonly sharedWith: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly versions: readonly VersionView[];
   readonly consumerList: readonly ConsumerView[];
@@ -135,7 +138,7 @@ export interface CredentialDetail extends CredentialSummary {
 
 export async function readCredential(db: Db, scope: Scope, id: string): Promise<CredentialDetail | undefined> {
   const { rows } = await sql<Omit<CredentialDetail, "versions" | "consumerList">>`
-    SELECT ${summaryColumns(scope)}, c.principals, c.config, c.policy, c.inventory, c.custody,
+    SELECT ${summaryColumns(scope)}, c.principals, c.config, c.policy, c.inventory, c.custody, ${sharesOf(sql`c.id`)} AS "sharedWith",
       coalesce(m.annotations, '{}') AS annotations,
       (SELECT pt.name || '/' || p.name FROM policies p JOIN teams pt ON pt.id = p.team_id
         WHERE p.id = c.policy_id) AS "policyRef",
@@ -162,6 +165,7 @@ const unshared = {
   policyRef: null,
   inventory: {},
   custody: "",
+  sharedWith: [],
   annotations: {},
   connection: null,
   versions: [],
@@ -177,4 +181,9 @@ export async function readConsumerViews(db: Db, scope: Scope, credentialId: stri
     db,
   );
   return rows;
+}
+
+export async function ownsTheCredential(db: Db, scope: Scope, id: string): Promise<boolean> {
+  const { rows } = await sql`SELECT FROM credentials c WHERE c.id = ${id} AND ${ownsCredential(scope)}`.execute(db);
+  return rows.length > 0;
 }

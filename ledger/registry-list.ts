@@ -17,6 +17,8 @@ import {
 import { transact, type Ledger } from "./database.ts";
 import { findNotices, type NoticeRow } from "./notice-rows.ts";
 import { findMetadata, type ObjectMetadata } from "./object-metadata.ts";
+import type { Scope } from "../domain/scope.ts";
+import { seesCredential } from "./scope.ts";
 import type { Tables } from "./tables.ts";
 
 /** Everything that is registered, in no order. */
@@ -67,6 +69,14 @@ export async function readPlaceNames(db: Kysely<Tables>): Promise<Pick<Registere
     SELECT ARRAY(SELECT name FROM teams WHERE retired_at IS NULL) AS teams,
       ARRAY(SELECT name FROM environments WHERE retired_at IS NULL) AS environments`.execute(db);
   return rows[0] ?? { teams: [], environments: [] };
+}
+
+/** `team/name` of every credential that a scope reaches. */
+export async function readSeenCredentials(db: Kysely<Tables>, scope: Scope): Promise<readonly TeamRef[]> {
+  const { rows } = await sql<TeamRef>`
+    SELECT t.name AS team, c.name FROM credentials c JOIN teams t ON t.id = c.team_id
+    WHERE c.retired_at IS NULL AND ${seesCredential(scope)}`.execute(db);
+  return rows;
 }
 
 export async function readAllNames(db: Kysely<Tables>): Promise<RegisteredNames> {

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from "kysely";
 import { recordEvent } from "./audit.ts";
+import { outdateGrants } from "./grants.ts";
 import type { Tables } from "./tables.ts";
 
 type Trx = Transaction<Tables>;
@@ -70,6 +71,7 @@ export async function readCredentialUse(trx: Trx, credentialId: string): Promise
 export async function retireTeam(trx: Trx, id: string, actor: string): Promise<void> {
   await sql`UPDATE teams SET retired_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
   await recordEvent(trx, { actor, action: "team.deleted", details: { team: id } });
+  await outdateGrants(trx, sql`g.team_id = ${id}`, "The team was deleted.", actor);
 }
 
 export async function retireEnvironment(trx: Trx, id: string, actor: string): Promise<void> {
@@ -95,6 +97,7 @@ export async function retireCredential(trx: Trx, id: string, actor: string): Pro
   await sql`UPDATE credentials SET retired_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
   await sql`UPDATE versions SET retired_at = clock_timestamp() WHERE credential_id = ${id}`.execute(trx);
   await recordEvent(trx, { actor, action: "credential.deleted", credentialId: id, details: { credential: id } });
+  await outdateGrants(trx, sql`g.credential_id = ${id}`, "The credential was deleted.", actor);
 }
 
 /** The row stays, with what was delivered: an open rotation that began with it waits for a person. */

@@ -11,14 +11,22 @@ export const ownsCredential = (scope: Scope): RawBuilder<boolean> =>
 
 const teamSeesCredential = (team: RawBuilder<unknown>): RawBuilder<boolean> =>
   sql`(c.team_id = ${team} OR EXISTS (SELECT FROM consumers shared
-    WHERE shared.credential_id = c.id AND shared.team_id = ${team} AND shared.retired_at IS NULL))`;
+    WHERE shared.credential_id = c.id AND shared.team_id = ${team} AND shared.retired_at IS NULL)
+    OR EXISTS (SELECT FROM credential_shares told WHERE told.credential_id = c.id AND told.team_id = ${team}))`;
 
-/** It is the team's own, or one of its consumers runs on it. */
+/** It is the team's own, one of its consumers runs on it, or its owner has shared it. */
 export const seesCredential = (scope: Scope): RawBuilder<boolean> =>
   scope === "everything" ? sql`true` : teamSeesCredential(sql`${scope.teamId}`);
 
 export const ownsConsumer = (scope: Scope): RawBuilder<boolean> =>
   scope === "everything" ? sql`true` : sql`(n.team_id = ${scope.teamId})`;
+
+/** Of a grant `g`: the team asked for it, or owns the credential. */
+export const seesGrant = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(g.team_id = ${scope.teamId} OR c.team_id = ${scope.teamId})`;
+
+export const askedForGrant = (scope: Scope): RawBuilder<boolean> =>
+  scope === "everything" ? sql`true` : sql`(g.team_id = ${scope.teamId})`;
 
 /** Of a freeze `f`: everybody's, or the team's own. */
 export const seesFreeze = (scope: Scope): RawBuilder<boolean> =>

@@ -38,6 +38,8 @@ export interface StatusFacts {
   readonly unregistered: Counted;
   /** Open rotations whose step has failed several times, without a hold yet; `more` is the credential and the code. */
   readonly failing: Counted;
+  /** Consumers that were asked for and that nobody has answered; `more` is the credential. */
+  readonly grants: Counted;
   readonly unsealedMs: number;
   /** Endpoints of notices that were not told something, and nothing since; the age is of the last that was given up. */
   readonly untold: Counted;
@@ -103,6 +105,9 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       FROM notices k JOIN teams t ON t.id = k.team_id CROSS JOIN LATERAL (
         SELECT * FROM notice_deliveries WHERE notice_id = k.id AND state = 'pending' ORDER BY position LIMIT 1) d
       WHERE k.retired_at IS NULL AND d.created_at < clock_timestamp() - ${longUntoldMs} * interval '1 millisecond'
+    ), asked AS (
+      SELECT g.id AS name, c.ref AS more, ${ageMs("g.requested_at")} AS age
+      FROM grants g JOIN registered c ON c.id = g.credential_id WHERE g.state = 'pending'
     ), awake AS (
       SELECT * FROM workers WHERE seen_at > clock_timestamp() - ${workerSilentMs} * interval '1 millisecond'
     )
@@ -120,6 +125,7 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       ${counted("untold")} AS untold, ${counted("unreached")} AS unreached,
       ${counted("held")} AS holds, ${counted("stopped")} AS paused, ${counted("failing")} AS failing,
       ${counted("unregistered")} AS unregistered,
+      ${counted("asked")} AS grants,
       (SELECT coalesce(${ageMs("min(at)")}, 0) FROM audit
         WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0)) AS "unsealedMs",
       ARRAY(SELECT DISTINCT n.pool FROM connections n WHERE n.retired_at IS NULL

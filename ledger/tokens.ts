@@ -1,6 +1,7 @@
-import { sql, type Transaction } from "kysely";
+import { sql, type Kysely, type Transaction } from "kysely";
 import type { Role } from "../domain/role.ts";
 import { recordEvent } from "./audit.ts";
+import { outdateGrants } from "./grants.ts";
 import { transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
 import type { Tables } from "./tables.ts";
@@ -67,6 +68,13 @@ export async function findToken({ db }: Ledger, digest: Buffer): Promise<Token |
   return token;
 }
 
+/** Of a team that is there: the one whose a token is. */
+export async function readTeamName(db: Kysely<Tables>, id: string): Promise<string | undefined> {
+  const { rows } = await sql<{ name: string }>`
+    SELECT name FROM teams WHERE id = ${id} AND retired_at IS NULL`.execute(db);
+  return rows[0]?.name;
+}
+
 export interface TokenView extends Omit<Token, "teamId"> {
   readonly team: string | null;
   readonly description: string;
@@ -106,6 +114,7 @@ export function revokeToken(
     if (before.revokedAt !== null) return false;
     await sql`UPDATE tokens SET revoked_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
     await recordEvent(trx, { actor, action: "token.revoked", details: { token: id, role: before.role } });
+    await outdateGrants(trx, sql`g.requested_by = ${id}`, "The token that asked for it was revoked.", actor);
     return true;
   });
 }

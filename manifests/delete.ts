@@ -14,6 +14,8 @@ export interface DeleteRequest {
   readonly name: string;
   /** Tells apart consumers of one name: `name` or `team/name` of the credential. */
   readonly credential?: string | undefined;
+  /** Instead of the names, once it has been found. */
+  readonly id?: string | undefined;
   readonly actor: string;
   /** Absent: only what would be done is wanted. The digest of what a person has said yes to. */
   readonly digest?: string | undefined;
@@ -66,8 +68,10 @@ export async function deleteRegistered({ ledger, secrets }: DeleteDeps, request:
   return answer;
 }
 
-const isMeant = (one: Found, { name, credential }: DeleteRequest) =>
-  isNamed(name, one.named) && (credential === undefined || (one.of !== undefined && isNamed(credential, one.of)));
+const isMeant = (one: Found, { id, name, credential }: DeleteRequest) =>
+  id === undefined
+    ? isNamed(name, one.named) && (credential === undefined || (one.of !== undefined && isNamed(credential, one.of)))
+    : one.id === id;
 
 const nameOf = ({ named: { team, name } }: Found) => (team === undefined ? name : `${team}/${name}`);
 const ownerOf = ({ of }: Found) => (of === undefined ? undefined : `${of.team}/${of.name}`);

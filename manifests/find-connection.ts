@@ -13,23 +13,37 @@ export function findConnection(
   issues: Issues,
 ): ConnectionRow | undefined {
   const { connections, connectionNames } = planning.snapshot;
-  const key = refKey(resolveRef(named.reference, named.team));
+  const ref = resolveRef(named.reference, named.team);
+  const key = refKey(ref);
   return referred(planning, "Connection", connections, key, () => {
+    if (isOthers(planning, ref)) return issues.add(path, closedText);
     const nearest = nearestWord(key, [...connections.keys(), ...connectionNames]);
     const hint = nearest === undefined ? "" : ` Did you mean ${nearest}?`;
     issues.add(path, `names no connection that exists; add a Connection manifest, or write team/name.${hint}`);
   });
 }
 
+/** Whether a connection that exists is of the wrong kind, or lets a team do nothing there, is its owner's business. */
+const closedText =
+  "names no connection of another team that lets yours use such a place. Ask an operator to add it to what the connection allows your team.";
+
+const isOthers = ({ asking }: Planning, { team }: { readonly team: string }) =>
+  asking !== undefined && team !== asking.name;
+
 type ConsumerKind = Planning["catalog"]["consumers"][string];
+
+interface Reached {
+  readonly connection: ConnectionRow;
+  readonly settings: unknown;
+}
 
 /** Over which a consumer is reached: undefined where its kind needs none, or what is wrong has been said. */
 export function connectionOfConsumer(
   planning: Planning,
   { metadata: { team }, spec }: ManifestOf<"Consumer">,
-  of: { readonly definition: ConsumerKind; readonly credential: CredentialRow },
+  of: { readonly definition: ConsumerKind; readonly credential: CredentialRow; readonly config: unknown },
   issues: Issues,
-): ConnectionRow | undefined {
+): Reached | undefined {
   const { kind } = of.definition.connectionKind ?? {};
   if (kind === undefined) {
     if (spec.connection !== undefined)
@@ -42,13 +56,25 @@ export function connectionOfConsumer(
   }
   const found = findConnection(planning, { team, reference: spec.connection }, issues);
   if (found === undefined) return undefined;
-  if (found.kind !== kind)
-    issues.add(path, `is a connection of kind ${found.kind}; a ${spec.kind} is reached over one of kind ${kind}.`);
-  else if (found.environment !== of.credential.environment)
-    issues.add(
-      path,
-      `belongs to ${found.environment}, and the credential to ${of.credential.environment}. Name a connection of the credential's environment.`,
-    );
-  else return found;
+  const trouble = troubleWith(found, spec, of);
+  const settings = trouble === undefined ? of.definition.connectionKind?.connectionSchema.parse(found.settings) : {};
+  const refusal = trouble === undefined ? of.definition.refuses?.(settings, of.config, team) : undefined;
+  if (trouble === undefined && refusal === undefined) return { connection: found, settings };
+  if (isOthers(planning, found)) issues.add(path, closedText);
+  else if (trouble !== undefined) issues.add(path, trouble);
+  else issues.add(["spec", "config"], `is not what the connection allows. ${refusal}`);
   return undefined;
+}
+
+function troubleWith(
+  found: ConnectionRow,
+  spec: ManifestOf<"Consumer">["spec"],
+  { definition, credential }: { readonly definition: ConsumerKind; readonly credential: CredentialRow },
+): string | undefined {
+  const kind = definition.connectionKind?.kind;
+  if (found.kind !== kind)
+    return `is a connection of kind ${found.kind}; a ${spec.kind} is reached over one of kind ${kind}.`;
+  return found.environment === credential.environment
+    ? undefined
+    : `belongs to ${found.environment}, and the credential to ${credential.environment}. Name a connection of the credential's environment.`;
 }

@@ -48,12 +48,10 @@ export function planConsumer(
       ["spec", "evidence"],
       `is missing. A ${spec.kind} is only told of versions and shows nothing itself: say how the consumer is seen to run on one, such as by sessions or challenge.`,
     );
-  const connection = connectionOfConsumer(planning, manifest, { definition, credential }, issues);
+  const over = connectionOfConsumer(planning, manifest, { definition, credential, config: config.value }, issues);
   // One that a later look at the same files may still mend, or whose mistake is said there.
-  if (definition.connectionKind !== undefined && connection === undefined) return { issues: issues.all };
-  const settings = connection && definition.connectionKind?.connectionSchema.parse(connection.settings);
-  const refusal = connection && definition.refuses?.(settings, config.value, metadata.team);
-  if (refusal !== undefined) issues.add(["spec", "config"], `is not what the connection allows. ${refusal}`);
+  if (definition.connectionKind !== undefined && over === undefined) return { issues: issues.all };
+  const { connection, settings } = over ?? {};
   if (issues.all.length > 0) return { issues: issues.all };
 
   const key = consumerKey(credential.id, metadata.name);

@@ -5,7 +5,7 @@ import type { FieldDeclarations } from "../providers/contract/value.ts";
 import type { Secret } from "../providers/contract/secret.ts";
 import type { FieldChange } from "./changes.ts";
 import type { FieldPath, ManifestDocument, ManifestIssue } from "./documents.ts";
-import type { RegistrySnapshot, Transaction } from "./registry-snapshot.ts";
+import type { AskingTeam, RegistrySnapshot, Transaction } from "./registry-snapshot.ts";
 import type { WrittenConsumer } from "./shared-keys.ts";
 import type { ManifestKind } from "./schemas.ts";
 
@@ -60,6 +60,8 @@ export interface Planning {
   readonly secrets: ConnectionSecrets;
   readonly custody: CustodyChoice;
   readonly snapshot: RegistrySnapshot;
+  /** A team asks for itself: what is others' is answered as what is not there. */
+  readonly asking?: AskingTeam | undefined;
   /** The consumers planned so far that are new or changed. */
   readonly written: WrittenConsumer[];
   /** Those in the same files with mistakes of their own, by `refOf`: whatever refers to one waits until they are mended. */

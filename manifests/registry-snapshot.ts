@@ -18,7 +18,7 @@ import {
   type TeamRow,
 } from "../ledger/registry-views.ts";
 import { findNotices, type NoticeRow } from "../ledger/notice-rows.ts";
-import { readAllNames } from "../ledger/registry-list.ts";
+import { readAllNames, readSeenCredentials } from "../ledger/registry-list.ts";
 import type { Manifest } from "./schemas.ts";
 
 export type Transaction = Parameters<Parameters<ReturnType<Ledger["db"]["transaction"]>["execute"]>[0]>[0];
@@ -60,7 +60,23 @@ export const consumerKey = (credentialId: string, name: string) => `${credential
 const byRef = <T extends TeamRef>(rows: readonly T[]) => new Map(rows.map((row) => [refKey(row), row]));
 const byName = <T extends { readonly name: string }>(rows: readonly T[]) => new Map(rows.map((row) => [row.name, row]));
 
-export async function readSnapshot(trx: Transaction, manifests: readonly Manifest[]): Promise<RegistrySnapshot> {
+/** A team that asks for itself. */
+export interface AskingTeam {
+  readonly id: string;
+  readonly name: string;
+}
+
+/**
+ * `asking`: what that team may know is all there is. Whatever else is named is neither read nor waited for, so that neither
+ * the answer nor its time tells whether it is there.
+ */
+export async function readSnapshot(
+  trx: Transaction,
+  manifests: readonly Manifest[],
+  asking?: AskingTeam,
+): Promise<RegistrySnapshot> {
+  const seen = asking && new Set((await readSeenCredentials(trx, { teamId: asking.id })).map(refKey));
+  const isOwn = ({ team }: { readonly team: string }) => asking === undefined || team === asking.name;
   const refs = manifests.map(refsOf);
   const teams = await findTeams(
     trx,
@@ -76,7 +92,7 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
   );
   const credentials = await lockCredentials(
     trx,
-    refs.flatMap((one) => one.credentials),
+    refs.flatMap((one) => one.credentials).filter((ref) => seen?.has(refKey(ref)) !== false),
   );
   const connections = await findConnections(
     trx,
@@ -94,14 +110,14 @@ export async function readSnapshot(trx: Transaction, manifests: readonly Manifes
     .map(({ id }) => id);
   const ids = [...connections.map(({ id }) => id), ...credentials.map(({ connectionId }) => connectionId)];
   return {
-    teams: byName(teams),
+    teams: byName(teams.filter(({ name }) => isOwn({ team: name }))),
     environments: byName(environments),
     policies: byRef(policies),
     connections: byRef(connections),
-    connectionNames: names.connections.map(refKey),
+    connectionNames: names.connections.filter(isOwn).map(refKey),
     credentials: byRef(credentials),
-    credentialNames: names.credentials.map(refKey),
-    consumers: new Map(consumers.map((row) => [consumerKey(row.credentialId, row.name), row])),
+    credentialNames: seen === undefined ? names.credentials.map(refKey) : [...seen],
+    consumers: new Map(consumers.filter(isOwn).map((row) => [consumerKey(row.credentialId, row.name), row])),
     notices: byRef(notices),
     reached,
     claims: [...(await findPrincipalClaims(trx, ids))],

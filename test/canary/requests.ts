@@ -55,6 +55,18 @@ const pathOf = (route: Route, params: Readonly<Record<string, string>> = {}) =>
 
 const names = Object.keys(routes) as RouteName[];
 
+/** One that is refused at the end: nothing of the run changes by it. */
+const askedFor = JSON.stringify({
+  apiVersion: "rekey/v1",
+  kind: "Consumer",
+  metadata: { name: "asked", team: "shop" },
+  spec: {
+    credential: "orders",
+    kind: "file",
+    config: { path: "/nowhere/asked.env", keys: { DB_PASSWORD: "password" } },
+  },
+});
+
 /** Every route of the table, as a client that means well asks. */
 export async function askRightly(
   run: ProductRun,
@@ -98,6 +110,16 @@ export async function askRightly(
     listProposals: { query: {} },
     showProposal: { params: { proposal: "prp_none" } },
     dismissProposal: { params: { proposal: "prp_none" }, body: { reason } },
+    registerConsumer: { body: { files: [{ name: "asked.yaml", text: askedFor }] } },
+    retireConsumer: { params: { consumer: "shop/none" }, body: {} },
+    acknowledgeConsumer: { params: { consumer: "shop/shop" }, body: { version: 1_000 } },
+    shareCredential: { params: credential, body: { team: "shop" } },
+    unshareCredential: { params: credential, body: { team: "shop" } },
+    listGrants: { query: {} },
+    showGrant: { params: { grant: "none" } },
+    approveGrant: { params: { grant: "none" }, body: { digest: "none", reason } },
+    refuseGrant: { params: { grant: "none" }, body: { reason } },
+    withdrawGrant: { params: { grant: "none" } },
     planRotation: { params: credential },
     reserveRotation: { params: credential, body: { reason } },
     startDoctor: {},
@@ -131,6 +153,8 @@ export async function askRightly(
   for (const name of names) {
     if (name === "revokeToken") requests.revokeToken.params.token = madeBy("createToken", asked);
     if (name === "endFreeze") requests.endFreeze.params.freeze = madeBy("declareFreeze", asked);
+    if (name === "showGrant" || name === "approveGrant" || name === "refuseGrant")
+      requests[name].params.grant = madeBy("registerConsumer", asked);
     if (name === "showDoctor") requests.showDoctor.params.check = startedBy(asked.at(-1));
     const { params, body }: Parts = requests[name];
     const { method } = routes[name];
