@@ -44,7 +44,7 @@ async function isAgreed(io: Io): Promise<boolean> {
 /** The API takes a body of 4 MiB, and JSON writes some characters as several. */
 const mostTogether = 3_000_000;
 
-async function readFiles(names: readonly string[]): Promise<ReadFile[]> {
+export async function readFiles(names: readonly string[]): Promise<ReadFile[]> {
   const input = onceOnly();
   const files: ReadFile[] = [];
   for (const name of (await Promise.all(names.map(listed))).flat()) {

@@ -30,7 +30,14 @@ export async function listConsumers(io: Io, { team, credential, limit }: ListOpt
     canGive[0] ?? "",
     seenText(seen.find(({ complete }) => complete)),
   ]);
-  if (rows.length === 0) io.say(emptyList("consumer", { team, credential }, "Register one: rekey apply -f FILE"));
+  if (rows.length === 0)
+    io.say(
+      emptyList(
+        "consumer",
+        { team, credential },
+        "Register one: rekey apply -f FILE, or ask for it: rekey consumer register -f FILE",
+      ),
+    );
   else io.say(...table([["CONSUMER", "CREDENTIAL", "KIND", "HOLDS", "ASKED FOR", "CAN GIVE", "LAST SEEN"], ...rows]));
   return exitCodes.done;
 }

@@ -82,11 +82,13 @@ type Shown = Answer<"showCredential">;
 
 /** What only its owner sees. */
 function placeLines(found: Shown, { ref, hasSecret }: NonNullable<Shown["connection"]>): readonly string[] {
+  const { sharedWith } = found;
   return [
     `  Connection  ${ref}${hasSecret ? "" : ", which has no secret: apply it with secretFrom"}`,
     `  Logins      ${found.principals.map(printable).join(", ")}`,
     ...inventoryLines(found),
     ...(found.custody === "embedded" ? [] : [`  Custody     ${found.custody}`]),
+    ...(sharedWith.length === 0 ? [] : [`  Shared      with ${sharedWith.map(printable).join(", ")}`]),
   ];
 }
 

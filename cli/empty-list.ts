@@ -3,7 +3,7 @@
  * named instead.
  */
 export function emptyList(
-  what: "consumer" | "credential" | "notice" | "proposal" | "rotation" | "row" | "token",
+  what: "consumer" | "credential" | "grant" | "notice" | "proposal" | "rotation" | "row" | "token",
   filter: Readonly<Record<string, string | boolean | undefined>>,
   next: string,
 ): string {

@@ -17,6 +17,7 @@ import { exportRegistered } from "./export.ts";
 import { initPostgres, type InitOptions } from "./init.ts";
 import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
+import { addGrantCommands } from "./grant-commands.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { addNoticeCommands } from "./notice.ts";
 import { addLeakCommands } from "./leak-commands.ts";
@@ -38,11 +39,14 @@ const program = new Command("rekey")
   )
   .option("--home <folder>", "the folder with the embedded servers, the keys and the token")
   .option("--json", "answer with JSON, one line for each answer")
-  .version(version, "--version", "the release of this program")
   .addHelpText("after", ["", ...exitCodeLines()].join("\n"))
   .exitOverride()
   // The catch at the end tells mistakes, as all others are told.
   .configureOutput({ outputError: () => undefined, ...(isJson ? { writeErr: () => undefined } : {}) });
+
+// `consumer ack` has a --version of its own, which the program's would take from it.
+if (!(words.includes("consumer") && words.includes("ack")))
+  program.version(version, "--version", "the release of this program");
 
 /** Work that gets the settings and prints its errors. */
 const act = (work: Work): Promise<void> => run(program.opts<GlobalOptions>(), work);
@@ -261,6 +265,8 @@ proposals
   .argument(...whichProposal)
   .requiredOption("--reason <text>", "why, as others will read it")
   .action((id: string, options: { reason: string }) => act((io) => dismissProposal(io, id, options)));
+
+addGrantCommands(program, { consumer, credential }, { act, collect, wholeNumber, reason, limit, ofCredential });
 
 const rotation = program.command("rotation").description("one replacement of a version");
 const which = "<rotation>";
