@@ -78,6 +78,13 @@ describe("a team's consumer", () => {
   it("is acknowledged and retired by its team, and says what that means", async () => {
     const nothing = await first("consumer", "ack", "pods", "--version", "2");
     expect([nothing.code, nothing.err]).toEqual([1, expect.stringContaining("No rotation of its credential is open")]);
+    await api.ask("POST", "/credentials/alder%2Forders/rotate", {});
+    const rotation = await first("rotation", "show", "orders");
+    expect([rotation.code, rotation.out]).toEqual([0, expect.stringContaining("alder/pods")]);
+    expect(rotation.out).not.toContain("Timeline");
+    expect((await cli.run(["rotation", "show", "alder/orders"])).out).toContain("Timeline");
+    const early = await first("consumer", "ack", "pods", "--version", "2");
+    expect([early.code, early.err]).toEqual([1, expect.stringContaining("has delivered nothing to it yet")]);
     expect((await first("--version")).out).toMatch(/^\d+\.\d+\.\d+/);
     const asked = await first("consumer", "retire", "pods");
     expect([asked.code, asked.err]).toEqual([2, expect.stringContaining("Add --yes")]);

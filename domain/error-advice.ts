@@ -105,7 +105,8 @@ export const advice: Readonly<Record<Code, string>> = {
   not_found: "Check the name and its team: `rekey credential list` and `rekey rotation list` show what there is.",
   token_refused:
     "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; the first one is written by `rekey serve`, and again when it is gone, expired or revoked.",
-  forbidden: "Ask somebody whose role the message names, or an admin for a token of that role (`rekey token create`).",
+  forbidden:
+    "Ask somebody who may: the message says who. An admin makes tokens of other roles with `rekey token create`.",
   host_refused:
     "Ask from the same machine, by 127.0.0.1 or localhost, or by a name that the API's `REKEY_NAMES` lists.",
   too_many_requests: "Wait a minute, then ask less often.",

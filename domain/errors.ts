@@ -73,7 +73,7 @@ export const codes = {
   request_invalid: "The request is not valid",
   not_found: "Nothing was found",
   token_refused: "The token is missing, unknown, expired or revoked",
-  forbidden: "The token's role may not do this",
+  forbidden: "This token may not do that",
   host_refused: "The API does not answer to that name",
   too_many_requests: "Too many requests in one minute",
   port_taken: "The port is in use",

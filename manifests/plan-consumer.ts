@@ -136,7 +136,9 @@ function notesOf(
   const canGive = [...offers.map(({ strength }) => strength), "delivered" as const];
   const notes = canGive.some((strength) => meets(strength, wanted))
     ? []
-    : [`It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.`];
+    : [
+        `It is asked for ${wanted} evidence and has no way to give it: every rotation will wait for a person.${wanted === "acknowledged" ? ` Its team is one: rekey consumer ack ${refKey(row)} --version N` : ""}`,
+      ];
   const note = catalog.consumers[row.kind]?.noteOf?.(row.target, refKey(row));
   if (note !== undefined) notes.push(note);
   if (credential.openRotation !== null) notes.push(openNote(credential.openRotation, credential.openPhase, isNew));
