@@ -107,6 +107,18 @@ describe("a credential that its owner shares", () => {
     expect(await list(await teamToken("cedar"))).not.toContain("payments");
   });
 
+  it("is told nothing of which teams there are by sharing what is its own", async () => {
+    const share = async (verb: string, team: string) =>
+      (await alder.ask("POST", `/credentials/orders/${verb}`, { team })).text.replaceAll(team, "it");
+    const shown = async (team: string) =>
+      (await alder.ask("GET", "/credentials/orders")).text.replaceAll(`"${team}"`, '"it"');
+    const told: string[][] = [];
+    for (const team of ["birch", "nobody"])
+      told.push([await share("share", team), await shown(team), await share("unshare", team), await shown(team)]);
+    expect(told[0]).toEqual(told[1]);
+    expect(told[0]?.[1]).toContain('"sharedWith":["it"]');
+  });
+
   it("does not come to a team that is made later under the name it was shared with", async () => {
     await birch.ask("POST", "/credentials/payments/share", { team: "spruce" });
     await register(api, "apiVersion: rekey/v1\nkind: Team\nmetadata: { name: spruce }\nspec: {}\n");

@@ -81,3 +81,15 @@ export const approve = (api: TestApi, { id, digest }: Grant): Promise<TestAnswer
 
 /** The cluster, with what each team may use there. */
 export const allow = (api: TestApi, spaces: string): Promise<void> => register(api, clusterOf(spaces));
+
+/** Manifests of a consumer that names it: what a team's token asks for is planned against what others have too. */
+export const manifestsWith = (word: string) =>
+  [
+    { credential: word },
+    { team: word },
+    { name: word },
+    { connection: word },
+    { connection: `platform/${word}` },
+    { secret: word },
+    { space: word },
+  ].map((asks) => ({ files: [{ name: "asked.yaml", text: askedFor(asks) }], dryRun: true }));
