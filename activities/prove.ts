@@ -24,7 +24,8 @@ export const prove: StepWork = async (scene) => {
     const answer = await deps.scrubber.withHeld([value, control], async () =>
       probeInRow(session, { handle, value, control }, "refused", rounds),
     );
-    if (answer.verdict === "refused") return { does: "finish", versions: [provenDead(versionId, answer)] };
+    if (answer.verdict === "refused")
+      return { does: "finish", versions: [provenDead(versionId, answer, rounds.inRow)] };
     // A session that outlived the revocation can have set its login up again: it is ended once more.
     if (answer.verdict === "accepted" && one.order === "overlap") await revokeAgain(scene, session);
     return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
@@ -44,9 +45,9 @@ async function revokeAgain({ deps, one }: StepScene, session: IssuerSession): Pr
   await transact(deps.ledger, async (trx) => completeOperations(trx, [turn]));
 }
 
-/** The version is dead, and on what that rests. */
-export function provenDead(versionId: string, { code, controls }: ProbeAnswer): VersionChange {
-  return { versionId, state: "proven-dead", proof: { code, controls: said(controls) } };
+/** The version is dead, and on what that rests: the last of so many answers in a row. */
+export function provenDead(versionId: string, { code, controls }: ProbeAnswer, inRow?: number): VersionChange {
+  return { versionId, state: "proven-dead", proof: { code, controls: said(controls), inRow } };
 }
 
 /** Names and codes, never values: `the catalogue: ended; …`. */

@@ -12,6 +12,7 @@ import { init } from "./checks/init.ts";
 import { doctor } from "./checks/doctor.ts";
 import { move } from "./checks/move.ts";
 import { noticeTest } from "./checks/notice-test.ts";
+import { receipt } from "./checks/receipt.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { contextFor } from "./step-frame.ts";
 
@@ -33,6 +34,7 @@ const works: Readonly<Record<CheckKind, CheckWork>> = {
   "consumer-test": consumerTest,
   move,
   "notice-test": noticeTest,
+  receipt,
 };
 
 /**

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { RoutedCustody } from "../custody/route.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { ObservationKeys } from "../custody/observation-keys.ts";
@@ -28,4 +29,6 @@ export interface StepDeps {
   readonly observationKeys: ObservationKeys;
   readonly log: ProviderLog;
   readonly about: AboutWorker;
+  /** Signs the heads of the audit trail, and receipts. Only workers hold it. */
+  readonly signingKey: { readonly id: string; readonly privateKey: KeyObject };
 }

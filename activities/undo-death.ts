@@ -67,7 +67,7 @@ export async function proveRefused(scene: StepScene): Promise<StepResult> {
     const rounds = { inRow: one.policy.answersInRow, lagMs: facts.deactivationLagMs, signal: context.signal };
     const answer = await deps.scrubber.withHeld(held, async () => probeInRow(session, request, "refused", rounds));
     if (answer.verdict !== "refused") return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
-    return { does: "finish", versions: [provenDead(versionId, answer)] };
+    return { does: "finish", versions: [provenDead(versionId, answer, rounds.inRow)] };
   });
 }
 

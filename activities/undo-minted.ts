@@ -26,7 +26,8 @@ export async function proveGone(scene: StepScene, value: Value | undefined): Pro
       return waitOrHold(scene, [found], one.askedForMs);
     }
     const { versionId } = one.to;
-    if (value === undefined) return { does: "finish", versions: [provenDead(versionId, notListed)] };
+    if (value === undefined)
+      return { does: "finish", versions: [provenDead(versionId, notListed, one.policy.answersInRow)] };
     const control = await deps.custody.get(refOf(one, formerOf(one)));
     const handle = definition.handleOf(definition.configSchema.parse(one.config), value, one.to.number);
     const request = control === undefined ? { handle, value } : { handle, value, control };
@@ -36,7 +37,7 @@ export async function proveGone(scene: StepScene, value: Value | undefined): Pro
       probeInRow(session, request, "refused", rounds),
     );
     if (answer.verdict !== "refused") return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
-    return { does: "finish", versions: [provenDead(versionId, answer)] };
+    return { does: "finish", versions: [provenDead(versionId, answer, rounds.inRow)] };
   });
 }
 

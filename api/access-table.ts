@@ -45,6 +45,7 @@ export const access: Readonly<Record<RouteName, Access>> = {
   listRotations: ["admin", "operator", "responder", "team", "auditor"],
   showRotation: ["admin", "operator", "responder", "team", "auditor"],
   giveCommand: ["admin", "operator", "responder"],
+  requestReceipt: ["admin", "operator", "responder", "team", "auditor"],
 
   // what has leaked
   checkLeaks: ["admin", "operator", "responder"],
@@ -73,6 +74,7 @@ export const access: Readonly<Record<RouteName, Access>> = {
   recordKeyCopy: ["admin"],
   listAudit: ["admin", "operator", "responder", "auditor"],
   verifyAudit: ["admin", "operator", "responder", "auditor"],
+  showAuditKeys: ["admin", "operator", "responder", "team", "auditor"],
   createToken: ["admin"],
   listTokens: ["admin"],
   revokeToken: ["admin"],

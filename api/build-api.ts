@@ -32,6 +32,7 @@ import { proposalHandlers } from "./proposals.ts";
 import { routineHandlers } from "./routine.ts";
 import { statusHandlers } from "./status.ts";
 import { noticeHandlers } from "./notices.ts";
+import { receiptHandlers } from "./receipts.ts";
 import { rotationHandlers } from "./rotations.ts";
 import { tokenHandlers } from "./tokens.ts";
 import type { Route } from "./route.ts";
@@ -53,6 +54,7 @@ const handlers: Handlers<RouteName> = {
   ...checkHandlers,
   ...rotationHandlers,
   ...leakHandlers,
+  ...receiptHandlers,
   ...auditHandlers,
   ...doctorHandlers,
   ...routineHandlers,

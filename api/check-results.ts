@@ -48,5 +48,7 @@ export const checkResults = {
     status: z.number().nullable(),
     text: z.string(),
   }),
+  /** As it was signed: whatever a newer worker puts in it stays in it. */
+  receipt: z.object({ receipt: z.record(z.string(), z.unknown()) }),
   move: z.object({ from: z.string(), to: z.string(), versions: z.array(z.number()) }),
 } as const satisfies Readonly<Record<CheckKind, z.ZodType>>;

@@ -6,8 +6,8 @@ import { problem } from "./shapes.ts";
 
 export type { Answer, Request, RouteName } from "./route-table.ts";
 export { longestLeaked, mostLeakedAtOnce, mostLeakedCharacters } from "./leak-routes.ts";
-export { auditHead } from "./shapes.ts";
 export { grantStates } from "../domain/grant.ts";
+export { auditHead } from "../receipt/shape.ts";
 export { roleNames } from "../domain/role.ts";
 export { version } from "../release.ts";
 

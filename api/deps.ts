@@ -1,8 +1,8 @@
+import type { KeyObject } from "node:crypto";
 import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { RoutedCustody } from "../custody/route.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
 import type { Scope } from "../domain/scope.ts";
-import type { PublicKeys } from "../ledger/audit-chain.ts";
 import type { Ledger } from "../ledger/database.ts";
 import type { Catalog } from "../providers/catalog.ts";
 import type { CustodyKeyPlace } from "./doctor-looks.ts";
@@ -20,8 +20,8 @@ export interface ApiDeps {
   readonly catalog: Catalog;
   /** This installation of rekey: `ins_…`. */
   readonly instance: string;
-  /** Of the keys that sign the audit trail. */
-  readonly auditKeys: PublicKeys;
+  /** Of the keys that sign the audit trail and receipts, by their ids, oldest first. */
+  readonly auditKeys: ReadonlyMap<string, KeyObject>;
   readonly log: Log;
   readonly custodyKey: CustodyKeyPlace;
   /** Why the custody key can be read no more, a sentence; undefined when it can. */

@@ -1,15 +1,16 @@
 import { z } from "zod";
 import { objectName } from "../manifests/schemas.ts";
+import { auditHead } from "../receipt/shape.ts";
 import { look } from "./check-results.ts";
 import { proposalRoutes } from "./proposal-routes.ts";
 import { noticeRoutes } from "./notice-routes.ts";
 import { leakRoutes } from "./leak-routes.ts";
 import { grantRoutes } from "./grant-routes.ts";
+import { receiptRoutes } from "./receipt-routes.ts";
 import { routineRoutes } from "./routine-routes.ts";
 import { limit, reference, type Route } from "./route.ts";
 import {
   applyAnswer,
-  auditHead,
   auditRow,
   check,
   consumerDetail,
@@ -332,6 +333,7 @@ export const routes = {
   ...leakRoutes,
   ...grantRoutes,
   ...routineRoutes,
+  ...receiptRoutes,
   ...tokenRoutes,
   ...noticeRoutes,
 } as const satisfies Record<string, Route>;

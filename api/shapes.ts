@@ -299,16 +299,6 @@ export const tokenSummary = z.object({
 });
 
 /** A signed head, as it is exported and kept elsewhere. */
-export const auditHead = z.object({
-  instance: z.string(),
-  position: z.number(),
-  lastAuditId: z.number(),
-  hash: z.string(),
-  sealedAt: z.string(),
-  signature: z.string(),
-  keyId: z.string(),
-});
-
 export const auditRow = z.object({
   id: z.number(),
   at: time,

@@ -131,6 +131,16 @@ const makeDue = async () =>
     UPDATE credentials SET due_at = date_trunc('day', clock_timestamp()) + interval '2 days',
       due_because = 'because-of-' || (SELECT name FROM teams WHERE id = team_id) WHERE due_at IS NULL`.execute(db());
 
+/** A rotation of the same credential that has been closed. */
+async function closedBeside(rotation: string): Promise<string> {
+  const id = newId("rotation");
+  await sql`
+    INSERT INTO rotations (id, credential_id, rotation_order, phase, outcome, closed_at, to_version, policy, pinned, requested_by)
+    SELECT ${id}, credential_id, rotation_order, 'closed', 'undone', clock_timestamp(), to_version, policy, pinned, requested_by
+    FROM rotations WHERE id = ${rotation}`.execute(db());
+  return id;
+}
+
 const test = async (team: TestApi, ref: string) => team.ask("POST", `/consumers/${encodeURIComponent(ref)}/test`, {});
 
 const registerHook = async (team: string, name: string, more = {}) => {
@@ -248,6 +258,7 @@ describe("a team's token", () => {
       listNoticeDeliveries: "alder/hook",
       testNotice: "hook",
       showRotation: orders.rotation,
+      requestReceipt: await closedBeside(orders.rotation),
       showCheck: String((await test(alder, "web")).json["checkId"]),
       retireConsumer: "web",
       acknowledgeConsumer: "web",
@@ -354,6 +365,15 @@ describe("a team whose consumer runs on another team's credential", () => {
     const text = (await all(alder)) + (await alder.ask("GET", "/consumers/birch%2Ftill")).text;
     for (const mark of marks) expect([mark, text.includes(mark)]).toEqual([mark, true]);
     expect((await alder.ask("GET", "/credentials/orders")).json["consumerList"]).toHaveLength(3);
+  });
+
+  it("gets no receipt of it, and not the check in which its owner's is signed", async () => {
+    const rotation = await closedBeside(orders.rotation);
+    const asked = await birch.ask("POST", `/rotations/${rotation}/receipt`, {});
+    expect([asked.status, asked.json["code"]]).toEqual([403, "forbidden"]);
+    const { json } = await alder.ask("POST", `/rotations/${rotation}/receipt`, {});
+    const seen = async (team: TestApi) => (await team.ask("GET", `/checks/${String(json["checkId"])}`)).status;
+    expect([await seen(alder), await seen(birch), await seen(api)]).toEqual([200, 404, 200]);
   });
 
   it("finds it by no label, for labels are its owner's words", async () => {

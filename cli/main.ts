@@ -21,6 +21,7 @@ import { addGrantCommands } from "./grant-commands.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { addNoticeCommands } from "./notice.ts";
 import { addLeakCommands } from "./leak-commands.ts";
+import { addReceiptCommands } from "./receipt-commands.ts";
 import { addRoutineCommands } from "./routine-commands.ts";
 import { createKeys, runMigrate, runServe, runWorker, type MigrateOptions, type ServeOptions } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
@@ -380,6 +381,8 @@ audit
   .description("check the whole chain and name the first bad row")
   .option("--anchor <file>", "a head that was exported earlier")
   .action((options: { anchor?: string }) => act((io) => verifyAudit(io, options)));
+
+addReceiptCommands(program, { rotation, audit }, act, { timeout, which: [which, whichText], collect });
 
 function inherit(parent: Command): void {
   for (const child of parent.commands) {

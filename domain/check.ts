@@ -9,6 +9,7 @@ export const checkSubjects = {
   "consumer-test": "consumer",
   move: "credential",
   "notice-test": "notice",
+  receipt: "credential",
 } as const satisfies Readonly<Record<string, CheckSubject>>;
 
 export type CheckKind = keyof typeof checkSubjects;

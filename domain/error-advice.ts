@@ -121,6 +121,8 @@ export const advice: Readonly<Record<Code, string>> = {
     "Run `rekey migrate` with this program if the ledger is older; use the newer program if the ledger is newer.",
   temporal_unreachable:
     "Check that Temporal runs and that `TEMPORAL_ADDRESS` points at it. Rotations go on by themselves then.",
+  trail_unfit:
+    "See that a worker runs, so that the trail is sealed, then ask again. A row that was changed since is named by `rekey audit verify`.",
   restore_failed:
     "Do what the detail says, for example make the named consumer's target writable, or let the previous version log in again; then `retry`. Until then both versions are kept. The hold says what it means to leave the consumer where it is.",
   connection_changed:

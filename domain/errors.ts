@@ -87,6 +87,7 @@ export const codes = {
   ledger_refused: "The ledger's PostgreSQL refuses rekey",
   ledger_schema: "The ledger's schema does not fit this program",
   temporal_unreachable: "Temporal cannot be reached",
+  trail_unfit: "The rotation's audit rows are not sealed as they should be",
   restore_failed: "A consumer could not be brought back to the previous version",
   connection_changed: "The connection was edited during the rotation",
   demanded: "A person asked for it",

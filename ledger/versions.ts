@@ -9,6 +9,8 @@ export type VersionStateName = "intended" | "live" | "disabled" | "ended" | "pro
 export interface Proof {
   readonly code: string;
   readonly controls: string;
+  /** So many answers in a row; absent where nothing was asked more than once on purpose. */
+  readonly inRow?: number | undefined;
 }
 
 /** What becomes of a version. Absent means unchanged. */
@@ -81,12 +83,12 @@ async function recordProofs(
   });
   await recordEvents(
     trx,
-    proven.map(({ row, proof: { code, controls } }) => ({
+    proven.map(({ row, proof: { code, controls, inRow } }) => ({
       credentialId: row.credential_id,
       rotationId: row.rotation_id ?? undefined,
       actor: "system:worker",
       action: "version.proven-dead",
-      details: { version: row.number, code, controls },
+      details: { version: row.number, code, controls, inRow },
     })),
   );
 }

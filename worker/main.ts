@@ -5,7 +5,6 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { armFailpoint } from "../activities/failpoint.ts";
 import { createActivities } from "../activities/create-activities.ts";
-import { openSigningKeys } from "../custody/signing-key-file.ts";
 import { createLog } from "../custody/scrubbed-log.ts";
 import { createScrubber } from "../custody/scrubber.ts";
 import { OperatorNeededError } from "../domain/errors.ts";
@@ -89,8 +88,7 @@ export async function startWorker(
     onRecovered: (failures) => log(`${name}.recovered`, { failures }),
   });
   const dispatcher = createDispatcher({ ledger, client, ...times, ...spellOf("dispatcher") });
-  const { signing } = await openSigningKeys(settings.keyFiles.audit, { create: false });
-  const sealer = createSealer({ ledger, signingKey: signing, ...spellOf("sealer") });
+  const sealer = createSealer({ ledger, signingKey: stepDeps.signingKey, ...spellOf("sealer") });
   const instance = await readInstance(ledger);
   const { sweepEveryMs } = settings;
   const schedule = createSweepSchedule({

@@ -1,6 +1,7 @@
 import type { StepDeps } from "../activities/step-deps.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
+import { openSigningKeys } from "../custody/signing-key-file.ts";
 import { openCustody } from "../custody/open-custody.ts";
 import { createObservationKeys } from "../custody/observation-keys.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
@@ -23,6 +24,7 @@ export async function openStepDeps(
   // Only the process that takes values in may make a key file: a worker without it must not invent one.
   const custodyKeys = await openKeyFile(settings.keyFiles.custody, { create: false });
   const fingerprintKeys = await openKeyFile(settings.keyFiles.fingerprint, { create: false });
+  const { signing: signingKey } = await openSigningKeys(settings.keyFiles.audit, { create: false });
   const egress = egressOf(settings, log);
   return {
     ledger,
@@ -35,6 +37,7 @@ export async function openStepDeps(
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
     about: { release: version, temporal },
+    signingKey,
   };
 }
 

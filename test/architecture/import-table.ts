@@ -39,7 +39,7 @@ export const importTable: readonly FolderRule[] = [
   {
     place: "activities/",
     holds: "one step per file, `createActivities(deps)`",
-    imports: ["domain/", "providers/", "custody/", "ledger/"],
+    imports: ["domain/", "providers/", "custody/", "ledger/", "receipt/"],
     packages: ["@temporalio/activity", "@temporalio/common"],
   },
   {
@@ -87,6 +87,13 @@ export const importTable: readonly FolderRule[] = [
     packages: ["kysely", "pg"],
   },
   {
+    place: "receipt/",
+    holds: "what a receipt says, how it is signed, checked and shown; asks nobody",
+    imports: [],
+    packages: ["node:", "canonicalize", "zod"],
+    isClosed: true,
+  },
+  {
     place: "manifests/",
     holds: "YAML in, plan and apply",
     imports: ["domain/", "calendar/", "ledger/", "providers/catalog.ts"],
@@ -126,6 +133,7 @@ export const importTable: readonly FolderRule[] = [
       "calendar/",
       "ledger/",
       "manifests/",
+      "receipt/",
       "custody/",
       "providers/catalog.ts",
       "providers/contract/",
@@ -137,7 +145,7 @@ export const importTable: readonly FolderRule[] = [
   {
     place: "cli/",
     holds: "one file per command",
-    imports: ["api/client.ts", "settings.ts"],
+    imports: ["api/client.ts", "receipt/", "settings.ts"],
     packages: ["commander", "zod", "yaml"],
   },
   {

@@ -129,6 +129,8 @@ export async function askRightly(
     listRotations: { query: {} },
     showRotation: { params: { rotation } },
     giveCommand: { params: { rotation }, body: { command: { kind: "pause" }, reason } },
+    requestReceipt: { params: { rotation } },
+    showAuditKeys: {},
     listAudit: { query: { limit: 500 } },
     verifyAudit: { body: {} },
     checkLeaks: {

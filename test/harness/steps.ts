@@ -7,6 +7,7 @@ import { runCheck } from "../../activities/run-check.ts";
 import type { StepDeps } from "../../activities/step-deps.ts";
 import { contextFor, takeStepPatiently, type StepScene } from "../../activities/step-frame.ts";
 import { openKeyFile } from "../../custody/key-file.ts";
+import { openSigningKeys } from "../../custody/signing-key-file.ts";
 import { createScrubber } from "../../custody/scrubber.ts";
 import { createLog } from "../../custody/scrubbed-log.ts";
 import { stepFor, type Phase, type Step } from "../../domain/order.ts";
@@ -55,6 +56,7 @@ export async function openSteps(environment: Readonly<Record<string, string>> = 
   const targets = join(folder, "targets");
   for (const each of [keys, targets]) await mkdir(each, { mode: 0o700 });
   for (const name of ["custody", "fingerprint"]) await openKeyFile(join(keys, `${name}.json`), { create: true });
+  await openSigningKeys(join(keys, "audit.json"), { create: true });
   const test = await withLedger();
   const { ledger } = test;
   const scrubber = createScrubber();

@@ -44,7 +44,7 @@ describe("the proof of a death", () => {
     await bench.carry(rotationId);
     expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "proven" });
     const controls = "the newest live version: accepted; the catalogue: ended";
-    expect(await proofs(rotationId)).toEqual([{ version: 1, code: "28P01", controls }]);
+    expect(await proofs(rotationId)).toEqual([{ version: 1, code: "28P01", controls, inRow: 2 }]);
     await orders.shop.close();
   });
 

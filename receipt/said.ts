@@ -1,0 +1,19 @@
+import type { ReceiptBody } from "./shape.ts";
+
+/** `2026-11-30 09:12:41.123 UTC` */
+export const timeText = (time: string): string => time.replace(/^(.{10})T(.{8})(\.\d{3})?\d*Z$/, "$1 $2$3 UTC");
+
+/** A token by what it was made for, since ids tell a reader nothing. Whole ids stand in "Who is who". */
+export function whoIs({ actors }: Pick<ReceiptBody, "actors">, id: string): string {
+  const found = actors.find((one) => one.id === id);
+  if (found === undefined) return id;
+  return found.description === ""
+    ? `${id} (${found.role})`
+    : `${found.description} (${found.role}, tok_…${id.slice(-6)})`;
+}
+
+/** What could move a cursor, turn a line round or hide in it is shown as its number. */
+export const visible = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\u2028\u2029]/gu, (found) =>
+    found === "\n" ? found : `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`,
+  );
