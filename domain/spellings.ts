@@ -56,7 +56,7 @@ function placed(word: string): readonly string[] {
 
 /** The passwords of every URL, whose `@` and `/` may have been written as they are, and the values of its query. */
 function urlParts(text: string): readonly string[] {
-  return [...text.matchAll(/[a-z][a-z0-9+.-]*:\/\/([^\s"`<>]+)/gi)].flatMap(([, rest = ""]) => {
+  return [...text.matchAll(/[a-z][a-z0-9+.-]{0,30}:\/\/([^\s"`<>]+)/gi)].flatMap(([, rest = ""]) => {
     const secrets = cutsAt(rest, "@").map(([user]) => user.slice(user.indexOf(":") + 1));
     const [, ...query] = rest.split(/[?&;#]/);
     return [...secrets, ...query.flatMap((pair) => bare(pair.slice(pair.indexOf("=") + 1)))];
