@@ -15,6 +15,7 @@ import { promote } from "./promote.ts";
 import { prove } from "./prove.ts";
 import { end, revoke } from "./revoke.ts";
 import { runCheck } from "./run-check.ts";
+import { rush } from "./rush.ts";
 import type { StepDeps } from "./step-deps.ts";
 import { sweep, type SweepSteps } from "./sweep.ts";
 import { takeStepPatiently, type StepWork } from "./step-frame.ts";
@@ -43,6 +44,8 @@ export const works: Readonly<Record<Step | "undo", StepWork>> = {
 export type RotationSteps = {
   readonly [S in Step | "undo"]: (rotationId: string) => Promise<StepAnswer>;
 } & {
+  /** All of its steps one after the other, for a rotation that hurries, until it is over or has to wait. */
+  readonly rush: (rotationId: string) => Promise<StepAnswer>;
   /** Null when there is no such rotation. */
   readonly readOrder: (rotationId: string) => Promise<Order | null>;
 };
@@ -63,15 +66,21 @@ export function createActivities(deps: StepDeps): RotationSteps & CheckSteps & S
   const stepNames = Object.keys(works) as (keyof typeof works)[];
   const steps = stepNames.map((step) => [
     step,
-    async (rotationId: string): Promise<StepAnswer> =>
-      guarded(async (signal) => {
-        const call = { rotationIds: [rotationId], carrier: carrierNow(), signal };
-        const answers = await takeStepPatiently(deps, step, call, works[step]);
-        return answers.get(rotationId) ?? { now: "over" };
-      }),
+    async (rotationId: string): Promise<StepAnswer> => guarded(async (signal) => take(step, rotationId, signal)),
   ]);
+  const take = async (step: Step | "undo", rotationId: string, signal: AbortSignal): Promise<StepAnswer> => {
+    const call = { rotationIds: [rotationId], carrier: carrierNow(), signal };
+    return (await takeStepPatiently(deps, step, call, works[step])).get(rotationId) ?? { now: "over" };
+  };
   return {
     ...(Object.fromEntries(steps) as Record<Step | "undo", (rotationId: string) => Promise<StepAnswer>>),
+    rush: async (rotationId) =>
+      guarded(async (signal) =>
+        rush({
+          order: async () => readOrder(deps.ledger, rotationId),
+          take: async (step) => take(step, rotationId, signal),
+        }),
+      ),
     readOrder: async (rotationId) => guarded(async () => (await readOrder(deps.ledger, rotationId)) ?? null),
     sweep: async () => guarded(async () => sweep(deps)),
     runCheckStep: async (checkId) => guarded(async (signal) => runCheck(deps, checkId, signal)),
@@ -91,6 +100,7 @@ async function beating<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T>
 }
 
 function carrierNow(): Carrier {
-  const { workflowExecution } = Context.current().info;
-  return { workflow: workflowExecution?.workflowId ?? "", run: workflowExecution?.runId ?? "" };
+  const { workflowExecution, taskQueue } = Context.current().info;
+  const isUrgent = taskQueue.endsWith(".urgent");
+  return { workflow: workflowExecution?.workflowId ?? "", run: workflowExecution?.runId ?? "", isUrgent };
 }

@@ -104,6 +104,11 @@ export interface DeliveryWish {
  */
 export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: ProviderContext): Promise<void> {
   const { one, consumer, version, step } = wish;
+  if (version.isCompromised)
+    throw new PermanentError(
+      "version_compromised",
+      `Version ${version.number} of ${one.credentialName} has leaked, and was to be brought to consumer ${consumer.name}. Nothing was delivered.`,
+    );
   const value = await valueOf(deps, one, version);
   const scene = { deps, one, context };
   await deps.scrubber.withHeld([value], async () =>
@@ -150,15 +155,28 @@ async function reload(session: ConsumerSession, consumer: ConsumerCase): Promise
 /** Accepted, it means that a person restarts the consumer. */
 const reloadGap = (consumer: ConsumerCase): string => `reload_failed:${consumer.consumerId}`;
 
-/** Brings the version to every consumer that has not got it yet in this rotation, late ones included. */
+/**
+ * Brings the version to every consumer that has not got it yet in this rotation, late ones included. What has leaked is
+ * brought to nobody. Where it hurries, one consumer that cannot be reached keeps no other from having it.
+ */
 export async function deliverMissing(
   deps: StepDeps,
   wish: Omit<DeliveryWish, "consumer"> & { readonly consumers: readonly ConsumerCase[] },
   context: ProviderContext,
 ): Promise<boolean> {
   const { consumers, ...each } = wish;
+  if (wish.version.isCompromised) return false;
   const missing = consumers.filter(({ delivery }) => delivery?.version !== wish.version.number);
   if (missing.length > 0) await seeWorks({ deps, one: wish.one, context }, wish.version);
-  for (const consumer of missing) await deliverTo(deps, { ...each, consumer }, context);
+  const failures: unknown[] = [];
+  for (const consumer of missing) {
+    try {
+      await deliverTo(deps, { ...each, consumer }, context);
+    } catch (error) {
+      if (!wish.one.urgent || context.signal.aborted) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
   return missing.length > 0;
 }

@@ -22,7 +22,8 @@ export const drain: StepWork = async (scene) => {
   const toWatchMs = canWatch(scene) ? watchedBeforeEndMs({ graceMs, observeForMs }) : 0;
   // The evidence that counts was collected after the grace, over the whole time that it is observed; and whoever answers a
   // hold by saying that somebody has gone is believed after a watch that is as long as the first.
-  const beforeMs = Math.max(graceMs + observeForMs - inPhaseMs, toWatchMs - askedForMs);
+  // Where it hurries, what each consumer showed before counts, and each is asked once more now.
+  const beforeMs = urgent ? 0 : Math.max(graceMs + observeForMs - inPhaseMs, toWatchMs - askedForMs);
   const untilWatchMs = beforeMs - toWatchMs;
   const watchMs = untilWatchMs > 0 ? 0 : Math.max(0, Math.min(beforeMs, lookEveryMs, longestWatchMs));
   const judged = await askAndJudge(scene, true, [], watchMs);

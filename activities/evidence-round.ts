@@ -91,7 +91,7 @@ export async function askEvidence(
   });
   const old = question.sinceAsked
     ? await usersSinceAsked(deps, one, versions, adopted)
-    : usersInWindow(one, versions, sampled);
+    : usersInWindow(deps, one, versions, sampled);
   const input: GuardInput = {
     purpose: question.purpose,
     consumers: question.consumers.map((consumer) =>

@@ -1,4 +1,5 @@
-import type { Gap, GuardConsumer } from "../domain/guard.ts";
+import type { Gap, GuardConsumer, GuardVerdict } from "../domain/guard.ts";
+import { contains } from "../domain/order.ts";
 import { longestWaitMs } from "../domain/standing.ts";
 import { enterRevoking } from "../ledger/enter-revoking.ts";
 import { readAdopted, recordVerdict, type LatestEvidence } from "../ledger/evidence-rows.ts";
@@ -14,36 +15,49 @@ import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
  * newer evidence. A clear verdict and the entry into `revoking` are one transaction.
  */
 export const guard: StepWork = async (scene) => {
+  if (contains(scene.one.order)) return containNow(scene);
   const { deps, one } = scene;
-  const { rotationId, credentialId, order, policy, urgent, inPhaseMs } = one;
+  const { rotationId, policy, urgent, inPhaseMs } = one;
   const judged = await askAndJudge(scene, true, unknownFormerGaps(one, "end"));
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   const { input, verdict } = judged;
   const failed = await findVanished(scene, judged);
   if (failed !== undefined && !input.acceptedGaps.includes(healthGap(failed).key)) return enableAgain(scene, failed);
-  const restMs = Math.max(urgent ? 0 : policy.disabledForMs, policy.observeForMs) - inPhaseMs;
+  const restMs = urgent ? 0 : Math.max(policy.disabledForMs, policy.observeForMs) - inPhaseMs;
   if (restMs > 0) return waitOrHold(scene, verdict.gaps, -restMs, Math.min(restMs, policy.lookEveryMs));
   if (verdict.clear) {
     const closed = (await readFeltWaits(deps.ledger.db, [rotationId])).get(rotationId);
     if (closed !== undefined)
       return { does: "wait", waitMs: Math.min(closed.waitMs, longestWaitMs, policy.lookEveryMs) };
-    const revisions = one.consumers.map(({ consumerId, revision }) => [consumerId, revision] as const);
-    const clear = {
-      rotationId,
-      credentialId,
-      order,
-      verdict,
-      judged: Object.fromEntries(revisions),
-      lookedAt: one.lookedAt,
-    };
-    const isEntered = await enterRevoking(deps.ledger, clear);
-    return isEntered ? { does: "answer", answer: { now: "done" } } : { does: "wait", waitMs: 0 };
+    return enter(scene, verdict);
   }
   await recordVerdict(deps.ledger.db, { rotationId, purpose: "revoke", verdict });
   // What only a person can answer is asked once it is all that is left.
   const isAsked = verdict.gaps.every(({ code }) => code === "former_unknown");
   return waitOrHold(scene, verdict.gaps, isAsked ? Number.POSITIVE_INFINITY : Math.min(-restMs, judged.watchedMs));
 };
+
+/** The verdict and the entry are one transaction; it waits where somebody registered or said something meanwhile. */
+async function enter({ deps, one }: StepScene, verdict: GuardVerdict): Promise<StepResult> {
+  const { rotationId, credentialId, order, phase, lookedAt } = one;
+  const all = [...one.consumers, ...one.suspects];
+  const judged = Object.fromEntries(all.map(({ consumerId, revision }) => [consumerId, revision] as const));
+  const clear = { rotationId, credentialId, order, phase, verdict, judged, lookedAt };
+  const isEntered = await enterRevoking(deps.ledger, clear);
+  return isEntered ? { does: "answer", answer: { now: "done" } } : { does: "wait", waitMs: 0 };
+}
+
+/** Nobody is waited for: the record of whom it breaks is all that is judged. */
+async function containNow(scene: StepScene): Promise<StepResult> {
+  const { consumers, suspects, to } = scene.one;
+  const accepted = [...consumers, ...suspects].map(({ consumerId, name, isSuspected, delivery }): Gap => {
+    const has = delivery?.version === to.number && !to.isCompromised ? "may not run" : "does not run";
+    const why = isSuspected ? " It is suspected to be the leak." : "";
+    const text = `Consumer ${name} ${has} on version ${to.number} yet.${why}`;
+    return { code: "evidence_missing", key: `evidence_missing:${consumerId}`, text, consumerId };
+  });
+  return enter(scene, { clear: true, gaps: [], accepted, awaitsWindow: false });
+}
 
 /** Who had adopted and was not seen over the whole time that is watched, since the old version is refused. */
 async function findVanished({ deps, one }: StepScene, judged: Judged): Promise<GuardConsumer | undefined> {

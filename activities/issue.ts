@@ -1,4 +1,5 @@
 import { PermanentError } from "../domain/errors.ts";
+import { isOneSlot } from "../domain/order.ts";
 import type { Turn } from "../ledger/operations.ts";
 import type { VersionChange } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
@@ -49,7 +50,7 @@ async function putInForce(
   const { one, turn } = scene;
   const { operationKey } = one.to;
   const { claim } = turnOf(turn);
-  const made = await effect(one.order === "single-slot" ? "cut" : "issue", async () =>
+  const made = await effect(isOneSlot(one.order) ? "cut" : "issue", async () =>
     session.issue({ operationKey, claim, keep: one.keep, handle, chosen: value }),
   );
   return seenAccepted(scene, session, definition, { handle: made.handle, value, effectiveAt: made.effectiveAt });

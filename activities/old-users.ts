@@ -1,5 +1,6 @@
 import type { Stranger } from "../domain/guard.ts";
 import { clientKey, readProposalIds, recordProposals, type SeenWhere } from "../ledger/proposals.ts";
+import { isOneSlot } from "../domain/order.ts";
 import type { ConsumerCase, RotationCase } from "../ledger/rotation-cases.ts";
 import { readSeenSince, type UsageSample } from "../ledger/usage-samples.ts";
 import type { EvidenceVersion } from "../providers/contract/evidence.ts";
@@ -23,6 +24,7 @@ export interface OldUsers {
 }
 
 export function usersInWindow(
+  deps: StepDeps,
   one: RotationCase,
   versions: RoundVersions,
   sampled: readonly UsageSample<Usage>[],
@@ -30,7 +32,11 @@ export function usersInWindow(
   const usages = sampled.map(({ usage }) => usage);
   const { unwanted } = versions;
   const old = latestWindow(usages, one.policy.observeForMs).samples.map((usage) =>
-    sessionsToEnd(one, versions, unwanted === undefined ? [] : (usage.sessions[unwanted.handle] ?? [])),
+    withoutSuspects(
+      deps,
+      one,
+      sessionsToEnd(one, versions, unwanted === undefined ? [] : (usage.sessions[unwanted.handle] ?? [])),
+    ),
   );
   return { sessions: old.flat(), atOnce: Math.max(0, ...old.map(({ length }) => length)) };
 }
@@ -49,7 +55,7 @@ export async function usersSinceAsked(
   const sessions = seen.sessions
     .filter(({ session, seenAt }) => !hasMovedSince(deps, one, { session, seenAt, adopted }))
     .map(({ session }) => session);
-  const old = sessionsToEnd(one, versions, sessions);
+  const old = withoutSuspects(deps, one, sessionsToEnd(one, versions, sessions));
   return { sessions: old, atOnce: Math.min(old.length, seen.atOnce) };
 }
 
@@ -59,7 +65,19 @@ function sessionsToEnd(
   { unwanted, expected }: RoundVersions,
   found: readonly SeenSession[],
 ): readonly SeenSession[] {
-  return one.order === "single-slot" ? found.filter((session) => mayBeOnUnwanted(session, expected, unwanted)) : found;
+  return isOneSlot(one.order) ? found.filter((session) => mayBeOnUnwanted(session, expected, unwanted)) : found;
+}
+
+/** Who may be the leak keeps nobody from ending what has leaked. A session that another consumer explains stays. */
+function withoutSuspects(
+  deps: StepDeps,
+  { suspects, consumers }: Pick<RotationCase, "suspects" | "consumers">,
+  sessions: readonly SeenSession[],
+): readonly SeenSession[] {
+  if (suspects.length === 0) return sessions;
+  const isOf = (some: readonly ConsumerCase[], session: SeenSession) =>
+    some.some((consumer) => explains(deps, consumer, session));
+  return sessions.filter((session) => isOf(consumers, session) || !isOf(suspects, session));
 }
 
 function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSession): boolean {

@@ -1,5 +1,6 @@
 import { OperatorNeededError } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
+import { contains } from "../domain/order.ts";
 import { readAcceptedGaps } from "../ledger/holds.ts";
 import { learnIdentity } from "../ledger/learn-identity.ts";
 import type { ConsumerCase, RotationCase } from "../ledger/rotation-cases.ts";
@@ -31,6 +32,8 @@ export const preflight: StepWork = async (scene) => {
     const text = [first, ...others].map(({ detail, mend }) => (mend === undefined ? detail : `${detail}\n${mend}`));
     throw new OperatorNeededError(first.code, text.join("\n"));
   }
+  // What is ended before anybody has the new version waits for no consumer's target.
+  if (contains(one.order)) return { does: "finish", stays: true };
   const accepted = await readAcceptedGaps(deps.ledger.db, one.rotationId);
   const troubles: OperatorNeededError[] = [];
   const unused: Gap[] = [];

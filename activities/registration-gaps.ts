@@ -1,7 +1,7 @@
 import type { Gap } from "../domain/guard.ts";
 import type { RotationCase } from "../ledger/rotation-cases.ts";
 
-type Registrations = Pick<RotationCase, "pinned" | "consumers">;
+type Registrations = Pick<RotationCase, "pinned" | "consumers" | "suspects">;
 
 /** Removing or changing a consumer while the rotation runs must not open the guard by itself. */
 export const registrationGaps = (one: Registrations): readonly Gap[] => [...changedGaps(one), ...removedGaps(one)];
@@ -17,8 +17,8 @@ export function changedGaps({ pinned, consumers }: Registrations): readonly Gap[
   });
 }
 
-function removedGaps({ pinned, consumers }: Registrations): readonly Gap[] {
-  const present = new Set(consumers.map(({ consumerId }) => consumerId));
+function removedGaps({ pinned, consumers, suspects }: Registrations): readonly Gap[] {
+  const present = new Set([...consumers, ...suspects].map(({ consumerId }) => consumerId));
   return Object.keys(pinned.consumers)
     .filter((consumerId) => !present.has(consumerId))
     .map((consumerId) => ({

@@ -1,4 +1,5 @@
 import { guardVerdict, type Gap } from "../domain/guard.ts";
+import { isOneSlot } from "../domain/order.ts";
 import { recordVerdict } from "../ledger/evidence-rows.ts";
 import type { RotationCase } from "../ledger/rotation-cases.ts";
 import type { IssuerSession } from "../providers/contract/issuer.ts";
@@ -24,6 +25,8 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
   const consumers = one.consumers.filter(({ isTouched }) => isTouched);
   if (unwanted === undefined && consumers.length === 0) return { does: "finish" };
   const question = { purpose: "abandon", expected: formerOf(one), unwanted, consumers, sinceAsked: false } as const;
+  // A candidate that has leaked ends whoever is on it, once its emergency waits for nobody.
+  if (one.isContained && one.to.isCompromised) return { does: "finish" };
   const { input, watchedMs } = await askEvidence(deps, one, question, context);
   const verdict = guardVerdict(input);
   const { rotationId } = one;
@@ -37,8 +40,7 @@ export async function guardCandidate(scene: StepScene): Promise<StepResult> {
 }
 
 /** A single slot is cut back before anybody is asked, which leaves no time only with a candidate that was never in it. */
-const wasNeverInSlot = ({ order, to }: RotationCase): boolean =>
-  order === "single-slot" && to.effectiveAt === undefined;
+const wasNeverInSlot = ({ order, to }: RotationCase): boolean => isOneSlot(order) && to.effectiveAt === undefined;
 
 /** Sees the abandoned candidate refused, under control of the previous version. */
 export async function proveRefused(scene: StepScene): Promise<StepResult> {
@@ -78,7 +80,7 @@ export async function proveRefused(scene: StepScene): Promise<StepResult> {
 async function endCandidateSessions({ one, turn, context }: StepScene, session: IssuerSession): Promise<number> {
   const { handle, operationKey, effectiveAt: back } = formerOf(one);
   const { effectiveAt: since } = one.to;
-  if (one.order !== "single-slot" || since === undefined) return 0;
+  if (!isOneSlot(one.order) || since === undefined) return 0;
   // A time from before the cut is not that of a return: then all since the cut may be the candidate's.
   const isReturn = (microsecondsOf(back ?? "") ?? -Infinity) > (microsecondsOf(since) ?? Infinity);
   const before = isReturn && back !== undefined ? { before: back } : {};

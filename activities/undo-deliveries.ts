@@ -1,7 +1,9 @@
 import { RekeyError, TransientError, type Code } from "../domain/errors.ts";
+import type { Gap } from "../domain/guard.ts";
+import { isOneSlot } from "../domain/order.ts";
 import type { UndoAction } from "../domain/undo.ts";
 import type { ConsumerCase } from "../ledger/rotation-cases.ts";
-import { readAcceptedGaps } from "../ledger/holds.ts";
+import { leaveBehind, readAcceptedGaps } from "../ledger/holds.ts";
 import { deliverTo } from "./deliver-to.ts";
 import { formerOf } from "./reach.ts";
 import { seeFormerWorks } from "./see-works.ts";
@@ -22,15 +24,43 @@ export async function restore(scene: StepScene, { consumers: ids = [] }: UndoAct
       delivery?.version !== version.number,
   );
   // In a single slot the former value comes into force after this, and is seen then.
-  if (left.length > 0 && one.order !== "single-slot") await seeFormer(scene, left);
-  for (const consumer of left) {
-    try {
-      await deliverTo(deps, { one, consumer, version, step: "restore", acceptedGaps }, context);
-    } catch (error) {
-      throw asRestoreFailure(scene, consumer, error);
-    }
-  }
+  const isSeen =
+    left.length === 0 || isOneSlot(one.order) || (await unlessLeft(scene, left, async () => seeFormer(scene, left)));
+  if (!isSeen) return { does: "wait", waitMs: 0 };
+  for (const consumer of left)
+    await unlessLeft(scene, [consumer], async () => {
+      try {
+        await deliverTo(deps, { one, consumer, version, step: "restore", acceptedGaps }, context);
+      } catch (error) {
+        throw asRestoreFailure(scene, consumer, error);
+      }
+    });
   return { does: "wait", waitMs: 0 };
+}
+
+/**
+ * Who cannot be brought back after a second try breaks, once the candidate has leaked and its emergency waits for
+ * nobody: it is recorded as left behind. True when the work was done.
+ */
+async function unlessLeft(
+  { deps, one, context }: StepScene,
+  consumers: readonly ConsumerCase[],
+  work: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    const isLeft = one.isContained && one.to.isCompromised && one.attempts > 0 && !context.signal.aborted;
+    if (!isLeft || !(error instanceof RekeyError)) throw error;
+    const gaps = consumers.map(({ consumerId, name }): Gap => {
+      const text = `Consumer ${name} stays on version ${one.to.number}, which ends now: ${error.detail}`;
+      return { code: "restore_failed", key: restoreGap(consumerId), text, consumerId };
+    });
+    const detail = gaps.map(({ text }) => text).join("\n");
+    await leaveBehind(deps.ledger, { rotationId: one.rotationId, code: "restore_failed", detail, gaps });
+    return false;
+  }
 }
 
 const isAboutVersion = ({ code }: RekeyError): boolean =>

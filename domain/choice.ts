@@ -1,6 +1,6 @@
 import { admit, type RotationState } from "./command.ts";
 import { decisions, decisionsFor, needsReason } from "./hold.ts";
-import { isPastReturn, placeOf, type Phase } from "./order.ts";
+import { contains, isOneSlot, isPastReturn, placeOf, type Phase } from "./order.ts";
 
 /** What a person can do about an open hold, in the order in which it is told: the answers, then what leaves it open. */
 export const choiceNames = [...decisions, "wait", "pause", "resume", "abort"] as const;
@@ -47,12 +47,12 @@ function meanwhile({ order, phase, direction, conditions }: RotationState): stri
     placeOf(order, phase) >= placeOf(order, other) && placeOf(order, other) > 0;
   if (direction === "undo") return "The undo stays where it is, and no version is ended.";
   if (phase === "reserved") return "Nothing was delivered and nothing was ended.";
-  if (order === "single-slot")
+  if (isOneSlot(order))
     return hasReached("cut")
       ? "The new value alone is in force: who has not got it yet cannot log in."
       : "The former value stays in force.";
   if (isPastReturn(order, phase, conditions))
-    return order === "contain-first" && !hasReached("delivered")
+    return contains(order) && !hasReached("delivered")
       ? "The old version is ended or about to be: who has not got the new one cannot log in."
       : "The old version is ended or about to be.";
   if (phase === "disabled")

@@ -1,6 +1,6 @@
 import type { Code } from "./errors.ts";
 import { decisionsFor, type Decision } from "./hold.ts";
-import { isPastReturn, type Direction, type Order, type Phase, type ReturnConditions } from "./order.ts";
+import { contains, isPastReturn, type Direction, type Order, type Phase, type ReturnConditions } from "./order.ts";
 
 export const commandKinds = [
   "pause",
@@ -11,6 +11,7 @@ export const commandKinds = [
   "decide",
   "acknowledge",
   "approve",
+  "emergency",
 ] as const;
 
 export type CommandKind = (typeof commandKinds)[number];
@@ -27,7 +28,9 @@ export type Command =
       readonly gaps: readonly string[];
     }
   | { readonly kind: "acknowledge"; readonly consumerId: string; readonly version: number }
-  | { readonly kind: "approve"; readonly planDigest: string };
+  | { readonly kind: "approve"; readonly planDigest: string }
+  /** What it asks for is done already; the rotation looks again. Nobody gives it by itself. */
+  | { readonly kind: "emergency"; readonly emergencyId: string };
 
 export interface OpenHold {
   readonly holdId: string;
@@ -89,6 +92,8 @@ function refusal(command: Command, rotation: RotationState): string | undefined 
       return command.version === rotation.candidateVersion
         ? undefined
         : `The rotation is about version ${rotation.candidateVersion}.`;
+    case "emergency":
+      return undefined;
     case "approve":
       if (rotation.approvalWanted === undefined) return "The rotation does not wait for an approval.";
       return command.planDigest === rotation.approvalWanted
@@ -129,7 +134,7 @@ function extendRefusal(
   if (!Number.isSafeInteger(byMs) || byMs <= 0)
     return "The extension must be a whole number of milliseconds above zero.";
   if (urgent) return "An urgent rotation has no grace.";
-  if (order === "contain-first") return "A contain-first rotation has no grace.";
+  if (contains(order)) return "A contain-first rotation has no grace.";
   if (direction === "undo") return "The rotation is being undone; it has no grace.";
   if (!beforeDrained.has(phase)) return "The grace is over.";
   if (byMs <= graceRoomMs) return undefined;

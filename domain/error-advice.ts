@@ -128,5 +128,9 @@ export const advice: Readonly<Record<Code, string>> = {
   connection_changed:
     "Look at what was edited. Put the connection back and `retry`; if it still leads to the same server, `retry` goes on with it as it is.",
   demanded: "Answer the hold when you are ready.",
+  emergency_overdue:
+    "See which consumers have not moved (`rekey rotation show`). `accept` ends the version now, whoever breaks; `retry` goes on waiting for them.",
+  version_compromised:
+    "Nothing was delivered. Report it with the worker's log; the emergency goes on with a version that is clean.",
   internal: "Keep the log of the worker around that time and report it; `retry` is safe.",
 };

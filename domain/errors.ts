@@ -91,6 +91,8 @@ export const codes = {
   restore_failed: "A consumer could not be brought back to the previous version",
   connection_changed: "The connection was edited during the rotation",
   demanded: "A person asked for it",
+  emergency_overdue: "The time of an emergency is over and a version is not dead",
+  version_compromised: "A version that has leaked was to be delivered",
   internal: "rekey met something it did not expect",
 } as const;
 

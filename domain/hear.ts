@@ -13,6 +13,8 @@ export interface Change {
   readonly acceptsUnproven?: boolean;
   /** A consumer was acknowledged by a person to be on this version. */
   readonly acknowledged?: { readonly consumerId: string; readonly version: number };
+  /** An emergency's versions end now, whoever breaks. */
+  readonly contains?: boolean;
   /** Cuts every wait short. */
   readonly looksNow?: boolean;
 }
@@ -33,6 +35,7 @@ export function hear(command: Command, rotation: RotationState): Change {
     case "acknowledge":
       return { acknowledged: { consumerId: command.consumerId, version: command.version }, looksNow: true };
     case "approve":
+    case "emergency":
       return { looksNow: true };
     case "decide": {
       const { order, phase, direction, hold, conditions } = rotation;
@@ -43,6 +46,7 @@ export function hear(command: Command, rotation: RotationState): Change {
         looksNow: true,
         turnsToUndo: command.decision === "roll-back",
         acceptsUnproven: meaning.outcome === "closed-unproven",
+        contains: command.decision === "accept" && hold.code === "emergency_overdue",
       };
     }
   }

@@ -153,6 +153,10 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
     return yes(
       "Goes on and makes the targets named in the gaps new; the decision is recorded with your name. If an application reads elsewhere, it loses its login once the old version ends.",
     );
+  if (code === "emergency_overdue" && direction === "forward")
+    return yes(
+      "Ends what has leaked now, before its consumers have moved: those that have not are cut off, and get the new version after. The decision is recorded with your name.",
+    );
   if (phase === "reserved")
     return no("Nothing has been done yet, so there is nothing to accept: correct it and retry.");
   if (code === "death_unproven") {
@@ -193,7 +197,7 @@ function afterAccept(order: Order, phase: Phase): string {
 
 function asksForDeath(order: Order, phase: Phase, direction: Direction): boolean {
   if (direction === "undo") return phase === "issued" || phase === "staged" || phase === "cut";
-  return endingPhases.has(phase) || (order === "single-slot" && phase === "drained");
+  return endingPhases.has(phase) || stepFor(order, phase) === "end";
 }
 
 function yes(text: string): DecisionMeaning {

@@ -20,6 +20,7 @@ export const idPrefixes = {
   hold: "hld",
   command: "cmd",
   check: "chk",
+  emergency: "emg",
   incident: "inc",
   grant: "grt",
   token: "tok",

@@ -1,4 +1,7 @@
-/** The three sequences of phases. Everything else about an order is derived from here. */
+/**
+ * The sequences of phases. Everything else about an order is derived from here. The two that contain end the former
+ * version before any consumer has the new one: consumers break, and what has leaked is dead.
+ */
 export const orders = {
   overlap: [
     "reserved",
@@ -36,6 +39,7 @@ export const orders = {
     "proven",
     "closed",
   ],
+  "contain-single-slot": ["reserved", "staged", "cut", "ended", "proven", "delivered", "adopted", "promoted", "closed"],
 } as const;
 
 export type Order = keyof typeof orders;
@@ -64,6 +68,12 @@ const stepInto = {
 export type Step = "preflight" | (typeof stepInto)[keyof typeof stepInto];
 export const steps: readonly Step[] = ["preflight", ...Object.values(stepInto)];
 
+/** The steps of an order, in their sequence. */
+export const stepsOf = (order: Order): readonly Step[] => [
+  "preflight",
+  ...orders[order].flatMap((phase) => stepFor(order, phase) ?? []),
+];
+
 /** Steps that change something outside: each stores its intent under a claim before it acts. The others only look. */
 export const effectSteps: ReadonlySet<Step> = new Set<Step>([
   "issue",
@@ -85,6 +95,7 @@ export const feltSteps: Readonly<Record<Order, ReadonlySet<Step>>> = {
   overlap: new Set<Step>(["deliver", "disable"]),
   "single-slot": new Set<Step>(["cut", "end"]),
   "contain-first": new Set<Step>(),
+  "contain-single-slot": new Set<Step>(),
 };
 
 /** What takes back a phase. A phase that is absent needs nothing taken back. */
@@ -104,13 +115,27 @@ const noReturn = {
   overlap: "revoking",
   "contain-first": "revoking",
   "single-slot": "cut",
+  "contain-single-slot": "cut",
 } as const satisfies Record<Order, Phase>;
 
-/** What decides whether a single-slot's former value can be set again. Absent means no. */
+/** What decides whether there is a way back. Absent means no, of the first two. */
 export interface ReturnConditions {
+  /** A single-slot's former value can be set again. */
   readonly formerInCustody?: boolean;
+  /** The former version has leaked. */
   readonly compromised?: boolean;
+  /** An emergency needs this rotation's candidate: whatever fails, it is not taken back. */
+  readonly onlyForward?: boolean;
 }
+
+/** Both versions are one login, so that the new value takes the former one's place. */
+export const isOneSlot = (order: Order): boolean => order === "single-slot" || order === "contain-single-slot";
+
+/** The former version ends before anybody has the new one. */
+export const contains = (order: Order): boolean => order === "contain-first" || order === "contain-single-slot";
+
+/** The order that contains, of rotations that began in this one. */
+export const containing = (order: Order): Order => (isOneSlot(order) ? "contain-single-slot" : "contain-first");
 
 /** The phase's place in its order, from 0; -1 when the order does not have it. */
 export function placeOf(order: Order, phase: Phase): number {
@@ -140,7 +165,7 @@ export function pointOfNoReturn(order: Order): Phase {
  */
 export function isPastReturn(order: Order, phase: Phase, conditions: ReturnConditions = {}): boolean {
   const place = placeOf(order, phase);
-  if (place < 0) return true;
+  if (place < 0 || conditions.onlyForward === true) return true;
   if (place < placeOf(order, pointOfNoReturn(order))) return false;
   if (order !== "single-slot" || place >= placeOf(order, "proven")) return true;
   return conditions.formerInCustody !== true || conditions.compromised !== false;

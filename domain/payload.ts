@@ -5,7 +5,7 @@ import { orders, steps } from "./order.ts";
 
 /** Every word that may travel through the orchestrator, besides ids. All of them are ours; none is a value. */
 const words: ReadonlySet<string> = new Set<string>([
-  ...["done", "wait", "again", "undo", "over"],
+  ...["done", "wait", "again", "urgent", "undo", "over"],
   ...steps,
   ...Object.keys(orders),
   ...Object.values(orders).flat(),

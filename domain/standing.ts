@@ -8,6 +8,8 @@ export type StepAnswer =
   | { readonly now: "wait"; readonly waitMs: number }
   /** It went back: begin the story anew, each step knows where it stands. */
   | { readonly now: "again" }
+  /** It hurries, and has to go on where nothing waits for routine work. */
+  | { readonly now: "urgent" }
   /** The rotation is being undone. */
   | { readonly now: "undo" }
   /** The rotation is closed. */

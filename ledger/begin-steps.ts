@@ -13,6 +13,8 @@ import type { Tables } from "./tables.ts";
 export interface Carrier {
   readonly workflow: string;
   readonly run: string;
+  /** Whether it runs where nothing waits for routine work; absent: nobody asks. */
+  readonly isUrgent?: boolean;
 }
 
 /** Either the step acts now, under its turn where it has an effect outside, or it answers without acting. */
@@ -40,7 +42,10 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
     const waits = await readWaits(trx, rotationIds);
     const begun = new Map<string, Begun>();
     for (const [rotationId, state] of states) {
-      const answer = mayAct(step, { ...state, isOnHold: state.hold !== undefined, waitMs: waits.get(rotationId) ?? 0 });
+      const answer =
+        state.urgent && carrier.isUrgent === false && state.phase !== "closed"
+          ? ({ now: "urgent" } as const)
+          : mayAct(step, { ...state, isOnHold: state.hold !== undefined, waitMs: waits.get(rotationId) ?? 0 });
       begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
     }
     if (step === "undo" || !effectSteps.has(step)) return begun;
@@ -107,7 +112,7 @@ async function readWaits(trx: Kysely<Tables>, rotationIds: readonly string[]): P
   return new Map(rows.map((row) => [row.id, row.wait_ms]));
 }
 
-/** The order of a rotation, which never changes; undefined when there is none. */
+/** The order of a rotation as it is now: an emergency may have changed it. Undefined when there is none. */
 export async function readOrder(ledger: Ledger, rotationId: string): Promise<Order | undefined> {
   return (await rotationState(ledger.db, [rotationId])).get(rotationId)?.order;
 }

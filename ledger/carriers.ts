@@ -6,6 +6,8 @@ import type { Tables } from "./tables.ts";
 export interface Dispatches {
   /** Rotations that no workflow carries yet. */
   readonly starts: readonly string[];
+  /** Of all these rotations those that hurry. */
+  readonly urgent: readonly string[];
   /** Open rotations of which no step has read the ledger for too long: their carrier may be gone. */
   readonly silent: readonly string[];
   /** Rotations with a command that no step has consumed. */
@@ -21,7 +23,9 @@ export async function readDispatches(
 ): Promise<Dispatches> {
   const { rows } = await sql<Dispatches>`
     SELECT
-      ARRAY(SELECT rotation_id FROM starts ORDER BY created_at LIMIT ${limits.atMost}) AS starts,
+      ARRAY(SELECT s.rotation_id FROM starts s JOIN rotations r ON r.id = s.rotation_id
+        ORDER BY r.urgent DESC, s.created_at LIMIT ${limits.atMost}) AS starts,
+      ARRAY(SELECT id FROM rotations WHERE outcome IS NULL AND urgent) AS urgent,
       ARRAY(
         SELECT id FROM rotations
         WHERE outcome IS NULL AND (looked_at < clock_timestamp() - ${limits.silentMs} * interval '1 millisecond'
@@ -30,5 +34,5 @@ export async function readDispatches(
         ORDER BY looked_at LIMIT ${limits.atMost}) AS silent,
       ARRAY(SELECT DISTINCT rotation_id FROM commands WHERE state = 'pending' LIMIT ${limits.atMost}) AS unheard,
       ARRAY(SELECT id FROM checks WHERE ${isCheckDue} ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
-  return rows[0] ?? { starts: [], silent: [], unheard: [], checks: [] };
+  return rows[0] ?? { starts: [], urgent: [], silent: [], unheard: [], checks: [] };
 }

@@ -2,6 +2,7 @@ import { sql, type Kysely } from "kysely";
 import type { Outcome } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
 import { recordEvents } from "./audit.ts";
+import { settleEmergencies } from "./settle-emergencies.ts";
 import type { Tables } from "./tables.ts";
 
 interface ClosedRow {
@@ -12,7 +13,8 @@ interface ClosedRow {
 
 /**
  * Closes rotations, each with its outcome; one that is closed already keeps the outcome it has. Samples are looked at
- * only while it runs: verdicts and evidence say what they showed.
+ * only while it runs: verdicts and evidence say what they showed. An emergency that it has not met reserves its successor
+ * here.
  */
 export async function closeRotations(
   trx: Kysely<Tables>,
@@ -39,6 +41,7 @@ export async function closeRotations(
       details: { outcome: row.outcome },
     })),
   );
+  await settleEmergencies(trx, [...new Set(rows.map((row) => row.credential_id))]);
 }
 
 /** Doubles with each failure, up to this. */

@@ -24,8 +24,8 @@ async function looking(rotationId: string): Promise<ClearVerdict> {
   await beginSteps(test.ledger, { rotationIds: [rotationId], step: "guard", carrier });
   const one = (await readCases(test.ledger.db, [rotationId])).get(rotationId);
   if (one === undefined) throw new Error("no such rotation");
-  const { credentialId, order, lookedAt } = one;
-  return { rotationId, credentialId, order, verdict, judged: {}, lookedAt };
+  const { credentialId, order, phase, lookedAt } = one;
+  return { rotationId, credentialId, order, phase, verdict, judged: {}, lookedAt };
 }
 
 async function disabled(): Promise<string> {

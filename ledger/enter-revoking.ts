@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { GuardVerdict } from "../domain/guard.ts";
-import type { Order } from "../domain/order.ts";
+import type { Order, Phase } from "../domain/order.ts";
 import { lockRotations } from "./begin-steps.ts";
 import { transact, type Ledger } from "./database.ts";
 import { recordVerdict } from "./evidence-rows.ts";
@@ -10,6 +10,8 @@ export interface ClearVerdict {
   readonly rotationId: string;
   readonly credentialId: string;
   readonly order: Order;
+  /** In which it was judged. */
+  readonly phase: Phase;
   readonly verdict: GuardVerdict;
   /** The consumers that the verdict is about, with their revisions. */
   readonly judged: Readonly<Record<string, number>>;
@@ -23,7 +25,7 @@ export interface ClearVerdict {
  * judged, a person has said something meanwhile, or a newer attempt has begun; then nothing is recorded.
  */
 export function enterRevoking(ledger: Ledger, clear: ClearVerdict): Promise<boolean> {
-  const { rotationId, credentialId, order, verdict, judged, lookedAt } = clear;
+  const { rotationId, credentialId, order, phase, verdict, judged, lookedAt } = clear;
   return transact(ledger, async (trx) => {
     await lockRotations(trx, [rotationId]);
     const { rows } = await sql<{ id: string; revision: number }>`
@@ -37,7 +39,7 @@ export function enterRevoking(ledger: Ledger, clear: ClearVerdict): Promise<bool
         AND NOT EXISTS (SELECT FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL)`.execute(trx);
     if (!isSame || !verdict.clear || free.length === 0) return false;
     await recordVerdict(trx, { rotationId, purpose: "revoke", verdict });
-    await finishStepsIn(trx, [{ rotationId, order, from: "disabled" }]);
+    await finishStepsIn(trx, [{ rotationId, order, from: phase }]);
     return true;
   });
 }

@@ -4,10 +4,11 @@ import { changed, hear, type Change } from "../domain/hear.ts";
 import { recordEvents, type AuditEvent } from "./audit.ts";
 import { asCommand } from "./commands.ts";
 import { answerHold } from "./holds.ts";
-import { takeTurns } from "./operations.ts";
+import { outdateOpenOperations } from "./operations.ts";
 import { pinConnections } from "./pinned-connections.ts";
 import { pinConsumers } from "./pinned-consumers.ts";
 import { rotationState } from "./rotation-state.ts";
+import { settleEmergencies } from "./settle-emergencies.ts";
 import type { Tables } from "./tables.ts";
 
 interface PendingRow {
@@ -38,8 +39,9 @@ export async function hearCommands(trx: Kysely<Tables>, rotationIds: readonly st
   if (rows.length === 0) return;
   const states = new Map(await rotationState(trx, [...new Set(rows.map((row) => row.rotation_id))]));
   const events: AuditEvent[] = [];
+  const contained = new Set<string>();
   for (const row of rows) {
-    const refusal = await hearOne(trx, row, states);
+    const refusal = await hearOne(trx, row, { states, contained });
     await sql`
       UPDATE commands SET state = ${refusal === undefined ? "consumed" : "refused"}, refusal = ${refusal ?? null}
       WHERE id = ${row.id}`.execute(trx);
@@ -52,13 +54,14 @@ export async function hearCommands(trx: Kysely<Tables>, rotationIds: readonly st
     });
   }
   await recordEvents(trx, events);
+  if (contained.size > 0) await settleEmergencies(trx, [...contained]);
 }
 
 /** Undefined when it was heard; else why it was not. */
 async function hearOne(
   trx: Kysely<Tables>,
   row: PendingRow,
-  states: Map<string, RotationState>,
+  { states, contained }: { readonly states: Map<string, RotationState>; readonly contained: Set<string> },
 ): Promise<string | undefined> {
   const state = states.get(row.rotation_id);
   if (state === undefined) return "The rotation does not exist.";
@@ -72,6 +75,7 @@ async function hearOne(
     await answerHold(trx, { holdId: state.hold?.holdId ?? "", decision, decidedBy: row.actor, reason });
   }
   await applyChange(trx, { row, change });
+  if (change.contains === true) contained.add(row.credential_id);
   if (command.kind === "decide" && command.decision === "retry") await pinAnew(trx, row.rotation_id, state);
   states.set(row.rotation_id, changed(state, change));
   return undefined;
@@ -101,6 +105,10 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
       attempts = CASE WHEN ${change.answersHold === true} THEN 0 ELSE attempts END,
       asked_since = CASE WHEN ${change.answersHold === true} THEN clock_timestamp() ELSE asked_since END
     WHERE id = ${row.rotation_id}`.execute(trx);
+  if (change.contains === true)
+    await sql`UPDATE emergencies SET contain = true WHERE credential_id = ${row.credential_id} AND outcome IS NULL`.execute(
+      trx,
+    );
   if (change.turnsToUndo === true) await outdateOpenOperations(trx, [row.rotation_id]);
   if (change.acknowledged !== undefined) {
     await sql`
@@ -108,12 +116,4 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
       VALUES (${row.rotation_id}, ${change.acknowledged.consumerId}, ${change.acknowledged.version},
         'person', 'acknowledged', true, 1)`.execute(trx);
   }
-}
-
-/** A change of control: whatever any attempt of these rotations is still doing can no longer be recorded. */
-export async function outdateOpenOperations(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
-  const { rows } = await sql<{ rotationId: string; step: "issue"; target: string }>`
-    SELECT rotation_id AS "rotationId", step, target FROM operations
-    WHERE rotation_id = ANY(${[...rotationIds]}) AND state = 'open'`.execute(trx);
-  if (rows.length > 0) await takeTurns(trx, rows);
 }

@@ -3,6 +3,7 @@ import type { Gap } from "../domain/guard.ts";
 import type { Code } from "../domain/errors.ts";
 import type { Decision } from "../domain/hold.ts";
 import { recordEvents } from "./audit.ts";
+import { transact, type Ledger } from "./database.ts";
 import type { Tables } from "./tables.ts";
 import { newId } from "./new-id.ts";
 
@@ -112,6 +113,20 @@ export async function answerHold(trx: Kysely<Tables>, answer: HoldAnswer): Promi
     })),
   );
   return rows.length === 1;
+}
+
+/** Records gaps that nobody is asked about, because an emergency waits for nobody, as accepted by it. */
+export function leaveBehind(ledger: Ledger, request: HoldRequest): Promise<void> {
+  return transact(ledger, async (trx) => {
+    const [hold] = await openHolds(trx, [request]);
+    if (hold === undefined) return;
+    const answer = {
+      decision: "accept",
+      decidedBy: "system:worker",
+      reason: "the emergency waits for nobody",
+    } as const;
+    await answerHold(trx, { holdId: hold.holdId, ...answer });
+  });
 }
 
 /** Keys of all gaps that a person has accepted in this rotation, going the way that it goes now. A gap that is not among them opens a new hold. */

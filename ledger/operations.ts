@@ -144,3 +144,11 @@ export async function assertTurnStands(trx: Kysely<Tables>, turn: Turn, directio
       "The rotation has gone on without this attempt, which does nothing more.",
     );
 }
+
+/** A change of control: whatever any attempt of these rotations is still doing can no longer be recorded. */
+export async function outdateOpenOperations(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  const { rows } = await sql<{ rotationId: string; step: "issue"; target: string }>`
+    SELECT rotation_id AS "rotationId", step, target FROM operations
+    WHERE rotation_id = ANY(${[...rotationIds]}) AND state = 'open'`.execute(trx);
+  if (rows.length > 0) await takeTurns(trx, rows);
+}

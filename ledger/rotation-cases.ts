@@ -15,6 +15,8 @@ export interface VersionCase {
   readonly effectiveAt: string | undefined;
   /** Nobody has given its value: consumers have it and rekey does not. */
   readonly isUnknown: boolean;
+  /** It has leaked: nobody gets it any more. */
+  readonly isCompromised: boolean;
 }
 
 export interface ConsumerCase {
@@ -37,6 +39,8 @@ export interface ConsumerCase {
   readonly delivery: { readonly version: number; readonly sequence: number } | undefined;
   /** A delivery of the candidate was at least intended: the target may hold it. */
   readonly isTouched: boolean;
+  /** It may be the leak, and nobody has released it. */
+  readonly isSuspected: boolean;
 }
 
 export interface ConnectionCase {
@@ -63,6 +67,8 @@ export interface RotationCase {
   readonly phase: Phase;
   readonly direction: Direction;
   readonly urgent: boolean;
+  /** An emergency ends what has leaked before the consumers have another, whoever breaks. */
+  readonly isContained: boolean;
   readonly policy: Policy;
   readonly extendedMs: number;
   readonly acceptedUnproven: boolean;
@@ -81,6 +87,8 @@ export interface RotationCase {
   /** Handles of all other versions that live at the issuer. */
   readonly keep: readonly string[];
   readonly consumers: readonly ConsumerCase[];
+  /** Suspected to be the leak, and not released: nothing is brought to them, and nothing they show counts. */
+  readonly suspects: readonly ConsumerCase[];
   /**
    * Revisions of the consumers and of all connections when the rotation was reserved, and the server that its preflight
    * found: an edited connection does not lead it to another one.
@@ -105,6 +113,7 @@ interface CaseRow {
   readonly phase: Phase;
   readonly direction: Direction;
   readonly urgent: boolean;
+  readonly is_contained: boolean;
   readonly policy: Partial<Policy>;
   readonly current_policy: Partial<Policy>;
   readonly extended_ms: number;
@@ -129,6 +138,7 @@ export interface VersionRow {
   readonly handle: string | null;
   readonly effective_at: string | null;
   readonly is_unknown: boolean;
+  readonly is_compromised: boolean;
 }
 
 /** A `ConnectionCase` of connection `u` of team `ut`. */
@@ -143,7 +153,8 @@ export async function readCases(
 ): Promise<ReadonlyMap<string, RotationCase>> {
   const { rows } = await sql<CaseRow>`
     SELECT r.id, r.credential_id, t.name || '/' || c.name AS credential_name, i.id AS instance, i.epoch, r.rotation_order,
-      r.phase, r.direction, r.urgent, r.policy, c.policy AS current_policy, r.extended_ms, r.accepted_unproven,
+      r.phase, r.direction, r.urgent, r.policy, c.policy AS current_policy,
+      EXISTS (SELECT FROM emergencies e WHERE e.credential_id = c.id AND e.outcome IS NULL AND e.contain) AS is_contained, r.extended_ms, r.accepted_unproven,
       (extract(epoch FROM clock_timestamp() - r.phase_since) * 1000)::float8 AS in_phase_ms,
       (extract(epoch FROM clock_timestamp() - greatest(r.asked_since, r.back_since)) * 1000)::float8 AS asked_for_ms,
       r.attempts, r.looked_at::text AS looked_at, r.from_version, r.to_version, r.pinned, c.config,
@@ -179,6 +190,7 @@ function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readon
     phase: row.phase,
     direction: row.direction,
     urgent: row.urgent,
+    isContained: row.is_contained,
     policy: stricter(effectivePolicy(row.policy), effectivePolicy(row.current_policy)),
     extendedMs: row.extended_ms,
     acceptedUnproven: row.accepted_unproven,
@@ -193,7 +205,8 @@ function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readon
     keep: versions
       .filter(({ number, state }) => number !== row.to_version && (state === "live" || state === "disabled"))
       .flatMap(({ handle }) => handle ?? []),
-    consumers,
+    consumers: consumers.filter(({ isSuspected }) => !isSuspected),
+    suspects: consumers.filter(({ isSuspected }) => isSuspected),
     pinned: row.pinned,
   };
 }
@@ -204,6 +217,7 @@ export const asVersion = (row: VersionRow): VersionCase => ({
   state: row.state,
   operationKey: row.operation_key,
   isUnknown: row.is_unknown,
+  isCompromised: row.is_compromised,
   handle: row.handle ?? undefined,
   effectiveAt: row.effective_at ?? undefined,
 });
@@ -213,7 +227,8 @@ async function readVersions(
   credentialIds: readonly string[],
 ): Promise<ReadonlyMap<string, readonly VersionRow[]>> {
   const { rows } = await sql<VersionRow>`
-    SELECT credential_id, id, number, state, operation_key, handle, effective_at, is_unknown FROM versions
+    SELECT credential_id, id, number, state, operation_key, handle, effective_at, is_unknown,
+      compromised_at IS NOT NULL AS is_compromised FROM versions
     WHERE credential_id = ANY(${[...credentialIds]}) ORDER BY number`.execute(db);
   return Map.groupBy(rows, (row) => row.credential_id);
 }
@@ -234,11 +249,13 @@ export interface ConsumerRow {
   readonly delivered_version: number | null;
   readonly delivered_sequence: number | null;
   readonly is_touched: boolean;
+  readonly is_suspected: boolean;
 }
 
 /** Of consumer `n`, with what `consumerJoins` brings: all of a `ConsumerRow` that is so outside of a rotation too. */
 export const consumerColumns = sql`n.id, t.name AS team, n.name, n.kind, n.target, n.config, n.evidence, n.revision,
-  CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END AS connection, n.held_version, n.held_digest`;
+  CASE WHEN u.id IS NOT NULL THEN ${connectionCase} END AS connection, n.held_version, n.held_digest,
+  EXISTS (SELECT FROM suspicions s WHERE s.consumer_id = n.id AND s.released_at IS NULL) AS is_suspected`;
 export const consumerJoins = sql`JOIN teams t ON t.id = n.team_id
   LEFT JOIN connections u ON u.id = n.connection_id
   LEFT JOIN teams ut ON ut.id = u.team_id`;
@@ -285,4 +302,5 @@ export const asConsumer = (row: ConsumerRow): ConsumerCase => ({
       ? undefined
       : { version: row.delivered_version, sequence: row.delivered_sequence },
   isTouched: row.is_touched,
+  isSuspected: row.is_suspected,
 });

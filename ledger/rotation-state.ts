@@ -16,6 +16,8 @@ interface StateRow {
   readonly to_version: number;
   readonly issue_intended: boolean;
   readonly former_in_custody: boolean;
+  readonly is_compromised: boolean;
+  readonly is_needed: boolean;
   readonly consumer_ids: readonly string[];
   readonly hold_id: string | null;
   readonly hold_code: Code | null;
@@ -40,6 +42,10 @@ export async function rotationState(
       EXISTS (
         SELECT FROM versions v WHERE v.credential_id = r.credential_id AND v.number = r.from_version
           AND v.state NOT IN ('intended', 'proven-dead', 'accepted-unproven')) AS former_in_custody,
+      EXISTS (
+        SELECT FROM versions v WHERE v.credential_id = r.credential_id AND v.number = r.from_version
+          AND v.compromised_at IS NOT NULL) AS is_compromised,
+      EXISTS (SELECT FROM emergencies e WHERE e.rotation_id = r.id AND e.outcome IS NULL) AS is_needed,
       ARRAY(
         SELECT jsonb_object_keys(r.pinned -> 'consumers') UNION
         SELECT n.id FROM consumers n WHERE n.credential_id = r.credential_id AND n.retired_at IS NULL
@@ -62,8 +68,11 @@ function asState(row: StateRow): RotationState {
     candidateVersion: row.to_version,
     consumerIds: row.consumer_ids,
     hold: asOpenHold(row),
-    // Nothing marks a version as compromised before incidents exist.
-    conditions: { formerInCustody: row.former_in_custody, compromised: false },
+    conditions: {
+      formerInCustody: row.former_in_custody,
+      compromised: row.is_compromised,
+      ...(row.is_needed && row.direction === "forward" ? { onlyForward: true } : {}),
+    },
     graceRoomMs: graceRoom(row),
   };
 }

@@ -21,6 +21,8 @@ export interface Dispatcher {
 }
 
 const taskQueue = "rekey";
+/** Of what hurries: nothing there waits for routine work. */
+const urgentQueue = "rekey.urgent";
 const atMost = 200;
 /** A command that was told of is told of again after so long, should the signal have been lost with its workflow. */
 const tellAgainMs = 2_000;
@@ -34,16 +36,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const spell = createTroubleSpell(options);
   const toldAt = new Map<string, number>();
 
-  const carry = async (type: "rotateCredential" | "runCheck", workflowId: string, id: string): Promise<void> => {
+  const carry = async (
+    type: "rotateCredential" | "runCheck",
+    { workflowId, id, queue = taskQueue }: { workflowId: string; id: string; queue?: string },
+  ): Promise<void> => {
     await client.workflow.start(type, {
-      taskQueue,
+      taskQueue: queue,
       workflowId,
       args: [id],
       workflowIdReusePolicy: "ALLOW_DUPLICATE",
       workflowIdConflictPolicy: "USE_EXISTING",
     });
   };
-  const rotate = async (id: string): Promise<void> => carry("rotateCredential", `rotate/${id}`, id);
+  const rotate = async (id: string, isUrgent = false): Promise<void> =>
+    carry("rotateCredential", { workflowId: `rotate/${id}`, id, queue: isUrgent ? urgentQueue : taskQueue });
 
   async function tell(id: string): Promise<void> {
     const now = performance.now();
@@ -58,11 +64,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   async function runOnce(): Promise<void> {
-    const { starts, silent, unheard, checks } = await readDispatches(ledger.db, { silentMs, atMost });
+    const { starts, urgent, silent, unheard, checks } = await readDispatches(ledger.db, { silentMs, atMost });
     for (const id of toldAt.keys()) if (!unheard.includes(id)) toldAt.delete(id);
-    await Promise.all([...new Set([...starts, ...silent])].map(rotate));
+    const hurries = new Set(urgent);
+    await Promise.all([...new Set([...starts, ...silent])].map(async (id) => rotate(id, hurries.has(id))));
     await Promise.all(unheard.map(tell));
-    await Promise.all(checks.map(async (id) => carry("runCheck", `check/${id}`, id)));
+    await Promise.all(checks.map(async (id) => carry("runCheck", { workflowId: `check/${id}`, id })));
   }
 
   const rounds = createRounds(async () => runOnce().then(() => everyMs), {

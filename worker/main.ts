@@ -15,6 +15,7 @@ import { assertSchemaCurrent } from "../ledger/migrate.ts";
 import { createSealer } from "../ledger/sealer.ts";
 import type { Settings } from "../settings.ts";
 import { createSweepSchedule } from "./sweep-schedule.ts";
+import { createDeadlines } from "./deadlines.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { egressOf, openStepDeps } from "./step-deps.ts";
 import { createMarks } from "./marks.ts";
@@ -72,17 +73,21 @@ export async function startWorker(
   const activities = createActivities(stepDeps);
   const client = new Client({ connection, namespace, dataConverter: { payloadConverterPath } });
   const common = { connection, namespace, dataConverter: { payloadConverterPath }, shutdownGraceTime: "10 seconds" };
+  const carries = {
+    ...common,
+    workflowBundle: await workflowBundle(bundle),
+    activities,
+    stickyQueueScheduleToStartTimeout: stickyMs,
+  };
+  const acts = { ...common, activities, maxConcurrentActivityTaskExecutions: 50 };
+  // What hurries has slots of its own, which routine work cannot fill.
   const workers = await Promise.all([
-    Worker.create({
-      ...common,
-      taskQueue: "rekey",
-      workflowBundle: await workflowBundle(bundle),
-      activities,
-      stickyQueueScheduleToStartTimeout: stickyMs,
-    }),
-    Worker.create({ ...common, taskQueue: "rekey.default", activities, maxConcurrentActivityTaskExecutions: 50 }),
+    Worker.create({ ...carries, taskQueue: "rekey" }),
+    Worker.create({ ...carries, taskQueue: "rekey.urgent" }),
+    Worker.create({ ...acts, taskQueue: "rekey.default" }),
+    Worker.create({ ...acts, taskQueue: "rekey.default.urgent" }),
   ]);
-  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices"): SpellListener => ({
+  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices" | "deadlines"): SpellListener => ({
     onTrouble: (error) =>
       log.error(`${name}.troubled`, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error }),
     onRecovered: (failures) => log(`${name}.recovered`, { failures }),
@@ -97,13 +102,9 @@ export async function startWorker(
     ...spellOf("schedule"),
   });
   const marks = createMarks({ ledger, pools: ["default"], ...spellOf("marks") });
-  const notices = createNoticeSender({
-    ...settings.notices,
-    deps: { ...stepDeps, egress: egressOf(settings, log, settings.notices.timeoutMs) },
-    ...spellOf("notices"),
-  });
-  notices.start();
+  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices" | "deadlines"): SpellListener => ({
   marks.start();
+  deadlines.start();
   dispatcher.start();
   schedule.start();
   sealer.start();
@@ -113,6 +114,7 @@ export async function startWorker(
     await schedule.stop();
     await marks.stop();
     await notices.stop();
+    await deadlines.stop();
     await sealer.stop();
     await connection.close();
     await ledger.close();

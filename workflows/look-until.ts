@@ -6,13 +6,15 @@ import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
 const lookAgainSignal = defineSignal("lookAgain");
 
 /** Where the workflow is, for people who look at it in Temporal. The ledger knows better. */
-const progressQuery = defineQuery<{ readonly step: Step | "undo"; readonly now: StepAnswer["now"] }>("progress");
+const progressQuery = defineQuery<{ readonly step: Step | "undo" | "rush"; readonly now: StepAnswer["now"] }>(
+  "progress",
+);
 
 /** A run that is older takes its next wait as the chance to go on in a new one, on the code of the day. */
 const oldestRunMs = 24 * 3_600_000;
 
 export type LookUntil = (
-  step: Step | "undo",
+  step: Step | "undo" | "rush",
   ask: () => Promise<StepAnswer>,
 ) => Promise<Exclude<StepAnswer["now"], "wait">>;
 
@@ -22,7 +24,7 @@ export type LookUntil = (
  */
 export function lookUntil(id: string): LookUntil {
   let isTold = false;
-  let at: { step: Step | "undo"; now: StepAnswer["now"] } = { step: "preflight", now: "wait" };
+  let at: { step: Step | "undo" | "rush"; now: StepAnswer["now"] } = { step: "preflight", now: "wait" };
   setHandler(lookAgainSignal, () => {
     isTold = true;
   });

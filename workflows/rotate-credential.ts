@@ -1,4 +1,4 @@
-import { proxyActivities, proxyLocalActivities } from "@temporalio/workflow";
+import { makeContinueAsNewFunc, proxyActivities, proxyLocalActivities, workflowInfo } from "@temporalio/workflow";
 import type { RotationSteps } from "../activities/create-activities.ts";
 import type { Order, Step } from "../domain/order.ts";
 import { lookUntil } from "./look-until.ts";
@@ -33,9 +33,14 @@ const story = {
     "prove",
     "close",
   ],
-  // Comes with emergencies; no rotation is reserved in it yet.
-  "contain-first": [],
+  // The two that only an emergency chooses: what has leaked is dead before anybody has the new version.
+  "contain-first": ["preflight", "issue", "guard", "revoke", "prove", "deliver", "adopt", "promote", "close"],
+  "contain-single-slot": ["preflight", "stage", "cut", "end", "prove", "deliver", "adopt", "promote", "close"],
 } as const satisfies Record<Order, readonly Step[]>;
+
+/** Where nothing waits for routine work: workflows of what hurries, and their steps. */
+const urgentQueue = "rekey.urgent";
+const hurry = makeContinueAsNewFunc<typeof rotateCredential>({ taskQueue: urgentQueue });
 
 const { readOrder, promote } = proxyLocalActivities<RotationSteps>({ startToCloseTimeout: "30 seconds" });
 const steps = proxyActivities<RotationSteps>({
@@ -45,17 +50,30 @@ const steps = proxyActivities<RotationSteps>({
   retry: { initialInterval: "500 milliseconds", maximumInterval: "10 seconds" },
 });
 
+const { rush } = proxyActivities<RotationSteps>({
+  taskQueue: "rekey.default.urgent",
+  startToCloseTimeout: "5 minutes",
+  heartbeatTimeout: "5 seconds",
+  retry: { initialInterval: "100 milliseconds", maximumInterval: "5 seconds" },
+});
+
 export async function rotateCredential(rotationId: string): Promise<void> {
   // Promoting changes the ledger alone: it needs no task queue and no second hop.
   const take = async (step: Step) => (step === "promote" ? promote(rotationId) : steps[step](rotationId));
   const look = lookUntil(rotationId);
+  if (workflowInfo().taskQueue === urgentQueue) {
+    await look("rush", async () => rush(rotationId));
+    return;
+  }
   const order = await readOrder(rotationId);
   if (order === null) return;
   for (const step of story[order]) {
     const answer = await look(step, async () => take(step));
     if (answer === "done") continue;
     if (answer === "over") return;
-    if (answer === "undo" && (await look("undo", async () => steps.undo(rotationId))) === "over") return;
-    return rotateCredential(rotationId);
+    if (answer === "urgent") return hurry(rotationId);
+    const undone = answer === "undo" ? await look("undo", async () => steps.undo(rotationId)) : undefined;
+    if (undone === "over") return;
+    return undone === "urgent" ? hurry(rotationId) : rotateCredential(rotationId);
   }
 }

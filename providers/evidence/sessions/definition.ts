@@ -1,6 +1,7 @@
 import type { EvidenceAnswer, EvidenceDefinition, EvidenceQuestion, EvidenceVersion } from "../../contract/evidence.ts";
 import type { SeenSession, Usage } from "../../contract/issuer.ts";
 import { plainAddress } from "../../contract/networks.ts";
+import { isOneSlot } from "../../../domain/order.ts";
 import { printable } from "../../../domain/printable.ts";
 import { matchesSession, matchOf, sessionsConfigSchema, type SessionsConfig } from "./match.ts";
 import { mayBeOnUnwanted } from "./one-slot.ts";
@@ -73,7 +74,7 @@ function lingering(question: Question, unwanted: EvidenceVersion, samples: reado
  */
 function sessionsOn(question: Question, version: EvidenceVersion, sample: Usage): readonly SeenSession[] | undefined {
   const found = Object.hasOwn(sample.sessions, version.handle) ? sample.sessions[version.handle] : undefined;
-  if (question.order !== "single-slot" || found === undefined) return found;
+  if (!isOneSlot(question.order) || found === undefined) return found;
   const { expected, unwanted } = question;
   const isUnwanted = version.version !== expected.version;
   return found.filter((session) => mayBeOnUnwanted(session, expected, unwanted) === isUnwanted);

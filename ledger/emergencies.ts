@@ -1,0 +1,132 @@
+import { sql, type Kysely, type Transaction } from "kysely";
+import type { DeadlineOutcome } from "../domain/emergency.ts";
+import { recordEvent } from "./audit.ts";
+import { transact, type Ledger } from "./database.ts";
+import { newId } from "./new-id.ts";
+import { settleEmergencies, type Settled } from "./settle-emergencies.ts";
+import type { Tables } from "./tables.ts";
+
+export interface EmergencyRequest {
+  readonly credentialId: string;
+  /** Undefined: all that are alive now, a candidate that has been made included. */
+  readonly versions?: readonly number[] | undefined;
+  readonly reason: string;
+  readonly actor: string;
+  readonly contain: boolean;
+  readonly deadlineMs: number;
+  readonly atDeadline: DeadlineOutcome;
+  /** Ids of the credential's consumers that may be the leak. */
+  readonly suspects: readonly string[];
+}
+
+export type Declared = Omit<Settled, "how"> & {
+  readonly how: Settled["how"] | "dead" | "unknown-version";
+  readonly emergencyId?: string | undefined;
+  /** Those to be proven dead. */
+  readonly versions: readonly number[];
+  /** Named, and not there or dead already. */
+  readonly others: readonly number[];
+};
+
+interface VersionRow {
+  readonly number: number;
+  readonly state: string;
+}
+
+/**
+ * Declares an emergency of one credential: marks its versions as leaked, and brings whatever runs in step with it, in one
+ * transaction. Undefined when there is no such credential. Where all that was named is dead already nothing is done.
+ */
+export function declareEmergency(ledger: Ledger, request: EmergencyRequest): Promise<Declared | undefined> {
+  return transact(ledger, async (trx) => declareIn(trx, request));
+}
+
+async function declareIn(trx: Transaction<Tables>, request: EmergencyRequest): Promise<Declared | undefined> {
+  const { credentialId } = request;
+  const { rows: locked } = await sql`
+    SELECT id FROM credentials WHERE id = ${credentialId} AND retired_at IS NULL FOR UPDATE`.execute(trx);
+  if (locked.length === 0) return undefined;
+  const { rows: known } = await sql<VersionRow>`
+    SELECT number, state FROM versions WHERE credential_id = ${credentialId} ORDER BY number`.execute(trx);
+  const alive = known.filter(({ state }) => isAlive(state)).map(({ number }) => number);
+  const wanted = request.versions ?? alive;
+  const versions = wanted.filter((number) => alive.includes(number));
+  const others = wanted.filter((number) => !alive.includes(number));
+  const isMissing = others.some((number) => known.every((one) => one.number !== number));
+  if (isMissing) return { credentialId, how: "unknown-version", versions: [], others };
+  if (versions.length === 0) return { credentialId, how: "dead", versions, others };
+  const emergencyId = await store(trx, request, versions);
+  const [settled] = await settleEmergencies(trx, [credentialId]);
+  return { credentialId, how: settled?.how ?? "refused", ...settled, emergencyId, versions, others };
+}
+
+const isAlive = (state: string): boolean => state === "live" || state === "disabled" || state === "ended";
+
+async function store(
+  trx: Transaction<Tables>,
+  request: EmergencyRequest,
+  versions: readonly number[],
+): Promise<string> {
+  const { credentialId, reason, actor, contain, deadlineMs, atDeadline, suspects } = request;
+  const id = newId("emergency");
+  await sql`
+    UPDATE versions SET compromised_at = coalesce(compromised_at, clock_timestamp())
+    WHERE credential_id = ${credentialId} AND number = ANY(${[...versions]})`.execute(trx);
+  await sql`
+    INSERT INTO emergencies (id, credential_id, versions, requested_by, reason, contain, deadline, at_deadline)
+    VALUES (${id}, ${credentialId}, ${[...versions]}, ${actor}, ${reason}, ${contain},
+      clock_timestamp() + ${deadlineMs} * interval '1 millisecond', ${atDeadline})`.execute(trx);
+  await sql`
+    INSERT INTO suspicions (emergency_id, consumer_id)
+    SELECT ${id}, n.id FROM consumers n
+    WHERE n.credential_id = ${credentialId} AND n.id = ANY(${[...suspects]}) AND n.retired_at IS NULL`.execute(trx);
+  const details = { emergency: id, versions, reason, contain, deadlineMs, atDeadline, suspects: [...suspects] };
+  await recordEvent(trx, { credentialId, actor, action: "emergency.declared", details });
+  return id;
+}
+
+/** Somebody answers for it that a consumer is not, or no more, the leak. False when it was not suspected. */
+export function releaseConsumer(
+  ledger: Ledger,
+  { consumerId, actor, reason }: { readonly consumerId: string; readonly actor: string; readonly reason: string },
+): Promise<boolean> {
+  return transact(ledger, async (trx) => {
+    const { rows: credentials } = await sql<{ id: string }>`
+      SELECT c.id FROM credentials c WHERE c.id = (SELECT credential_id FROM consumers WHERE id = ${consumerId})
+      FOR UPDATE`.execute(trx);
+    const { rows } = await sql<{ emergency_id: string }>`
+      UPDATE suspicions SET released_at = clock_timestamp(), released_by = ${actor}, reason = ${reason}
+      WHERE consumer_id = ${consumerId} AND released_at IS NULL RETURNING emergency_id`.execute(trx);
+    if (rows.length === 0) return false;
+    const details = { consumer: consumerId, emergencies: rows.map((row) => row.emergency_id), reason };
+    await recordEvent(trx, { credentialId: credentials[0]?.id, actor, action: "consumer.released", details });
+    return true;
+  });
+}
+
+/** At most so many at once, so that no transaction is long. */
+const atOnce = 50;
+
+/**
+ * Brings emergencies on whose time is over, and those for which no rotation could begin yet; answers with how many it
+ * looked at. Any number of processes may do so at once.
+ */
+export async function settleDue(ledger: Ledger): Promise<number> {
+  const due = await readDue(ledger.db);
+  for (const credentialId of due)
+    await transact(ledger, async (trx) => {
+      await sql`SELECT id FROM credentials WHERE id = ${credentialId} FOR UPDATE`.execute(trx);
+      await settleEmergencies(trx, [credentialId]);
+    });
+  return due.length;
+}
+
+async function readDue(db: Kysely<Tables>): Promise<readonly string[]> {
+  const { rows } = await sql<{ credential_id: string }>`
+    SELECT DISTINCT e.credential_id FROM emergencies e
+    WHERE e.outcome IS NULL AND (
+      (e.deadline <= clock_timestamp() AND NOT e.is_overdue AND NOT e.contain)
+      OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL))
+    LIMIT ${atOnce}`.execute(db);
+  return rows.map((row) => row.credential_id);
+}
