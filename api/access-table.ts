@@ -49,6 +49,10 @@ export const access: Readonly<Record<RouteName, Access>> = {
 
   // what has leaked
   checkLeaks: ["admin", "operator", "responder"],
+  previewEmergency: ["admin", "operator", "responder"],
+  declareEmergency: ["admin", "operator", "responder"],
+  listEmergencies: ["admin", "operator", "responder", "auditor"],
+  releaseConsumer: ["admin", "operator", "responder"],
 
   // when rotations happen by themselves
   explainPolicy: ["admin", "operator", "responder", "auditor"],

@@ -24,6 +24,7 @@ import { healthHandlers } from "./health.ts";
 import { refuseForeignHost } from "./host-guard.ts";
 import { initHandlers } from "./init.ts";
 import { leakHandlers } from "./leaks.ts";
+import { emergencyHandlers } from "./emergencies.ts";
 import { manifestHandlers } from "./manifests.ts";
 import { ownConsumerHandlers } from "./own-consumers.ts";
 import { shareHandlers } from "./credential-shares.ts";
@@ -61,6 +62,7 @@ const handlers: Handlers<RouteName> = {
   ...statusHandlers,
   ...tokenHandlers,
   ...noticeHandlers,
+  ...emergencyHandlers,
 };
 
 /** Manifests are the largest bodies. */

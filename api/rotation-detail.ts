@@ -5,6 +5,7 @@ import { isPastReturn } from "../domain/order.ts";
 import { effectivePolicy } from "../domain/policy.ts";
 import type { Scope } from "../domain/scope.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
+import { emergenciesOf, readBroken } from "../ledger/emergency-views.ts";
 import { readToldUses } from "../ledger/last-uses.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
 import {
@@ -38,7 +39,7 @@ export async function readDetail(
   const record = await readRotation(db, scope, rotationId);
   if (record === undefined) return undefined;
   const whole = record.isShared ? undefined : rotationId;
-  const [holds, commands, usage, progress, views, states, told, felt] = await Promise.all([
+  const [holds, commands, usage, progress, views, states, told, felt, emergencies, broken] = await Promise.all([
     whole === undefined ? [] : readHolds(db, whole),
     whole === undefined ? [] : readCommands(db, whole),
     whole === undefined ? undefined : readLastUsage(db, whole),
@@ -47,6 +48,8 @@ export async function readDetail(
     rotationState(db, [rotationId]),
     whole === undefined ? [] : readToldUses(db, whole),
     readFeltWaits(db, whole === undefined ? [] : [whole]),
+    whole === undefined ? [] : emergenciesOf(db, whole),
+    whole === undefined ? [] : readBroken(db, whole),
   ]);
   const state = states.get(rotationId);
   const policy = effectivePolicy(record.policy);
@@ -62,6 +65,8 @@ export async function readDetail(
     isPastReturn: isPastReturn(record.order, record.phase, state?.conditions),
     waitsFor: waitsFor(record, { hold: open, commands, obstacles: felt.get(rotationId)?.obstacles ?? [] }),
     hold,
+    emergencies,
+    broken,
     answeredHolds: holds.flatMap(asAnswered),
     consumers: views.map((view) => ({
       ...view,

@@ -7,6 +7,7 @@ import { noticeRoutes } from "./notice-routes.ts";
 import { leakRoutes } from "./leak-routes.ts";
 import { grantRoutes } from "./grant-routes.ts";
 import { receiptRoutes } from "./receipt-routes.ts";
+import { emergencyRoutes } from "./emergency-routes.ts";
 import { routineRoutes } from "./routine-routes.ts";
 import { limit, reference, type Route } from "./route.ts";
 import {
@@ -334,6 +335,7 @@ export const routes = {
   ...grantRoutes,
   ...routineRoutes,
   ...receiptRoutes,
+  ...emergencyRoutes,
   ...tokenRoutes,
   ...noticeRoutes,
 } as const satisfies Record<string, Route>;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { choiceNames } from "../domain/choice.ts";
+import { emergencyShape } from "./emergency-routes.ts";
 import { checkResults } from "./check-results.ts";
 
 /** Shapes of answers, from which the OpenAPI document and the client's types are derived. */
@@ -188,6 +189,10 @@ export const rotationDetail = rotationSummary.extend({
   isPastReturn: z.boolean(),
   waitsFor: z.object({ text: z.string(), since: time, until: time.nullable() }),
   hold: openHold.nullable(),
+  /** What has leaked and this rotation is about. */
+  emergencies: z.array(emergencyShape),
+  /** Whom it broke, where what has leaked was ended first: from then until it showed the new version. */
+  broken: z.array(z.object({ ref: z.string(), from: time, until: time.nullable() })),
   answeredHolds: z.array(
     z.object({
       number: z.number(),

@@ -19,6 +19,8 @@ import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { addGrantCommands } from "./grant-commands.ts";
 import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
+import { addEmergencyCommands, addReleaseCommand } from "./emergency-commands.ts";
+import { list, plan, show } from "./rotation.ts";
 import { addNoticeCommands } from "./notice.ts";
 import { addLeakCommands } from "./leak-commands.ts";
 import { addReceiptCommands } from "./receipt-commands.ts";
@@ -182,14 +184,7 @@ program
   .description("print the JSON Schema of manifests, for editors")
   .action(() => act(printSchema));
 
-program
-  .command("rotate")
-  .description("replace a credential's version")
-  .argument("<credential>", "team/name")
-  .option("--wait", "until it is closed or waits for a person")
-  .addOption(timeout())
-  .addOption(reason())
-  .action((credential: string, options: RotateOptions) => act((io) => rotate(io, credential, options)));
+addEmergencyCommands(program, act, { reason, timeout, limit, duration, wholeNumber });
 
 const credential = program.command("credential").description("what is rotated");
 credential
@@ -226,6 +221,7 @@ credential
 const consumer = program.command("consumer").description("one place that runs on a credential's current version");
 const whichConsumer = ["<consumer>", "team/name"] as const;
 const ofCredential = () => new Option("--credential <credential>", "where several consumers have one name");
+addReleaseCommand(consumer, act, ofCredential);
 consumer
   .command("list")
   .description("all of them, with the evidence that each gives")

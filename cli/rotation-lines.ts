@@ -121,6 +121,25 @@ export function sessionLines({ sessions, now }: Rotation): readonly string[] {
   return [`Sessions at the issuer, ${clock(sessions.at, now)}${rows.length === 0 ? ": none" : ""}`, ...table(rows)];
 }
 
+/** What has leaked, until when it waits for the consumers, and whom it broke for how long. */
+export function emergencyLines({ emergencies, broken, now }: Rotation): readonly string[] {
+  if (emergencies.length === 0) return [];
+  return [
+    "Emergency",
+    ...emergencies.flatMap(({ versions, reason, contain, deadline, atDeadline, requestedBy, outcome }) => {
+      const then = atDeadline === "contain" ? "ends it whoever breaks" : "asks a person";
+      const way = contain ? "waits for nobody" : `waits for the consumers until ${clock(deadline, now)}, then ${then}`;
+      const text = `${versions.join(", ")} has leaked: "${printable(reason)}", by ${requestedBy}; ${outcome ?? way}.`;
+      return wrapAfter("  version", text, " ".repeat(10));
+    }),
+    ...broken.map(({ ref, from, until }) =>
+      until === null
+        ? `  ${ref}: broken since ${clock(from, now)} (${since(from, now)})`
+        : `  ${ref}: broken from ${clock(from, now)} until seen on the new version at ${clock(until, now)}, ${since(from, until)}`,
+    ),
+  ];
+}
+
 /** Who answered which hold, and how: the record of whom an accepted gap may have broken. */
 export function answeredLines({ answeredHolds, now }: Rotation): readonly string[] {
   if (answeredHolds.length === 0) return [];

@@ -4,7 +4,7 @@ import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { holdLines } from "./hold-lines.ts";
 import type { Io } from "./io.ts";
 import { lastUseLines } from "./last-use-lines.ts";
-import { answeredLines, consumerLines, headLines, sessionLines } from "./rotation-lines.ts";
+import { answeredLines, consumerLines, emergencyLines, headLines, sessionLines } from "./rotation-lines.ts";
 import { clock } from "./show-time.ts";
 import { printable, table } from "./table.ts";
 import { timelineLines } from "./timeline-lines.ts";
@@ -119,6 +119,7 @@ export async function show(io: Io, rotation: string): Promise<ExitCode> {
   io.give({ ...found, timeline: rows.toReversed() });
   const blocks = [
     headLines(found),
+    emergencyLines(found),
     found.hold === null ? [] : holdLines(found.hold, found),
     consumerLines(found),
     sessionLines(found),

@@ -174,7 +174,7 @@ test("a closed rotation hears nothing, and every refusal is a sentence", () => {
     }),
   );
   expect(commandKinds).toEqual([
-    ...["pause", "resume", "abort", "extend", "expedite", "decide", "acknowledge", "approve"],
+    ...["pause", "resume", "abort", "extend", "expedite", "decide", "acknowledge", "approve", "emergency"],
   ]);
 });
 

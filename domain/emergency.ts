@@ -1,8 +1,12 @@
-import { containing, isOneSlot, isPastReturn, placeOf, type Direction, type Order, type Phase } from "./order.ts";
+import { containing, isOneSlot, placeOf, type Direction, type Order, type Phase } from "./order.ts";
 
 /** What is done when an emergency's time is over and a version is not dead. */
 export const deadlineOutcomes = ["contain", "hold"] as const;
 export type DeadlineOutcome = (typeof deadlineOutcomes)[number];
+
+/** Whether what has leaked ends after its consumers have moved, within the deadline, or before they have another. */
+export const emergencyOrders = ["continuity-first", "contain-first"] as const;
+export type EmergencyOrder = (typeof emergencyOrders)[number];
 
 /** What an emergency asks of one credential. */
 export interface Demand {
@@ -56,15 +60,15 @@ export function courseOf(demand: Demand, running: Running): Course {
   if (!isCandidateBegun) return isUndo ? follow(running, "undo") : { how: joined(running), ...forward };
   if (isCandidateLeaving) return follow(running, "undo");
   if (!isNamed(toVersion)) return { how: isUndo ? "turn-forward" : joined(running), ...forward };
-  if (isOver(running)) return follow(running, "forward");
-  if (!isNamed(fromVersion)) return follow(running, "undo");
-  // Both have leaked. In one slot the former value is gone or still alone in force: waiting for anybody brings nothing.
-  if (isOneSlot(running.order))
-    return isCut(running)
-      ? { how: "successor", ...ahead({ ...demand, contain: true }, running) }
-      : follow(running, "undo");
-  // Where nobody has the candidate nobody has to be brought back to the former version either.
-  return running.isTouched ? { how: "successor", ...forward } : follow(running, "undo");
+  if (!isUndo && isEnding(running.order, running.phase)) return follow(running, "forward");
+  const isFormerClean = !isNamed(fromVersion);
+  if (isOneSlot(running.order)) {
+    // Nobody has the candidate before the cut; after it only a clean former value that is there can be set again.
+    const isBack = !isCut(running) || (isFormerClean && running.formerInCustody);
+    return isBack ? follow(running, "undo") : { how: "successor", ...ahead({ ...demand, contain: true }, running) };
+  }
+  // Back to a former version that is clean; where it is not, nobody who has the candidate can be brought back.
+  return isFormerClean || !running.isTouched ? follow(running, "undo") : { how: "successor", ...forward };
 }
 
 const isCut = ({ order, phase }: Running): boolean => placeOf(order, phase) >= placeOf(order, "cut");
@@ -77,10 +81,6 @@ const follow = ({ order, phase }: Running, direction: Direction): Course => ({
   phase,
   direction,
 });
-
-/** The former version is ended or about to be. */
-const isOver = ({ order, phase, direction, formerInCustody }: Running): boolean =>
-  direction === "forward" && isPastReturn(order, phase, { formerInCustody, compromised: false });
 
 /** From where it goes forward, and in which order. */
 function ahead({ contain }: Demand, running: Running): Omit<Course, "how"> {
@@ -99,6 +99,7 @@ function turnedAt({ order, phase }: Running): Phase {
   return placeOf(order, phase) > placeOf(order, made) ? made : phase;
 }
 
+/** The former version is ended or about to be. */
 const isEnding = (order: Order, phase: Phase): boolean =>
   placeOf(order, phase) >= placeOf(order, isOneSlot(order) ? "ended" : "revoking") && placeOf(order, phase) > 0;
 

@@ -46,7 +46,7 @@ export function hear(command: Command, rotation: RotationState): Change {
         looksNow: true,
         turnsToUndo: command.decision === "roll-back",
         acceptsUnproven: meaning.outcome === "closed-unproven",
-        contains: command.decision === "accept" && hold.code === "emergency_overdue",
+        ...(command.decision === "accept" && hold.code === "emergency_overdue" ? { contains: true } : {}),
       };
     }
   }

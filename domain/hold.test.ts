@@ -92,7 +92,7 @@ describe("accept", () => {
     for (const order of names) {
       for (const code of allCodes) {
         for (const direction of ["forward", "undo"] as const) {
-          const isAsked = code === "target_unused" && direction === "forward";
+          const isAsked = (code === "target_unused" && direction === "forward") || code === "emergency_overdue";
           expect(accept(order, "reserved", direction, code)).toMatchObject({ allowed: isAsked });
           expect(accept(order, "closed", direction, code)).toMatchObject({ allowed: false });
         }
@@ -128,6 +128,8 @@ describe("accept", () => {
       ...["contain-first/forward/revoking", "contain-first/forward/revoked", "contain-first/undo/issued"],
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
       ...["single-slot/undo/staged", "single-slot/undo/cut"],
+      ...["contain-single-slot/forward/cut", "contain-single-slot/forward/ended"],
+      ...["contain-single-slot/undo/staged", "contain-single-slot/undo/cut"],
     ];
     expect(places("death_unproven", unproven)).toEqual(where);
     expect(places("death_unproven", (meaning) => meaning.allowed)).toEqual(where);
@@ -140,11 +142,15 @@ describe("accept", () => {
       ...["overlap/forward/revoking", "overlap/forward/revoked"],
       ...["contain-first/forward/revoking", "contain-first/forward/revoked"],
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
+      ...["contain-single-slot/forward/cut", "contain-single-slot/forward/ended"],
     ]);
   });
 
   test("an issuer that can no longer be asked, or a value that is lost, lets only the proof be given up", () => {
-    const where = ["overlap/forward/revoked", "contain-first/forward/revoked", "single-slot/forward/ended"];
+    const where = [
+      ...["overlap/forward/revoked", "contain-first/forward/revoked", "single-slot/forward/ended"],
+      "contain-single-slot/forward/ended",
+    ];
     for (const code of [
       "issuer_unreachable",
       "issuer_auth_failed",

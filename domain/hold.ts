@@ -153,7 +153,7 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
     return yes(
       "Goes on and makes the targets named in the gaps new; the decision is recorded with your name. If an application reads elsewhere, it loses its login once the old version ends.",
     );
-  if (code === "emergency_overdue" && direction === "forward")
+  if (code === "emergency_overdue")
     return yes(
       "Ends what has leaked now, before its consumers have moved: those that have not are cut off, and get the new version after. The decision is recorded with your name.",
     );

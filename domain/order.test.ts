@@ -71,7 +71,7 @@ describe("the way forward", () => {
 
 describe("the way back", () => {
   test("each order has its own point of no return", () => {
-    expect(names.map(pointOfNoReturn)).toEqual(["revoking", "revoking", "cut"]);
+    expect(names.map(pointOfNoReturn)).toEqual(["revoking", "revoking", "cut", "cut"]);
   });
 
   test("the undo of each phase is the designed one", () => {

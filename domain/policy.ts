@@ -1,3 +1,4 @@
+import type { DeadlineOutcome, EmergencyOrder } from "./emergency.ts";
 import { meets, type Strength } from "./evidence.ts";
 import type { Pause, Schedule, Windows } from "./routine.ts";
 
@@ -41,6 +42,12 @@ export interface Policy {
   readonly graceMaxMs?: number | undefined;
   /** A rotation that is due and allowed and has not begun after so long raises the alarm. */
   readonly startWithinMs: number;
+  /** How long the consumers may take to move when what they run on has leaked. */
+  readonly emergencyDeadlineMs: number;
+  /** What is done then: it is ended whoever breaks, or a person is asked. */
+  readonly emergencyOutcome: DeadlineOutcome;
+  /** Whether what has leaked ends before or after its consumers have another. */
+  readonly emergencyOrder: EmergencyOrder;
   /** Before a rotation that failed is begun again by itself; doubles with each that fails for the same reason. */
   readonly backOffMs: number;
   /** So long before a rotation may begin those who run on the credential are told; 0: nobody is. */
@@ -67,6 +74,9 @@ export const defaultPolicy: Policy = {
   aheadOfExpiryMs: 7 * 24 * 3_600_000,
   graceMinMs: 0,
   startWithinMs: 3_600_000,
+  emergencyDeadlineMs: 15 * 60_000,
+  emergencyOutcome: "contain",
+  emergencyOrder: "continuity-first",
   backOffMs: 15 * 60_000,
   noticeMs: 24 * 3_600_000,
   lastOneAfterMs: 5 * 60_000,

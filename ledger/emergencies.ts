@@ -41,6 +41,22 @@ export function declareEmergency(ledger: Ledger, request: EmergencyRequest): Pro
   return transact(ledger, async (trx) => declareIn(trx, request));
 }
 
+class RolledBack extends Error {}
+
+/** What declaring it would do, found by doing it and taking all of it back. */
+export async function previewEmergency(ledger: Ledger, request: EmergencyRequest): Promise<Declared | undefined> {
+  let found: Declared | undefined;
+  try {
+    await transact(ledger, async (trx) => {
+      found = await declareIn(trx, request);
+      throw new RolledBack();
+    });
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error;
+  }
+  return found;
+}
+
 async function declareIn(trx: Transaction<Tables>, request: EmergencyRequest): Promise<Declared | undefined> {
   const { credentialId } = request;
   const { rows: locked } = await sql`

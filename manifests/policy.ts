@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deadlineOutcomes, emergencyOrders } from "../domain/emergency.ts";
 import { strengths } from "../domain/evidence.ts";
 import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
 import { durationSchema, showDuration } from "./duration.ts";
@@ -22,6 +23,7 @@ const durations = {
   maxAge: "maxAgeMs",
   aheadOfExpiry: "aheadOfExpiryMs",
   startWithin: "startWithinMs",
+  emergencyDeadline: "emergencyDeadlineMs",
   backOff: "backOffMs",
   notice: "noticeMs",
   lastOneAfter: "lastOneAfterMs",
@@ -34,7 +36,7 @@ const durationFields = Object.fromEntries(names.map((name) => [name, durationSch
 >;
 
 /** A wait that never looks again would spin or sleep for ever; a version that may not have any age is never in use. */
-const neverNothing = ["lookEvery", "retryFirst", "retryLongest", "maxAge", "backOff"] as const;
+const neverNothing = ["lookEvery", "retryFirst", "retryLongest", "maxAge", "backOff", "emergencyDeadline"] as const;
 
 /** What a manifest says of a policy. What is left out is said further up, or by default. */
 export const policySchema = z
@@ -43,6 +45,8 @@ export const policySchema = z
     answersInRow: z.int().min(1).max(20).optional(),
     attempts: z.int().min(1).max(100).optional(),
     evidence: z.enum(strengths).optional(),
+    emergencyOutcome: z.enum(deadlineOutcomes).optional(),
+    emergencyOrder: z.enum(emergencyOrders).optional(),
     ...routineFields,
   })
   .superRefine((policy, context) => {
@@ -94,12 +98,14 @@ export function showPolicy(policy: GivenPolicy): Readonly<Record<string, unknown
     const ms = policy[durations[name]];
     return ms === undefined ? [] : [[name, showDuration(ms)] as const];
   });
-  const { answersInRow, attempts, evidence } = policy;
+  const { answersInRow, attempts, evidence, emergencyOutcome, emergencyOrder } = policy;
   return {
     ...Object.fromEntries(shown),
     ...(answersInRow === undefined ? {} : { answersInRow }),
     ...(attempts === undefined ? {} : { attempts }),
     ...(evidence === undefined ? {} : { evidence }),
+    ...(emergencyOutcome === undefined ? {} : { emergencyOutcome }),
+    ...(emergencyOrder === undefined ? {} : { emergencyOrder }),
     ...showRoutine(policy),
   };
 }

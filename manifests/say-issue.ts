@@ -78,10 +78,7 @@ function weightOf(issue: Issue): number {
 /** Fields of which people have heard, and what stands in their way. */
 const notYet: ReadonlyMap<string, string> = new Map([
   ["approvals", "cannot be asked for: this release has no approvals, so that the rotation could never run; remove it."],
-  [
-    "emergency",
-    "cannot be asked for: this release has no emergencies; `rekey rotation expedite` makes one urgent. Remove it.",
-  ],
+  ["emergency", "is no field here: write emergencyDeadline, emergencyOutcome and emergencyOrder beside the others."],
 ]);
 
 /** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */

@@ -102,7 +102,13 @@ export async function startWorker(
     ...spellOf("schedule"),
   });
   const marks = createMarks({ ledger, pools: ["default"], ...spellOf("marks") });
-  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices" | "deadlines"): SpellListener => ({
+  const notices = createNoticeSender({
+    ...settings.notices,
+    deps: { ...stepDeps, egress: egressOf(settings, log, settings.notices.timeoutMs) },
+    ...spellOf("notices"),
+  });
+  const deadlines = createDeadlines({ ledger, ...spellOf("deadlines") });
+  notices.start();
   marks.start();
   deadlines.start();
   dispatcher.start();

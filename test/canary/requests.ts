@@ -74,6 +74,7 @@ export async function askRightly(
 ): Promise<readonly Asked[]> {
   const ask = await askerOf(run);
   const credential = { credential: "shop/orders" };
+  const demand = { versions: [999_999], suspects: ["shop/shop"] };
   const manifests = {
     name: "manifests.yaml",
     text: (await readFile(run.files.manifests, "utf8")).replaceAll(/secretFrom:\n +file: .*/g, "secretFrom: given"),
@@ -122,6 +123,11 @@ export async function askRightly(
     withdrawGrant: { params: { grant: "none" } },
     planRotation: { params: credential },
     reserveRotation: { params: credential, body: { reason } },
+    previewEmergency: { body: { ...demand, credentials: ["shop/orders"] } },
+    // Nothing of it is alive under that number: what the run goes on to do is not disturbed.
+    declareEmergency: { body: { ...demand, credentials: ["shop/orders"], reason } },
+    listEmergencies: { query: {} },
+    releaseConsumer: { params: { consumer: "shop/shop" }, body: { reason } },
     startDoctor: {},
     showDoctor: { params: { check } },
     recordKeyCopy: {},

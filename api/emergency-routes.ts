@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { deadlineOutcomes } from "../domain/emergency.ts";
+import { limit, reference } from "./route.ts";
+
+/** ISO 8601, UTC. */
+const time = z.string();
+
+/** What is asked of the credentials that were named. */
+const demand = z.object({
+  /** Absent: every version that is alive now. */
+  versions: z.array(z.int().min(1)).min(1).max(20).optional(),
+  /** Ends what has leaked before the consumers have another; absent: as each credential's policy says. */
+  contain: z.boolean().optional(),
+  /** How long the consumers may take; absent: as the policy says. Milliseconds. */
+  deadlineMs: z
+    .int()
+    .min(1_000)
+    .max(7 * 24 * 3_600_000)
+    .optional(),
+  atDeadline: z.enum(deadlineOutcomes).optional(),
+  /** Consumers that may be the leak, `team/name`. */
+  suspects: z.array(reference).max(100).default([]),
+});
+
+const which = z.object({
+  credentials: z.array(reference).min(1).max(500).optional(),
+  /** Labels as `kubectl -l` takes them; `team` and `environment` stand for those. */
+  labels: z.string().min(1).max(2_000).optional(),
+});
+
+const affected = z.object({
+  credentialId: z.string(),
+  credential: z.string(),
+  environment: z.string(),
+  /** To be proven dead. */
+  versions: z.array(z.number()),
+  /** Named, and dead already. */
+  dead: z.array(z.number()),
+  how: z.enum(["reserved", "join", "upgrade", "turn-forward", "successor", "met", "refused", "dead"]),
+  rotationId: z.string().nullable(),
+  emergencyId: z.string().nullable(),
+  refusal: z.string().nullable(),
+  contain: z.boolean(),
+  deadlineMs: z.number(),
+  atDeadline: z.enum(deadlineOutcomes),
+  consumers: z.array(
+    z.object({
+      ref: z.string(),
+      team: z.string(),
+      contact: z.string(),
+      target: z.string(),
+      heldVersion: z.number().nullable(),
+      isSuspect: z.boolean(),
+    }),
+  ),
+});
+
+const emergency = z.object({
+  id: z.string(),
+  credential: z.string(),
+  environment: z.string(),
+  versions: z.array(z.number()),
+  requestedBy: z.string(),
+  reason: z.string(),
+  contain: z.boolean(),
+  deadline: time,
+  atDeadline: z.string(),
+  isOverdue: z.boolean(),
+  rotationId: z.string().nullable(),
+  refusedCode: z.string().nullable(),
+  outcome: z.string().nullable(),
+  createdAt: time,
+  closedAt: time.nullable(),
+});
+
+export const emergencyShape = emergency;
+
+export const emergencyRoutes = {
+  previewEmergency: {
+    method: "POST",
+    path: "/emergencies/preview",
+    summary: "What declaring an emergency would do, credential by credential, and who would break. Nothing is done.",
+    body: which.extend(demand.shape),
+    response: z.object({ affected: z.array(affected) }),
+  },
+  declareEmergency: {
+    method: "POST",
+    path: "/emergencies",
+    summary: "Versions of these credentials have leaked and are to be proven dead, whatever routine work is going on.",
+    body: z.object({
+      /** Ids, or `team/name`: exactly those of which the preview told. */
+      credentials: z.array(reference).min(1).max(500),
+      reason: z.string().min(1).max(500),
+      ...demand.shape,
+    }),
+    response: z.object({ affected: z.array(affected) }),
+  },
+  listEmergencies: {
+    method: "GET",
+    path: "/emergencies",
+    summary: "Emergencies, the newest first.",
+    query: z.object({ open: z.enum(["true", "false"]).optional(), limit }),
+    response: z.object({ now: time, emergencies: z.array(emergency) }),
+  },
+  releaseConsumer: {
+    method: "POST",
+    path: "/consumers/:consumer/release",
+    summary: "Somebody answers for it that a suspected consumer is not the leak: it gets versions again.",
+    params: z.object({ consumer: reference }),
+    body: z.object({ credential: reference.optional(), reason: z.string().min(1).max(500) }),
+    response: z.object({ consumer: z.string() }),
+  },
+} as const;

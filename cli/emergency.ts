@@ -1,0 +1,229 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Answer, Client, Request } from "../api/client.ts";
+import { CliError, usage } from "./cli-error.ts";
+import { exitCodes, type ExitCode } from "./exit-codes.ts";
+import { holdLines } from "./hold-lines.ts";
+import type { Io } from "./io.ts";
+import { confirm } from "./read-input.ts";
+import { clock, span } from "./show-time.ts";
+import { printable, table } from "./table.ts";
+import { wrap, wrapAfter } from "./wrap.ts";
+
+export interface EmergencyOptions {
+  readonly emergency?: boolean;
+  readonly reason?: string;
+  readonly version?: readonly number[];
+  readonly contain?: boolean;
+  readonly continuity?: boolean;
+  readonly deadline?: number;
+  readonly atDeadline?: "contain" | "hold";
+  readonly suspect?: readonly string[];
+  readonly selector?: string;
+  readonly yes?: boolean;
+  readonly wait?: boolean;
+  readonly timeout?: number;
+}
+
+type Affected = Answer<"previewEmergency">["affected"][number];
+type Demand = Omit<Request<"declareEmergency">["body"], "credentials" | "reason">;
+
+/** `rekey rotate … --emergency`: says what it does and who breaks, asks where many are meant, and does exactly that. */
+export async function rotateNow(io: Io, credential: string | undefined, options: EmergencyOptions): Promise<ExitCode> {
+  const { reason, selector } = options;
+  if ((credential === undefined) === (selector === undefined))
+    throw usage(
+      "Nothing was done",
+      "Name one credential, or choose several by their labels: -l team=shop,environment=production",
+    );
+  if (reason === undefined || reason.trim() === "")
+    throw usage("Nothing was done", 'Say what has leaked, for the record: --reason "key found in a public repository"');
+  const client = await io.client();
+  const demand = demandOf(options);
+  const which = credential === undefined ? { labels: selector } : { credentials: [credential] };
+  const { affected } = await client.call("previewEmergency", { body: { ...which, ...demand } });
+  const alive = affected.filter(({ how }) => how !== "dead");
+  if (alive.length === 0) {
+    io.give({ affected });
+    io.say(...affected.flatMap(deadLines));
+    return exitCodes.done;
+  }
+  io.say(...affected.flatMap(previewLines), "");
+  await agree(io, alive.length, options);
+  const credentials = alive.map(({ credentialId }) => credentialId);
+  const declared = await client.call("declareEmergency", { body: { credentials, reason, ...demand } });
+  if (options.wait !== true) io.give(declared);
+  io.say(...declared.affected.flatMap(doneLines));
+  return options.wait === true ? waitUntilDead(io, client, declared.affected, options.timeout) : exitCodes.done;
+}
+
+function demandOf({ version, contain, continuity, deadline, atDeadline, suspect }: EmergencyOptions): Demand {
+  if (contain === true && continuity === true)
+    throw usage("Nothing was done", "--contain ends the leaked version first, --continuity last: choose one.");
+  return {
+    ...(version === undefined ? {} : { versions: [...version] }),
+    ...(contain === true ? { contain } : continuity === true ? { contain: false } : {}),
+    ...(deadline === undefined ? {} : { deadlineMs: deadline }),
+    ...(atDeadline === undefined ? {} : { atDeadline }),
+    suspects: [...(suspect ?? [])],
+  };
+}
+
+async function agree(io: Io, count: number, { selector, yes }: EmergencyOptions): Promise<void> {
+  if (selector === undefined || yes === true) return;
+  const question = `Rotate ${count === 1 ? "this one" : `these ${count}`} as an emergency?`;
+  if (process.stdin.isTTY && !io.isJson && (await confirm(question))) return;
+  throw usage("Nothing was done", "Look at the list; add --yes to do it without being asked.");
+}
+
+const numbers = (versions: readonly number[]): string =>
+  `version${versions.length === 1 ? "" : "s"} ${versions.join(", ")}`;
+
+const deadLines = ({ credential, dead }: Affected): readonly string[] => [
+  `${credential}: ${dead.length === 0 ? "no version is alive" : `${numbers(dead)} ${dead.length === 1 ? "is" : "are"} dead already`}. Its versions: rekey credential show ${credential}`,
+];
+
+/** What it means for the rotation that runs, if one does. */
+const meanings: Readonly<Record<Affected["how"], (one: Affected) => string>> = {
+  reserved: () => "A rotation begins at once.",
+  join: ({ rotationId }) =>
+    `Rotation ${rotationId} runs urgently already and makes the clean version: it carries this too.`,
+  upgrade: ({ rotationId }) => `Rotation ${rotationId}, which runs, becomes urgent: its new version has not leaked.`,
+  "turn-forward": ({ rotationId }) =>
+    `Rotation ${rotationId}, which is being undone, turns forward again: its new version is clean.`,
+  successor: ({ rotationId }) =>
+    `Rotation ${rotationId}, which runs, made a version that has leaked too, or is past use: it ends, and its end begins the next one.`,
+  met: () => "All of it is dead.",
+  refused: ({ refusal }) => `No rotation can begin yet: ${printable(refusal ?? "")} It begins by itself once it can.`,
+  dead: ({ dead }) => `${numbers(dead)}: dead already.`,
+};
+
+function previewLines(one: Affected): readonly string[] {
+  const { credential, environment, versions, contain, deadlineMs, atDeadline, consumers } = one;
+  if (one.how === "dead") return deadLines(one);
+  const then = atDeadline === "contain" ? "is ended whoever still uses it" : "waits for a person's answer";
+  const way = contain
+    ? "Contain-first: it is ended before its consumers have another. They cannot log in until they have the new one."
+    : `Continuity-first: its consumers move first. What is alive after ${span(deadlineMs)} ${then}.`;
+  return [
+    `${credential} (${environment}): ${numbers(versions)} to be proven dead`,
+    ...wrap(`${way} ${meanings[one.how](one)}`, "  "),
+    ...table(
+      consumers.map(({ ref, target, heldVersion, isSuspect, contact }) => [
+        `  ${ref}`,
+        isSuspect
+          ? "SUSPECTED: gets nothing until it is released"
+          : contain
+            ? "breaks until it has the new version"
+            : "moves",
+        heldVersion === null ? "" : `holds version ${heldVersion}`,
+        target,
+        contact,
+      ]),
+    ),
+    ...(consumers.length === 0 ? ["  No consumer is registered: whoever uses it unknown to rekey breaks."] : []),
+  ];
+}
+
+function doneLines({ credential, rotationId, how, emergencyId }: Affected): readonly string[] {
+  if (how === "dead") return [];
+  const head = `Emergency ${emergencyId ?? ""} of ${credential}`;
+  return rotationId === null
+    ? wrapAfter(head, "is recorded; its rotation begins as soon as it can. See: rekey emergency list", "  ")
+    : [`${head}: rotation ${rotationId}`, `  Follow it: rekey rotation watch ${rotationId}`];
+}
+
+const lookEveryMs = 500;
+
+/** Until every one of them is proven dead, or a person has to answer, or the time is over. */
+async function waitUntilDead(
+  io: Io,
+  client: Client,
+  affected: readonly Affected[],
+  timeout: number | undefined,
+): Promise<ExitCode> {
+  const end = timeout === undefined ? Infinity : performance.now() + timeout;
+  const waited = new Set(affected.flatMap(({ emergencyId }) => emergencyId ?? []));
+  let isProven = true;
+  while (waited.size > 0) {
+    const { emergencies } = await client.call("listEmergencies", { query: { limit: 500 } });
+    for (const one of emergencies.filter(({ id, outcome }) => waited.has(id) && outcome !== null)) {
+      waited.delete(one.id);
+      isProven &&= one.outcome === "proven";
+      io.give(one);
+      io.say(outcomeLine(one));
+    }
+    if (waited.size === 0) break;
+    const held = await heldAmong(client, emergencies, waited);
+    if (held !== undefined) {
+      io.say(...holdLines(held.hold, held.found));
+      return exitCodes.person;
+    }
+    if (performance.now() > end)
+      throw new CliError("Not all of it is dead yet; it goes on", "See: rekey emergency list", exitCodes.timeOut);
+    await sleep(lookEveryMs, undefined, { signal: io.signal });
+  }
+  return isProven ? exitCodes.done : exitCodes.failed;
+}
+
+type Emergency = Answer<"listEmergencies">["emergencies"][number];
+
+function outcomeLine({ credential, versions, outcome, createdAt, closedAt }: Emergency): string {
+  const took = closedAt === null ? "" : ` after ${span(Date.parse(closedAt) - Date.parse(createdAt))}`;
+  const what = outcome === "proven" ? "proven dead" : "ENDED WITHOUT PROOF, by a person's decision";
+  return `${credential}: ${numbers(versions)} ${what}${took}.`;
+}
+
+/** A hold that the deadline will not answer by itself. */
+async function heldAmong(client: Client, emergencies: readonly Emergency[], waited: ReadonlySet<string>) {
+  for (const { rotationId } of emergencies.filter(
+    ({ id, isOverdue, contain }) => waited.has(id) && (isOverdue || contain),
+  )) {
+    if (rotationId === null) continue;
+    const found = await client.call("showRotation", { params: { rotation: rotationId } });
+    if (found.hold !== null && found.commands.every(({ state }) => state !== "pending"))
+      return { found, hold: found.hold };
+  }
+  return undefined;
+}
+
+export interface ListEmergenciesOptions {
+  readonly open?: boolean;
+  readonly limit?: number;
+}
+
+/** `rekey emergency list` */
+export async function listEmergencies(io: Io, { open, limit }: ListEmergenciesOptions): Promise<ExitCode> {
+  const client = await io.client();
+  const query = { limit, ...(open === true ? { open: "true" as const } : {}) };
+  const answer = await client.call("listEmergencies", { query });
+  io.give(answer);
+  const rows = answer.emergencies.map((one) => [
+    one.id,
+    one.credential,
+    one.versions.join(", "),
+    one.outcome ?? (one.refusedCode === null ? "open" : `waits: ${one.refusedCode}`),
+    one.contain ? "contain-first" : `until ${clock(one.deadline, answer.now)}`,
+    one.rotationId ?? "",
+    clock(one.createdAt, answer.now),
+    printable(one.reason),
+  ]);
+  if (rows.length === 0) io.say(open === true ? "No emergency is open." : "There was no emergency yet.");
+  else
+    io.say(
+      ...table([["EMERGENCY", "CREDENTIAL", "VERSIONS", "STANDS AT", "WAY", "ROTATION", "SINCE", "WHY"], ...rows]),
+    );
+  return exitCodes.done;
+}
+
+/** `rekey consumer release` */
+export async function releaseConsumer(
+  io: Io,
+  consumer: string,
+  { credential, reason }: { readonly credential?: string; readonly reason: string },
+): Promise<ExitCode> {
+  const client = await io.client();
+  const answer = await client.call("releaseConsumer", { params: { consumer }, body: { credential, reason } });
+  io.give(answer);
+  io.say(`${answer.consumer} is released: it gets versions again from the next step on.`);
+  return exitCodes.done;
+}

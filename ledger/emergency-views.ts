@@ -1,0 +1,107 @@
+import { sql, type Kysely } from "kysely";
+import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
+import type { Tables } from "./tables.ts";
+
+/** An emergency as people see it. */
+export interface EmergencyView {
+  readonly id: string;
+  readonly credential: string;
+  readonly environment: string;
+  readonly versions: readonly number[];
+  readonly requestedBy: string;
+  readonly reason: string;
+  readonly contain: boolean;
+  readonly deadline: Date;
+  readonly atDeadline: string;
+  readonly isOverdue: boolean;
+  /** The rotation that makes the clean version, or, before that, the one that runs. */
+  readonly rotationId: string | null;
+  /** Why none could begin. */
+  readonly refusedCode: string | null;
+  readonly outcome: string | null;
+  readonly createdAt: Date;
+  readonly closedAt: Date | null;
+}
+
+const columns = sql`e.id, t.name || '/' || c.name AS credential, v.name AS environment, e.versions,
+  e.requested_by AS "requestedBy", e.reason, e.contain, e.deadline, e.at_deadline AS "atDeadline",
+  e.is_overdue AS "isOverdue", coalesce(e.rotation_id, (
+    SELECT r.id FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL AND e.outcome IS NULL
+  )) AS "rotationId", e.refused_code AS "refusedCode", e.outcome, e.created_at AS "createdAt", e.closed_at AS "closedAt"`;
+const joins = sql`JOIN credentials c ON c.id = e.credential_id JOIN teams t ON t.id = c.team_id
+  JOIN environments v ON v.id = c.environment_id`;
+
+/** Emergencies, the newest first. */
+export async function listEmergencies(
+  db: Kysely<Tables>,
+  { onlyOpen, limit }: { readonly onlyOpen: boolean; readonly limit: number },
+): Promise<readonly EmergencyView[]> {
+  const { rows } = await sql<EmergencyView>`
+    SELECT ${columns} FROM emergencies e ${joins}
+    WHERE NOT ${onlyOpen} OR e.outcome IS NULL ORDER BY e.created_at DESC, e.id DESC LIMIT ${limit}`.execute(db);
+  return rows;
+}
+
+/** Those that a rotation carries, or that wait for it to end. */
+export async function emergenciesOf(db: Kysely<Tables>, rotationId: string): Promise<readonly EmergencyView[]> {
+  const { rows } = await sql<EmergencyView>`
+    SELECT ${columns} FROM emergencies e ${joins} JOIN rotations r ON r.credential_id = e.credential_id
+    WHERE r.id = ${rotationId} AND (e.rotation_id = r.id OR (r.outcome IS NULL AND e.outcome IS NULL))
+    ORDER BY e.created_at`.execute(db);
+  return rows;
+}
+
+/** Who runs on a credential, as somebody who is about to end a version has to know. */
+export interface Exposed {
+  readonly id: string;
+  readonly ref: string;
+  readonly team: string;
+  readonly contact: string;
+  readonly target: string;
+  readonly heldVersion: number | null;
+}
+
+export interface ExposedCredential {
+  readonly credential: string;
+  readonly environment: string;
+  readonly policy: Policy;
+  readonly consumers: readonly Exposed[];
+}
+
+/** A credential and its consumers; undefined when there is none. */
+export async function readExposed(db: Kysely<Tables>, credentialId: string): Promise<ExposedCredential | undefined> {
+  const { rows } = await sql<Omit<ExposedCredential, "policy"> & { readonly policy: GivenPolicy }>`
+    SELECT t.name || '/' || c.name AS credential, v.name AS environment, c.policy, coalesce((
+      SELECT jsonb_agg(jsonb_build_object('id', n.id, 'ref', nt.name || '/' || n.name, 'team', nt.name,
+        'contact', nt.contact, 'target', n.target, 'heldVersion', n.held_version) ORDER BY nt.name, n.name)
+      FROM consumers n JOIN teams nt ON nt.id = n.team_id
+      WHERE n.credential_id = c.id AND n.retired_at IS NULL), '[]'::jsonb) AS consumers
+    FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments v ON v.id = c.environment_id
+    WHERE c.id = ${credentialId}`.execute(db);
+  const [row] = rows;
+  return row === undefined ? undefined : { ...row, policy: effectivePolicy(row.policy) };
+}
+
+/** Whom a contained rotation broke: from when the version that it runs on was ended until it showed the new one. */
+export interface Broken {
+  readonly ref: string;
+  readonly from: Date;
+  /** Null while it has shown nothing yet. */
+  readonly until: Date | null;
+}
+
+/** Of a rotation whose order contains: each consumer's outage as far as evidence tells; none before the end. */
+export async function readBroken(db: Kysely<Tables>, rotationId: string): Promise<readonly Broken[]> {
+  const { rows } = await sql<Broken>`
+    SELECT nt.name || '/' || n.name AS ref, f.ended_at AS "from", (
+      SELECT min(x.at) FROM evidence x
+      WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.version = r.to_version AND x.complete
+        AND x.at > f.ended_at) AS "until"
+    FROM rotations r
+    JOIN versions f ON f.credential_id = r.credential_id AND f.number = r.from_version AND f.ended_at IS NOT NULL
+    JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
+    JOIN teams nt ON nt.id = n.team_id
+    WHERE r.id = ${rotationId} AND r.rotation_order IN ('contain-first', 'contain-single-slot')
+    ORDER BY nt.name, n.name`.execute(db);
+  return rows;
+}
