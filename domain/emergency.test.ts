@@ -78,7 +78,7 @@ describe("what becomes of a running rotation when versions have leaked", () => {
   });
 
   test("who contains goes on in an order that contains, unless the former version is ending already", () => {
-    always(({ contain, versions }, running, { order, direction, phase, how }) => {
+    always(({ contain, versions }, _, { order, direction, phase, how }) => {
       if (!contain || direction === "undo" || (how === "successor" && !versions.includes(5))) return;
       const isEnding = placeOf(order, phase) >= placeOf(order, isOneSlot(order) ? "ended" : "revoking");
       expect(contains(order) || isEnding).toBe(true);
