@@ -3,8 +3,8 @@ import type { StepAnswer } from "../domain/standing.ts";
 
 export interface Rush {
   /** The order as it is now; undefined when there is no such rotation. */
-  order(): Promise<Order | undefined>;
-  take(step: Step | "undo"): Promise<StepAnswer>;
+  readonly order: () => Promise<Order | undefined>;
+  readonly take: (step: Step | "undo") => Promise<StepAnswer>;
 }
 
 /**

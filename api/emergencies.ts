@@ -61,7 +61,7 @@ async function idsOf(
   if ((credentials === undefined) === (labels === undefined))
     throw new ProblemError("request_invalid", "Name the credentials, or labels that choose them (-l): one of the two.");
   if (labels === undefined) {
-    const ids = await Promise.all((credentials ?? []).map(async (one) => findCredentialId(ledger, scope, one)));
+    const ids = await Promise.all((credentials ?? []).map(async (name) => findCredentialId(ledger, scope, name)));
     return [...new Set(ids)];
   }
   const { team, environment, selector } = choiceOf(labels);

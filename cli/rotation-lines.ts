@@ -126,10 +126,10 @@ export function emergencyLines({ emergencies, broken, now }: Rotation): readonly
   if (emergencies.length === 0) return [];
   return [
     "Emergency",
-    ...emergencies.flatMap(({ versions, reason, contain, deadline, atDeadline, requestedBy, outcome }) => {
+    ...emergencies.flatMap(({ versions: leaked, reason, contain, deadline, atDeadline, requestedBy, outcome }) => {
       const then = atDeadline === "contain" ? "ends it whoever breaks" : "asks a person";
       const way = contain ? "waits for nobody" : `waits for the consumers until ${clock(deadline, now)}, then ${then}`;
-      const text = `${versions.join(", ")} has leaked: "${printable(reason)}", by ${requestedBy}; ${outcome ?? way}.`;
+      const text = `${leaked.join(", ")} has leaked: "${printable(reason)}", by ${requestedBy}; ${outcome ?? way}.`;
       return wrapAfter("  version", text, " ".repeat(10));
     }),
     ...broken.map(({ ref, from, until }) =>

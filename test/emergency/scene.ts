@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { setTimeout as pause } from "node:timers/promises";
 import { rush } from "../../activities/rush.ts";
 import { versionRef } from "../../custody/refs.ts";
-import type { Order, Phase } from "../../domain/order.ts";
+import type { Phase } from "../../domain/order.ts";
 import { readOrder } from "../../ledger/begin-steps.ts";
 import { declareEmergency, settleDue, type Declared, type EmergencyRequest } from "../../ledger/emergencies.ts";
 import type { Registered } from "../harness/registered.ts";
@@ -106,7 +106,7 @@ const isOpen = async (bench: StepBench, credentialId: string): Promise<boolean> 
   return rows.length > 0;
 };
 
-export async function openRotation(bench: StepBench, credentialId: string): Promise<string | undefined> {
+async function openRotation(bench: StepBench, credentialId: string): Promise<string | undefined> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM rotations WHERE credential_id = ${credentialId} AND outcome IS NULL`.execute(bench.ledger.db);
   return rows[0]?.id;
@@ -165,9 +165,4 @@ export async function troubles(
   found.push(...stillOpen.map(({ outcome }) => `an emergency ended as ${outcome ?? "nothing"}`));
   if ((await openRotation(bench, credentialId)) !== undefined) found.push("a rotation is still open");
   return found;
-}
-
-/** The order that a rotation has now. */
-export async function orderOf(bench: StepBench, rotationId: string): Promise<Order | undefined> {
-  return readOrder(bench.ledger, rotationId);
 }
