@@ -4,11 +4,14 @@ import { transact } from "../ledger/database.ts";
 import { completeOperations } from "../ledger/operations.ts";
 import { turnOf } from "./issue.ts";
 import { effect, formerOf, refOf } from "./reach.ts";
+import { rememberHeld } from "./remember-held.ts";
 import type { StepWork } from "./step-frame.ts";
 
 /** Destroys the value of the version that was proven dead, and closes the rotation. */
-export const close: StepWork = async ({ deps, one, turn }) => {
+export const close: StepWork = async (scene) => {
+  const { deps, one, turn } = scene;
   const former = formerOf(one);
+  if (one.suspects.length > 0 || one.to.isCompromised) await rememberHeld(scene);
   await effect("close", async () => deps.custody.forget(refOf(one, former)));
   await transact(deps.ledger, async (trx) => {
     await lockRotations(trx, [one.rotationId]);

@@ -145,3 +145,18 @@ export function recordDeliveries(ledger: Ledger, recorded: readonly RecordedDeli
     );
   });
 }
+
+/** What was found at a consumer's target without a delivery, unless it was edited or delivered meanwhile. */
+export async function recordHeld(
+  db: Kysely<Tables>,
+  held: {
+    readonly consumerId: string;
+    readonly revision: number;
+    readonly version: number;
+    readonly digest: string;
+  },
+): Promise<void> {
+  await sql`
+    UPDATE consumers SET held_version = ${held.version}, held_digest = ${held.digest}
+    WHERE id = ${held.consumerId} AND revision = ${held.revision} AND held_digest IS NULL`.execute(db);
+}
