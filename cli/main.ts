@@ -18,7 +18,6 @@ import { initPostgres, type InitOptions } from "./init.ts";
 import { initKubernetes, type InitKubernetesOptions } from "./init-kubernetes.ts";
 import { fail, run, type GlobalOptions, type Work } from "./io.ts";
 import { addGrantCommands } from "./grant-commands.ts";
-import { list, plan, rotate, show, type RotateOptions } from "./rotation.ts";
 import { addEmergencyCommands, addReleaseCommand } from "./emergency-commands.ts";
 import { list, plan, show } from "./rotation.ts";
 import { addNoticeCommands } from "./notice.ts";
