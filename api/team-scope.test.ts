@@ -7,41 +7,15 @@ import { recordProposals } from "../ledger/proposals.ts";
 import { newId } from "../ledger/new-id.ts";
 import { adopted, holdRotations, register } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
-import { askLeast, type Least } from "../test/harness/least-requests.ts";
-import {
-  allow,
-  askedFor,
-  clusteredCatalog,
-  grantFor,
-  manifestsWith,
-  type Grant,
-} from "../test/harness/asking-teams.ts";
+import { everyRequestWith, settled } from "../test/harness/every-request.ts";
+import { askLeast } from "../test/harness/least-requests.ts";
+import { allow, askedFor, clusteredCatalog, grantFor, type Grant } from "../test/harness/asking-teams.ts";
 import { withLedger } from "../test/harness/ledger.ts";
 import { consumer } from "../test/harness/manifests.ts";
 import { mayCall } from "./access-table.ts";
-import type { Route } from "./route.ts";
 import { routes, type RouteName } from "./route-table.ts";
 
 const routeNames = Object.keys(routes) as RouteName[];
-
-/** Every request that has a word of the caller's in it: in the address, in a parameter, in a field. */
-function everyRequestWith(name: RouteName, word: string): readonly Least[] {
-  const { params, query, body }: Route = routes[name];
-  return [
-    ...(params === undefined ? [{}] : [{ named: word }]),
-    ...Object.keys(query?.shape ?? {}).map((field) => ({ query: { [field]: word } })),
-    ...Object.keys(body?.shape ?? {}).map((field) => ({ body: { [field]: word } })),
-    ...(name === "registerConsumer" ? manifestsWith(word).map((sent) => ({ body: sent })) : []),
-  ];
-}
-
-/** What differs between any two answers: the clock, the id of what was asked for just now, the digest of what was sent. */
-const settled = (text: string) =>
-  text
-    .replaceAll(/"now":"[^"]*"(?:,"until":"[^"]*")?/g, "")
-    .replaceAll(/"checkId":"chk_\w+"/g, "")
-    .replaceAll(/"digest":"[0-9a-f]{64}"/g, "")
-    .replaceAll(/"sessions":\{"at"[^,]*,/g, "");
 
 /** Each word by a new token of the team: so many requests of one are too many for a minute. */
 async function everyAnswer(team: TestApi, words: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -104,6 +78,7 @@ async function readIdsOfBirch(): Promise<readonly string[]> {
     UNION ALL SELECT id FROM grants WHERE team_id = ${await teamId("birch")}
     UNION ALL SELECT id FROM rotations WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT h.id FROM holds h JOIN rotations r ON r.id = h.rotation_id WHERE r.credential_id IN (SELECT id FROM mine)
+    UNION ALL SELECT id FROM emergencies WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM proposals WHERE credential_id IN (SELECT id FROM mine)
     UNION ALL SELECT id FROM checks WHERE subject_id IN (SELECT n.id FROM consumers n JOIN mine m ON m.id = n.credential_id)`.execute(
     db(),

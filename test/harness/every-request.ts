@@ -1,0 +1,23 @@
+import type { Route } from "../../api/route.ts";
+import { routes, type RouteName } from "../../api/route-table.ts";
+import { manifestsWith } from "./asking-teams.ts";
+import type { Least } from "./least-requests.ts";
+
+/** Every request that has a word of the caller's in it: in the address, in a parameter, in a field. */
+export function everyRequestWith(name: RouteName, word: string): readonly Least[] {
+  const { params, query, body }: Route = routes[name];
+  return [
+    ...(params === undefined ? [{}] : [{ named: word }]),
+    ...Object.keys(query?.shape ?? {}).map((field) => ({ query: { [field]: word } })),
+    ...Object.keys(body?.shape ?? {}).map((field) => ({ body: { [field]: word } })),
+    ...(name === "registerConsumer" ? manifestsWith(word).map((sent) => ({ body: sent })) : []),
+  ];
+}
+
+/** What differs between any two answers: the clock, the id of what was asked for just now, the digest of what was sent. */
+export const settled = (text: string) =>
+  text
+    .replaceAll(/"now":"[^"]*"(?:,"until":"[^"]*")?/g, "")
+    .replaceAll(/"checkId":"chk_\w+"/g, "")
+    .replaceAll(/"digest":"[0-9a-f]{64}"/g, "")
+    .replaceAll(/"sessions":\{"at"[^,]*,/g, "");
