@@ -97,7 +97,10 @@ async function store(
     SELECT ${id}, n.id FROM consumers n
     WHERE n.credential_id = ${credentialId} AND n.id = ANY(${[...suspects]}) AND n.retired_at IS NULL`.execute(trx);
   const details = { emergency: id, versions, reason, contain, deadlineMs, atDeadline, suspects: [...suspects] };
-  await recordEvent(trx, { credentialId, actor, action: "emergency.declared", details });
+  // In the story of the rotation that runs; one that begins because of it tells of it where it is reserved.
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM rotations WHERE credential_id = ${credentialId} AND outcome IS NULL`.execute(trx);
+  await recordEvent(trx, { credentialId, rotationId: rows[0]?.id, actor, action: "emergency.declared", details });
   return id;
 }
 

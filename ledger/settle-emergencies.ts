@@ -149,6 +149,16 @@ async function reserveOne(trx: Kysely<Tables>, credentialId: string, { demands, 
   await sql`UPDATE emergencies SET rotation_id = ${rotationId}, refused_code = NULL WHERE id = ANY(${ids})`.execute(
     trx,
   );
+  await recordEvents(
+    trx,
+    demands.map((row) => ({
+      credentialId,
+      rotationId,
+      actor: row.requested_by,
+      action: "emergency.carried",
+      details: { emergency: row.id, versions: row.alive, contain: demand.contain },
+    })),
+  );
   return { credentialId, how: "reserved", rotationId };
 }
 
