@@ -67,6 +67,22 @@ spec: { policy: { windows: { timeZone: Europe/Berlin, open: [{ days: [sat], from
     });
     expect(answer.text).toContain("can never run with what its team and environment say: schedule.every 20m");
   });
+
+  it("what a team, an environment or a policy would make of a credential that nobody touches is refused at theirs", async () => {
+    const ask = async (text: string) =>
+      (await api.ask("POST", "/manifests/apply", { files: [{ name: "f.yaml", text }] })).text;
+    const place = (kind: string, policy: string) =>
+      `apiVersion: rekey/v1\nkind: ${kind}\nmetadata: { name: ${kind === "Team" ? "shop" : "prod"} }\nspec: { policy: ${policy} }\n`;
+    await applyText(api, policyOf("{ grace: 5m, disabledFor: 2h }"));
+    const never = "would let shop/orders never run: schedule.every 1h can never be kept";
+    expect(await ask(place("Team", "{ schedule: { every: 1h } }"))).toContain(never);
+    expect(await ask(place("Environment", "{ schedule: { every: 1h }, grace: 1s, disabledFor: 1s }"))).toContain(never);
+    // What is said in the same files counts.
+    const both = [place("Team", "{ schedule: { every: 1h } }"), policyOf("{ grace: 1s, disabledFor: 1s }")].join(
+      "---\n",
+    );
+    expect(await ask(both)).not.toContain("never run");
+  });
 });
 
 describe("a freeze", () => {

@@ -1,4 +1,5 @@
 import { inReadingOrder, type ManifestIssue } from "./documents.ts";
+import { findNeverRun } from "./never-run.ts";
 import { metadataOf, withMetadata } from "./object-metadata.ts";
 import { planConnection } from "./plan-connection.ts";
 import { planConsumer } from "./plan-consumer.ts";
@@ -55,6 +56,7 @@ export async function planAll(
   const issues = [
     ...planned.flatMap((one) => ("issues" in one ? one.issues : [])),
     ...(await findSharedKeys(trx, deps.catalog, planning.written, asking)),
+    ...(await findNeverRun(trx, planning, manifests)),
   ];
   return issues.length > 0
     ? { issues: inReadingOrder(files, issues) }
