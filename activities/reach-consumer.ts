@@ -7,6 +7,7 @@ import type {
   ConsumerSession,
   Instances,
 } from "../providers/contract/consumer.ts";
+import { counted } from "./count-calls.ts";
 import { consumerKindOf, isAboutLogin, secretOf, type IssuerPlace } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
@@ -48,7 +49,7 @@ export async function withConsumer<T>(
     const session = await atTarget(consumer, async () =>
       definition.open(connection === undefined ? opening : { ...opening, connection }, context),
     );
-    return work(session);
+    return work(counted(session, consumer.kind, deps.calls));
   });
 }
 

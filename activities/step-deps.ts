@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import type { CallCounts } from "./count-calls.ts";
 import type { RoutedCustody } from "../custody/route.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { ObservationKeys } from "../custody/observation-keys.ts";
@@ -28,6 +29,8 @@ export interface StepDeps {
   readonly allowed: ConsumerOpening<unknown>["allowed"];
   readonly observationKeys: ObservationKeys;
   readonly log: ProviderLog;
+  /** How often issuers and consumers are called, for the metrics. */
+  readonly calls: CallCounts;
   readonly about: AboutWorker;
   /** Signs the heads of the audit trail, and receipts. Only workers hold it. */
   readonly signingKey: { readonly id: string; readonly privateKey: KeyObject };

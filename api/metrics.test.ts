@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { expect, test } from "vitest";
+import { addProviderCalls } from "../ledger/provider-calls.ts";
 import { withLedger } from "../test/harness/ledger.ts";
 import { makeCredentials, makeRotations } from "../test/harness/rows.ts";
 import { withApi } from "../test/harness/api.ts";
@@ -23,6 +24,8 @@ test("the metrics tell what stands in the ledger, by words of closed vocabularie
       VALUES (${two}, 'system:worker', ${action}, clock_timestamp() - ${ago}::interval)`.execute(ledger.db);
   await sql`INSERT INTO audit (rotation_id, actor, action, details)
     VALUES (${one}, 'system:worker', 'step.failed', '{"code": "throttled"}')`.execute(ledger.db);
+  const call = { kind: "postgres-role", verb: "probe", calls: 3 };
+  for (const outcome of ["ok", "throttled", "ok"] as const) await addProviderCalls(ledger.db, [{ ...call, outcome }]);
   const { text, contentType } = await renderMetrics(ledger);
   expect(contentType).toContain("text/plain");
   const valueOf = (line: string) =>
@@ -35,6 +38,8 @@ test("the metrics tell what stands in the ledger, by words of closed vocabularie
   expect(valueOf('rekey_step_failures_last_day{code="throttled"}')).toBe(1);
   expect(Math.round(valueOf('rekey_time_to_adopted_seconds{quantile="0.5"}'))).toBe(20);
   expect(Math.round(valueOf('rekey_time_to_dead_seconds{quantile="0.99"}'))).toBe(50);
+  expect(valueOf('rekey_provider_calls_total{kind="postgres-role",verb="probe",outcome="ok"}')).toBe(6);
+  expect(valueOf('rekey_provider_calls_total{kind="postgres-role",verb="probe",outcome="throttled"}')).toBe(3);
   expect(valueOf("rekey_workers")).toBe(0);
   expect(text).not.toMatch(/crd_|tm_|env_|rot_|tok_/);
 });

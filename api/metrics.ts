@@ -8,6 +8,8 @@ interface Metric {
   readonly name: string;
   readonly help: string;
   readonly label?: string;
+  /** Where there are several: what is counted by is then their words with `/` between them. */
+  readonly labels?: readonly string[];
   readonly value: (facts: StatusFacts & MetricFacts) => number | readonly CountedBy[];
 }
 
@@ -96,6 +98,12 @@ const metrics: readonly Metric[] = [
     value: ({ unsealedMs }) => unsealedMs / 1_000,
   },
   {
+    name: "rekey_provider_calls_total",
+    help: "Calls of issuers and consumers by workers, by what came of them, since the ledger was made. Throttled: asked for fewer calls, again and again.",
+    labels: ["kind", "verb", "outcome"],
+    value: ({ providerCalls }) => providerCalls,
+  },
+  {
     name: "rekey_notices_pending",
     help: "Notices that their endpoints have not taken yet.",
     value: ({ noticesPending }) => noticesPending,
@@ -130,15 +138,20 @@ export const metricNames: readonly string[] = metrics.map(({ name }) => name);
 const quantileOf = (quantile: number, seconds: number | null): readonly CountedBy[] =>
   seconds === null ? [] : [{ label: String(quantile), count: seconds }];
 
+function labelled(labels: readonly string[], said: string): Record<string, string> {
+  const words = labels.length === 1 ? [said] : said.split("/");
+  return Object.fromEntries(labels.map((label, at) => [label, words[at] ?? ""]));
+}
+
 /** In the text format of Prometheus. All of it is read from the ledger, so that any serving process tells the same. */
 export async function renderMetrics({ db }: Ledger): Promise<{ readonly contentType: string; readonly text: string }> {
   const [status, more] = await Promise.all([readStatusFacts(db), readMetricFacts(db)]);
   const registry = new Registry();
-  for (const { name, help, label, value } of metrics) {
+  for (const { name, help, label, labels = label === undefined ? [] : [label], value } of metrics) {
     const found = value({ ...status, ...more });
-    const gauge = new Gauge({ name, help, labelNames: label === undefined ? [] : [label], registers: [registry] });
+    const gauge = new Gauge({ name, help, labelNames: [...labels], registers: [registry] });
     if (typeof found === "number") gauge.set(found);
-    else for (const one of found) gauge.set({ [label ?? ""]: one.label }, one.count);
+    else for (const one of found) gauge.set(labelled(labels, one.label), one.count);
   }
   return { contentType: registry.contentType, text: await registry.metrics() };
 }

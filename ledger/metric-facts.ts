@@ -27,6 +27,8 @@ export interface MetricFacts {
   readonly failuresLately: readonly CountedBy[];
   readonly evidenceLately: readonly CountedBy[];
   readonly times: readonly Quantile[];
+  /** By `kind/verb/outcome`. */
+  readonly providerCalls: readonly CountedBy[];
   readonly noticesPending: number;
   /** Not told yet after an attempt, by how the last one ended. */
   readonly noticesFailing: readonly CountedBy[];
@@ -70,6 +72,8 @@ export async function readMetricFacts(db: Kysely<Tables>): Promise<MetricFacts> 
         AS "failuresLately",
       (SELECT ${by("SELECT strength AS label, count(*) AS count FROM evidence WHERE complete AND at > clock_timestamp() - interval '1 day' GROUP BY strength")})
         AS "evidenceLately",
+      (SELECT ${by("SELECT kind || '/' || verb || '/' || outcome AS label, calls AS count FROM provider_calls")})
+        AS "providerCalls",
       (SELECT count(*) FROM notice_deliveries WHERE state = 'pending') AS "noticesPending",
       (SELECT ${by("SELECT last_code AS label, count(*) AS count FROM notice_deliveries WHERE state = 'pending' AND attempts > 0 GROUP BY last_code")})
         AS "noticesFailing",

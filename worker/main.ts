@@ -101,7 +101,7 @@ export async function startWorker(
     ...(times.scheduleMs === undefined ? {} : { everyMs: times.scheduleMs }),
     ...spellOf("schedule"),
   });
-  const marks = createMarks({ ledger, pools: ["default"], ...spellOf("marks") });
+  const marks = createMarks({ ledger, pools: ["default"], calls: stepDeps.calls, ...spellOf("marks") });
   const notices = createNoticeSender({
     ...settings.notices,
     deps: { ...stepDeps, egress: egressOf(settings, log, settings.notices.timeoutMs) },

@@ -1,3 +1,4 @@
+import { createCallCounts } from "../activities/count-calls.ts";
 import type { StepDeps } from "../activities/step-deps.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
@@ -36,6 +37,7 @@ export async function openStepDeps(
     allowed: { roots: settings.fileRoots, reloads: settings.reloads, programs: settings.programs },
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
+    calls: createCallCounts(),
     about: { release: version, temporal },
     signingKey,
   };
