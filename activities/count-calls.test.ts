@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { TransientError } from "../domain/errors.ts";
-import { counted, createCallCounts } from "./count-calls.ts";
+import { counted, countedOpen, createCallCounts } from "./count-calls.ts";
 
 class Session {
   readonly #answer = "issued";
@@ -38,6 +38,12 @@ test("calls are counted by kind, verb and what came of them; their answers are w
     { kind: "postgres-role", verb: "probe", outcome: "failed", calls: 1 },
   ]);
   expect(counts.take()).toEqual([]);
+  await expect(countedOpen(async () => Promise.reject(new Error("away")), "file", counts)).rejects.toThrow("away");
+  const taken = counts.take();
+  expect(taken).toEqual([{ kind: "file", verb: "open", outcome: "failed", calls: 1 }]);
+  counts.note("file", "open", "failed");
+  counts.giveBack(taken);
+  expect(counts.take()).toEqual([{ kind: "file", verb: "open", outcome: "failed", calls: 2 }]);
 });
 
 test("an ability that a session does not have stays absent", () => {

@@ -6,25 +6,45 @@ export interface CallCounts {
   note(kind: string, verb: string, outcome: CallOutcome): void;
   /** All of it, and begins anew. */
   take(): readonly ProviderCalls[];
+  /** What was taken and could not be told. */
+  giveBack(taken: readonly ProviderCalls[]): void;
 }
 
 export function createCallCounts(): CallCounts {
   let tallies = new Map<string, ProviderCalls>();
+  const add = ({ kind, verb, outcome, calls }: ProviderCalls): void => {
+    const key = `${kind}/${verb}/${outcome}`;
+    tallies.set(key, { kind, verb, outcome, calls: (tallies.get(key)?.calls ?? 0) + calls });
+  };
   return {
-    note(kind, verb, outcome) {
-      const key = `${kind}/${verb}/${outcome}`;
-      tallies.set(key, { kind, verb, outcome, calls: (tallies.get(key)?.calls ?? 0) + 1 });
-    },
+    note: (kind, verb, outcome) => add({ kind, verb, outcome, calls: 1 }),
     take() {
       const taken = [...tallies.values()];
       tallies = new Map();
       return taken;
     },
+    giveBack: (taken) => taken.forEach(add),
   };
 }
 
 function outcomeOf(error: unknown): CallOutcome {
   return error instanceof RekeyError && error.code === "system_throttled" ? "throttled" : "failed";
+}
+
+/** Opening a session is a call too, where the kind asks somebody then. */
+export async function countedOpen<Session>(
+  open: () => Session | Promise<Session>,
+  kind: string,
+  counts: CallCounts,
+): Promise<Session> {
+  try {
+    const session = await open();
+    counts.note(kind, "open", "ok");
+    return session;
+  } catch (error) {
+    counts.note(kind, "open", outcomeOf(error));
+    throw error;
+  }
 }
 
 /** The session of a provider, whose calls are counted by what came of them. An ability that it does not have stays absent. */

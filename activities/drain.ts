@@ -1,5 +1,7 @@
 import { watchedBeforeEndMs } from "../domain/watched.ts";
+import { longestWaitMs } from "../domain/standing.ts";
 import { recordVerdict } from "../ledger/evidence-rows.ts";
+import { askAnew, readFeltWaits } from "../ledger/felt-effects.ts";
 import { askAndJudge, waitOrHold } from "./ask-and-judge.ts";
 import { issuerOf } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
@@ -29,6 +31,12 @@ export const drain: StepWork = async (scene) => {
   const judged = await askAndJudge(scene, true, [], watchMs);
   if (judged === undefined) return { does: "wait", waitMs: 0 };
   const { verdict, watchedMs, keptWatchMs } = judged;
+  const closed = canWatch(scene) ? (await readFeltWaits(deps.ledger.db, [rotationId])).get(rotationId) : undefined;
+  if (closed !== undefined) {
+    // Nobody is refused before it may be felt, so that the watch stands right before that and not the night before.
+    await askAnew(deps.ledger.db, [rotationId]);
+    return { does: "wait", waitMs: Math.min(closed.waitMs, longestWaitMs) };
+  }
   const leftMs = beforeMs - keptWatchMs;
   if (leftMs > 0) {
     const lookMs = Math.min(leftMs, Math.max(lookEveryMs, graceMs / samplesInGrace));

@@ -7,7 +7,7 @@ import type {
   ConsumerSession,
   Instances,
 } from "../providers/contract/consumer.ts";
-import { counted } from "./count-calls.ts";
+import { counted, countedOpen } from "./count-calls.ts";
 import { consumerKindOf, isAboutLogin, secretOf, type IssuerPlace } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
@@ -46,9 +46,8 @@ export async function withConsumer<T>(
   const connection = await atTarget(consumer, async () => connectionTo(scene, consumer, definition, config));
   return deps.scrubber.withHeld(connection === undefined ? [] : [connection.secret], async () => {
     const opening = { config, allowed: deps.allowed, consumer: consumer.consumerId, digestKey: key };
-    const session = await atTarget(consumer, async () =>
-      definition.open(connection === undefined ? opening : { ...opening, connection }, context),
-    );
+    const open = () => definition.open(connection === undefined ? opening : { ...opening, connection }, context);
+    const session = await atTarget(consumer, async () => countedOpen(open, consumer.kind, deps.calls));
     return work(counted(session, consumer.kind, deps.calls));
   });
 }

@@ -7,7 +7,7 @@ import type { ProviderContext } from "../providers/contract/context.ts";
 import type { EvidenceDefinition } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
-import { counted } from "./count-calls.ts";
+import { counted, countedOpen } from "./count-calls.ts";
 import { failpoint } from "./failpoint.ts";
 import type { StepDeps } from "./step-deps.ts";
 
@@ -83,17 +83,18 @@ export async function withIssuer<T>(
   const definition = issuerOf(deps, connection.kind);
   const admin = await secretOf(deps, connection, place);
   return deps.scrubber.withHeld([admin], async () => {
-    const opened = await definition.open(
-      {
-        connection: definition.connectionSchema.parse(connection.settings),
-        admin,
-        config: definition.configSchema.parse(place.config),
-        instance: place.instance,
-        credential: place.credentialId,
-      },
-      context,
-    );
-    const session = counted(opened, connection.kind, deps.calls);
+    const open = async () =>
+      definition.open(
+        {
+          connection: definition.connectionSchema.parse(connection.settings),
+          admin,
+          config: definition.configSchema.parse(place.config),
+          instance: place.instance,
+          credential: place.credentialId,
+        },
+        context,
+      );
+    const session = counted(await countedOpen(open, connection.kind, deps.calls), connection.kind, deps.calls);
     try {
       const identity = await session.identify();
       const isKnown = connection.identity !== undefined || place.pinned === undefined || place.mayMeet === true;

@@ -33,7 +33,7 @@ const freeze = async () =>
 const thaw = (id: string) => endFreeze(bench.ledger, id, "tok_test");
 
 /** How long until it is asked again, rounded to minutes; undefined when it is not kept waiting. */
-async function waits(step: "deliver" | "disable" | "guard" | "cut" | "end"): Promise<number | undefined> {
+async function waits(step: "deliver" | "drain" | "guard" | "cut" | "end"): Promise<number | undefined> {
   const answer = await bench.take(rotationId, step);
   return answer.now === "wait" ? Math.round(answer.waitMs / 60_000) : undefined;
 }
@@ -57,8 +57,11 @@ describe("a freeze that is declared during a rotation", () => {
     await thaw(first);
     await bench.reach(rotationId, "drained");
     const second = await freeze();
-    expect(await waits("disable")).toBe(1);
-    expect([await phase(), await intents("disable")]).toEqual(["drained", 0]);
+    // Who comes meanwhile is to be seen before they are refused: it is drained again, and that waits.
+    expect(await bench.take(rotationId, "disable")).toEqual({ now: "again" });
+    expect([await phase(), await intents("disable")]).toEqual(["promoted", 0]);
+    expect(await waits("drain")).toBe(1);
+    expect(await phase()).toBe("promoted");
     await thaw(second);
     await bench.reach(rotationId, "disabled");
     const third = await freeze();

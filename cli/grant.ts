@@ -86,7 +86,7 @@ export interface ApproveOptions {
 export async function approveGrant(io: Io, grant: string, body: ApproveOptions): Promise<ExitCode> {
   const client = await io.client();
   io.give(await client.call("approveGrant", { params: { grant }, body: { ...body } }));
-  io.say("Approved and registered. Its next delivery is by the next rotation: rekey consumer list");
+  io.say("Approved and registered. The rotation that runs, or else the next one, delivers to it: rekey consumer list");
   return exitCodes.done;
 }
 

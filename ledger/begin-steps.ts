@@ -3,7 +3,7 @@ import { effectSteps, feltSteps, type Order, type Step } from "../domain/order.t
 import { defaultPolicy } from "../domain/policy.ts";
 import { longestWaitMs, mayAct, type StepAnswer } from "../domain/standing.ts";
 import { transact, type Ledger } from "./database.ts";
-import { readFeltWaits } from "./felt-effects.ts";
+import { askAnew, drainAgain, readFeltWaits } from "./felt-effects.ts";
 import { hearCommands } from "./hear-commands.ts";
 import { takeTurns, type Turn } from "./operations.ts";
 import { rotationState } from "./rotation-state.ts";
@@ -52,7 +52,7 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
     const felt = [...states].flatMap(([id, { order }]) =>
       begun.get(id)?.acts === true && feltSteps[order].has(step) ? [id] : [],
     );
-    for (const [id, answer] of await waitForWindows(trx, felt)) begun.set(id, { acts: false, answer });
+    for (const [id, answer] of await waitForWindows(trx, step, felt)) begun.set(id, { acts: false, answer });
     const acting = [...begun].filter(([, { acts }]) => acts).map(([rotationId]) => ({ rotationId, step }));
     for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
     return begun;
@@ -62,11 +62,16 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
 /** Waiting for a window is no waiting for evidence: the time after which a person is asked begins when it is over. */
 async function waitForWindows(
   trx: Kysely<Tables>,
+  step: Step,
   rotationIds: readonly string[],
 ): Promise<ReadonlyMap<string, StepAnswer>> {
   if (rotationIds.length === 0) return new Map();
   const waits = await readFeltWaits(trx, rotationIds);
-  await sql`UPDATE rotations SET asked_since = clock_timestamp() WHERE id = ANY(${[...waits.keys()]})`.execute(trx);
+  if (step === "disable") {
+    await drainAgain(trx, [...waits.keys()]);
+    return new Map([...waits.keys()].map((id) => [id, { now: "again" }]));
+  }
+  await askAnew(trx, [...waits.keys()]);
   return new Map([...waits].map(([id, { waitMs }]) => [id, { now: "wait", waitMs: Math.min(waitMs, longestWaitMs) }]));
 }
 

@@ -50,3 +50,19 @@ function restrictionsOf({ pinned, current, freezes }: Row): Restrictions {
   const reserved = effectivePolicy(pinned).windows;
   return { windows: [windows, reserved].filter((one) => one !== undefined), freezes, pause };
 }
+
+/** Waiting for a window is no waiting for evidence: what is asked for over a time is asked for anew once it is over. */
+export async function askAnew(db: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  await sql`UPDATE rotations SET asked_since = clock_timestamp() WHERE id = ANY(${[...rotationIds]})`.execute(db);
+}
+
+/**
+ * What was drained and could not be disabled at once is drained again, its grace aside: who came meanwhile has to be seen
+ * before they are refused.
+ */
+export async function drainAgain(db: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  await sql`
+    UPDATE rotations SET phase = 'promoted', phase_since = created_at, asked_since = clock_timestamp()
+    WHERE id = ANY(${[...rotationIds]}) AND phase = 'drained' AND rotation_order = 'overlap' AND direction = 'forward'
+      AND outcome IS NULL`.execute(db);
+}

@@ -3,6 +3,7 @@ import { admit, type CommandKind, type RotationState } from "../domain/command.t
 import { changed, hear, type Change } from "../domain/hear.ts";
 import { recordEvents, type AuditEvent } from "./audit.ts";
 import { asCommand } from "./commands.ts";
+import { drainAgain } from "./felt-effects.ts";
 import { answerHold } from "./holds.ts";
 import { outdateOpenOperations } from "./operations.ts";
 import { pinConnections } from "./pinned-connections.ts";
@@ -105,6 +106,7 @@ async function applyChange(trx: Kysely<Tables>, { row, change }: Heard): Promise
       attempts = CASE WHEN ${change.answersHold === true} THEN 0 ELSE attempts END,
       asked_since = CASE WHEN ${change.answersHold === true} THEN clock_timestamp() ELSE asked_since END
     WHERE id = ${row.rotation_id}`.execute(trx);
+  if (change.paused === false) await drainAgain(trx, [row.rotation_id]);
   if (change.contains === true)
     await sql`UPDATE emergencies SET contain = true WHERE credential_id = ${row.credential_id} AND outcome IS NULL`.execute(
       trx,

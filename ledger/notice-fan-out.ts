@@ -76,7 +76,9 @@ async function writeDown(trx: Transaction<Tables>, event: FoundEvent, notice: No
     SELECT k.id FROM notices k
     LEFT JOIN credentials c ON c.id = ${credentialId} LEFT JOIN consumers n ON n.id = ${consumerId}
     WHERE k.retired_at IS NULL AND ${notice.event} = ANY(k.events)
-      AND CASE WHEN k.of_all THEN ${isToldToAll} ELSE coalesce(${teamHears[audience]}, false) END`.execute(trx);
+      AND CASE WHEN k.of_all THEN ${isToldToAll} ELSE coalesce(${teamHears[audience]}, false) END
+    -- one that is being deleted gets none after its last were taken away
+    FOR SHARE OF k`.execute(trx);
   const deliveries = rows.map(({ id }) => ({ id: newId("noticeDelivery"), noticeId: id }));
   if (deliveries.length === 0) return;
   await sql`

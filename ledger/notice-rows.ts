@@ -62,6 +62,10 @@ export async function findNotices(db: Kysely<Tables>, refs: readonly TeamRef[]):
 /** Settings that lead elsewhere take its secrets away: they are bound to where they may be sent. */
 export async function storeNotice(trx: Trx, row: NoticeRow & { readonly teamId: string }, by: Registering) {
   const { id, teamId, name, settings, events, isOfAll, signBothForMs } = row;
+  // What it was told of others while it heard of all is none of the team's that sees it from now on.
+  await sql`
+    DELETE FROM notice_deliveries d USING notices k
+    WHERE k.id = ${id} AND d.notice_id = k.id AND k.of_all AND NOT ${isOfAll}`.execute(trx);
   await sql`
     INSERT INTO notices AS k (id, team_id, name, format, settings, events, of_all, sign_both_for_ms)
     VALUES (${id}, ${teamId}, ${name}, ${settings.format}, ${JSON.stringify(settings)}::jsonb, ${[...events]}, ${isOfAll},

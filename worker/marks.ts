@@ -23,7 +23,13 @@ export function createMarks(options: MarksOptions): { start(): void; stop(): Pro
   const id = newId("worker");
   const mark = async (): Promise<number> => {
     await markWorker(ledger.db, { id, pools, release });
-    await addProviderCalls(ledger.db, calls.take());
+    const taken = calls.take();
+    try {
+      await addProviderCalls(ledger.db, taken);
+    } catch (error) {
+      calls.giveBack(taken);
+      throw error;
+    }
     return everyMs;
   };
   const rounds = createRounds(mark, { spell: createTroubleSpell(options), afterFailureMs: everyMs });

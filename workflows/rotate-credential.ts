@@ -76,4 +76,6 @@ export async function rotateCredential(rotationId: string): Promise<void> {
     if (undone === "over") return;
     return undone === "urgent" ? hurry(rotationId) : rotateCredential(rotationId);
   }
+  // It was led back to a step that lay behind already.
+  return rotateCredential(rotationId);
 }
