@@ -86,6 +86,8 @@ export async function lockRotations(trx: Kysely<Tables>, rotationIds: readonly s
 
 /** Nobody is late by so little: a timer's grain and a full queue. Milliseconds. */
 const lateMs = 10_000;
+/** Longer than any two looks at a rotation that drains are apart where a worker runs, however busy. Milliseconds. */
+const brokenMs = 30_000;
 
 /**
  * The rotation has a carrier from now on, so that nobody needs to start it any more. One that comes back after nobody
@@ -100,7 +102,9 @@ async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], 
         looked_at = clock_timestamp(),
         back_since = CASE
           WHEN clock_timestamp() - greatest(looked_at, wait_until, asked_since) > interval '1 millisecond' * greatest(
-            ${lateMs}::float8, coalesce((policy ->> 'holdAfterMs')::float8, ${defaultPolicy.holdAfterMs}) / 2)
+            ${lateMs}::float8, least(coalesce((policy ->> 'holdAfterMs')::float8, ${defaultPolicy.holdAfterMs}) / 2,
+              -- what is watched without a break is watched anew after one
+              CASE WHEN phase = 'promoted' THEN ${brokenMs}::float8 END))
             OR back_since > clock_timestamp()
           THEN clock_timestamp() ELSE back_since END,
         phase_since = least(phase_since, clock_timestamp()), asked_since = least(asked_since, clock_timestamp()),
