@@ -48,6 +48,9 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
           : mayAct(step, { ...state, isOnHold: state.hold !== undefined, waitMs: waits.get(rotationId) ?? 0 });
       begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
     }
+    if (step === "preflight")
+      for (const id of await readMakers(trx, rotationIds))
+        if (begun.get(id)?.acts === true) begun.set(id, { acts: false, answer: { now: "done" } });
     if (step === "undo" || !effectSteps.has(step)) return begun;
     const felt = [...states].flatMap(([id, { order }]) =>
       begun.get(id)?.acts === true && feltSteps[order].has(step) ? [id] : [],
@@ -57,6 +60,17 @@ export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: Begin
     for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
     return begun;
   });
+}
+
+/**
+ * Those whose candidate may have been made already: what a preflight would find then is the candidate itself, and no room
+ * for another one. A story that begins anew after a crash, as what hurries does each time, goes on behind it.
+ */
+async function readMakers(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT DISTINCT rotation_id AS id FROM operations
+    WHERE rotation_id = ANY(${[...rotationIds]}) AND step IN ('issue', 'stage')`.execute(trx);
+  return rows.map(({ id }) => id);
 }
 
 /** Waiting for a window is no waiting for evidence: the time after which a person is asked begins when it is over. */

@@ -35,7 +35,7 @@ export interface ConsumerCase {
   readonly heldVersion: number | undefined;
   /** Digest with which the last delivery was read back; undefined before the first. */
   readonly heldDigest: string | undefined;
-  /** Of this rotation: its last recorded delivery. */
+  /** Of this rotation: its last recorded delivery; undefined where one of another version was begun since. */
   readonly delivery: { readonly version: number; readonly sequence: number } | undefined;
   /** A delivery of the candidate was at least intended: the target may hold it. */
   readonly isTouched: boolean;
@@ -260,7 +260,11 @@ export const consumerJoins = sql`JOIN teams t ON t.id = n.team_id
   LEFT JOIN connections u ON u.id = n.connection_id
   LEFT JOIN teams ut ON ut.id = u.team_id`;
 
-/** Those pinned and those registered since, but not those retired: the guard asks about them. */
+/**
+ * Those pinned and those registered since, but not those retired: the guard asks about them. A delivery of another version
+ * that was begun later and never recorded may lie there now: when an undo is turned forward again, what it brought back in
+ * its last moment.
+ */
 async function readConsumers(
   db: Kysely<Tables>,
   rotationIds: readonly string[],
@@ -274,10 +278,12 @@ async function readConsumers(
     JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
     ${consumerJoins}
     LEFT JOIN LATERAL (
-      SELECT version, sequence FROM deliveries
+      SELECT version, sequence, epoch, number FROM deliveries
       WHERE rotation_id = r.id AND consumer_id = n.id AND target = n.target AND sequence IS NOT NULL
       ORDER BY sequence DESC LIMIT 1
-    ) d ON true
+    ) d ON NOT EXISTS (
+      SELECT FROM deliveries x WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.target = n.target
+        AND x.sequence IS NULL AND x.version <> d.version AND (x.epoch, x.number) > (d.epoch, d.number))
     WHERE r.id = ANY(${[...rotationIds]}) ORDER BY n.name, n.id`.execute(db);
   const grouped = Map.groupBy(rows, (row) => row.rotation_id);
   return new Map([...grouped].map(([rotationId, found]) => [rotationId, found.map(asConsumer)]));
