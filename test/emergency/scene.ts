@@ -49,7 +49,10 @@ export async function bringTo(bench: StepBench, orders: Registered, moment: Mome
 }
 
 /** The logins of the versions that have a value, as custody holds them now. */
-export async function loginsOf(bench: StepBench, { credentialId }: Registered): Promise<readonly Login[]> {
+export async function loginsOf(
+  bench: Pick<StepBench, "ledger" | "custody">,
+  { credentialId }: Registered,
+): Promise<readonly Login[]> {
   const { rows } = await sql<{ id: string; number: number; pool: string; instance: string }>`
     SELECT v.id, v.number, n.pool, i.id AS instance FROM versions v JOIN connections n ON n.id = v.connection_id
     CROSS JOIN instance i

@@ -7,7 +7,7 @@ import type { MatrixCase } from "./matrix-cases.ts";
 import { isStepCompleted } from "./step-completed.ts";
 
 /** From the crash to the end of the rotation, and for each wait before it. */
-const limitMs = 90_000;
+export const limitMs = 90_000;
 
 /** A world with the worker that is to die next, and one that takes over from it. */
 export interface Lane {

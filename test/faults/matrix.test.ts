@@ -4,6 +4,7 @@ import { nextPhase, stepFor, type Order, type Phase } from "../../domain/order.t
 import { undoActions } from "../../domain/undo.ts";
 import { absentEffects, absentPoints } from "./matrix-absent.ts";
 import { custodyCases, matrixCases, mintedCases, partOf, points, type MatrixCase } from "./matrix-cases.ts";
+import { emergencyCases, shortEmergencies } from "./matrix-emergencies.ts";
 import { losesNothing, lossCases } from "./matrix-losses.ts";
 import { isShort } from "./matrix-short.ts";
 
@@ -54,7 +55,8 @@ describe("the crash matrix", () => {
   );
 
   it("has a name for each case, by which it can be run alone", () => {
-    const names = [...matrixCases, ...mintedCases, ...custodyCases, ...lossCases].map(({ name }) => name);
+    const all = [...matrixCases, ...mintedCases, ...custodyCases, ...lossCases, ...emergencyCases];
+    const names = all.map(({ name }) => name);
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
   });
 
@@ -94,6 +96,35 @@ describe("the crash matrix", () => {
       expect(chosen.toSorted()).toEqual(wanted.toSorted());
     },
   );
+
+  it.each(["contain-first", "contain-single-slot"] as const)(
+    "has every point of every step of the %s order, but for what one activity acknowledges at its end",
+    (order) => {
+      const of = emergencyCases.filter(({ name }) => name.startsWith(`emergency/${order}/`));
+      const has = new Set(of.map(({ step, point }) => `${partOf.get(step) ?? step}:${point}`));
+      const steps = forwardSteps(order);
+      expect(steps).toContain("prove");
+      const absent = absentPoints.flatMap(({ steps: each, points: at }) =>
+        each.flatMap((step) => at.map((point) => `${step}:${point}`)),
+      );
+      const unacknowledged = steps.filter((step) => step !== "close").map((step) => `${step}:B5`);
+      const wanted = steps.flatMap((step) => points.map((point) => `${step}:${point}`));
+      const without = wanted.filter((name) => !has.has(name) && ![...absent, ...unacknowledged].includes(name));
+      expect(without).toEqual([]);
+      expect([...has].filter((name) => !wanted.includes(name))).toEqual([]);
+    },
+  );
+
+  it("has rows of each course that an emergency can take, and runs one of each every time", () => {
+    const short = emergencyCases.filter(isShort);
+    expect(short.map(({ name }) => name).toSorted()).toEqual([...shortEmergencies].toSorted());
+    const courses = ({ order, emergency, abortIn }: (typeof emergencyCases)[number]) =>
+      [order, emergency.declared, emergency.names, abortIn ?? "", emergency.isFrozen ?? ""].join();
+    expect(new Set(emergencyCases.map(courses)).size).toBe(21);
+    for (const names of ["former", "candidate", "both"])
+      expect(short.some(({ emergency }) => emergency.names === names && emergency.declared !== "at-once")).toBe(true);
+    expect(short.some(({ emergency }) => emergency.isFrozen === true)).toBe(true);
+  });
 
   it("kills a worker behind every call with an effect", () => {
     const folder = new URL("../../activities/", import.meta.url);

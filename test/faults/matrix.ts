@@ -4,19 +4,22 @@
 //   npm run test:matrix -- --short           of further issuers and places of custody only what they do themselves
 //   npm run test:matrix -- --list            prints the cases and, last, their count
 //   npm run test:matrix -- --only issue:B2   runs one, or those that begin so; --only vault/ those of an issuer, --only
-//                                            custody-aws/ those with the values there
+//                                            custody-aws/ those with the values there, --only emergency/ those in which
+//                                            something has leaked
 import { parseArgs } from "node:util";
 import { failIfRequired } from "../harness/needs.ts";
 import { hasTemporal } from "../harness/temporal-program.ts";
 import { openWorld } from "../harness/world.ts";
 import { openLane, replaceWorker, runCrashCase, type Lane } from "./crash-case.ts";
+import { runEmergencyCase } from "./emergency-case.ts";
 import { runLossCase } from "./loss-case.ts";
 import { custodyCases, matrixCases, mintedCases, type MatrixCase } from "./matrix-cases.ts";
+import { emergencyCases, type EmergencyCase } from "./matrix-emergencies.ts";
 import { lossCases, type LossCase } from "./matrix-losses.ts";
 import { lacksOf, openServers, type MatrixServers } from "./matrix-servers.ts";
 import { isShort } from "./matrix-short.ts";
 
-type Case = MatrixCase | LossCase;
+type Case = MatrixCase | LossCase | EmergencyCase;
 
 const laneCount = 3;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -31,14 +34,15 @@ const { values } = parseArgs({
 });
 const isMeant = ({ name }: Case): boolean =>
   values.only?.some((only) => name === only || name.startsWith(only.endsWith("/") ? only : `${only}:`)) ?? true;
-const all: readonly Case[] = [...matrixCases, ...mintedCases, ...custodyCases, ...lossCases];
+const all: readonly Case[] = [...matrixCases, ...mintedCases, ...custodyCases, ...lossCases, ...emergencyCases];
 const chosen = all.filter((one) => isMeant(one) && (values.short !== true || isShort(one)));
 
 if (values.list === true) {
   for (const one of chosen) {
     const { name, order, abortIn } = one;
     const isAborted = "abortsAfter" in one ? ", aborted after the crash" : "";
-    say(`${name}  ${order}${abortIn === undefined ? isAborted : `, aborted when ${abortIn}`}`);
+    const says = "emergency" in one ? `, ${sayEmergency(one)}` : isAborted;
+    say(`${name}  ${order}${abortIn === undefined ? "" : `, aborted when ${abortIn}`}${says}`);
   }
   say(`${chosen.length} cases`);
 } else if (chosen.length === 0) {
@@ -48,6 +52,13 @@ if (values.list === true) {
   process.exitCode = (await runAll(chosen)) > 0 ? 1 : 0;
 } else {
   say(`0 passed, 0 failed, ${chosen.length} skipped`);
+}
+
+function sayEmergency({ emergency: { declared, names, contain, isFrozen } }: EmergencyCase): string {
+  const times = { after: "after the crash", "at-once": "when no rotation runs" };
+  const when = declared === "after" || declared === "at-once" ? times[declared] : `when ${declared}`;
+  const what = names === "both" ? "both versions have leaked" : `the ${names} has leaked`;
+  return `${what} ${when}, ${contain ? "contain-first" : "continuity-first"}${isFrozen === true ? ", frozen" : ""}`;
 }
 
 /** The cases whose servers are here. What is not is said, and fails where all is required. */
@@ -98,6 +109,7 @@ async function runIn(lanes: number, cases: readonly Case[], servers: MatrixServe
 }
 
 async function run(lane: Lane, one: Case, servers: MatrixServers): Promise<readonly string[]> {
+  if ("emergency" in one) return runEmergencyCase(lane, one);
   const { subject, line } = servers.issuer(one);
   if (!("loses" in one)) return runCrashCase(lane, one, subject);
   const lossy = one.loses.at === "issuer" ? line : servers.place(one)?.line;

@@ -27,6 +27,27 @@ export async function brokenAudit(scene: Books): Promise<readonly string[]> {
   return [...breaches, ...uncontrolled(deaths), ...(await unrecordedOperations(ledger, rotationId))];
 }
 
+/** The same of all rotations of a credential, of which an emergency may have changed the order and the direction. */
+export async function brokenDeaths(
+  { world, ledger, orders }: Pick<Books, "world" | "ledger"> & { readonly orders: { readonly credentialId: string } },
+  rotations: readonly Pick<Books, "rotationId">[],
+): Promise<readonly string[]> {
+  const rows = await ledger("SELECT action, details FROM audit WHERE credential_id = $1", [orders.credentialId]);
+  const deaths = rows.filter(({ action }) => action === "version.proven-dead").map(({ details }) => details as Death);
+  const leaked = await ledger(
+    "SELECT number FROM versions WHERE credential_id = $1 AND compromised_at IS NOT NULL ORDER BY number",
+    [orders.credentialId],
+  );
+  const breaches = [...(await brokenChain({ world })), ...uncontrolled(deaths)];
+  for (const { number } of leaked) {
+    const times = deaths.filter(({ version }) => version === number).length;
+    if (times !== 1) breaches.push(`invariant 5: that version ${String(number)} died is said ${times} times.`);
+  }
+  for (const { rotationId } of rotations)
+    breaches.push(...(await unrecordedOperations(ledger, rotationId, { mayRepeat: true })));
+  return breaches;
+}
+
 interface Death {
   readonly version: number;
   readonly code: string;
@@ -43,8 +64,15 @@ function uncontrolled(deaths: readonly Death[]): readonly string[] {
     );
 }
 
-/** Intents and what became of them against their audit rows; holds at every moment, not only at the end. */
-export async function unrecordedOperations(ledger: AskLedger, rotationId: string): Promise<readonly string[]> {
+/**
+ * Intents and what became of them against their audit rows; holds at every moment, not only at the end. A rotation that an
+ * emergency has changed takes some steps again, each time with a row.
+ */
+export async function unrecordedOperations(
+  ledger: AskLedger,
+  rotationId: string,
+  { mayRepeat = false }: { readonly mayRepeat?: boolean } = {},
+): Promise<readonly string[]> {
   const breaches = [];
   const operations = await ledger(
     `SELECT o.step, o.state, i.rows AS intended, d.rows AS done FROM operations o,
@@ -56,15 +84,16 @@ export async function unrecordedOperations(ledger: AskLedger, rotationId: string
     [rotationId],
   );
   for (const { step, state, intended, done } of operations) {
-    if (intended !== 1)
+    if (mayRepeat ? Number(intended) < 1 : intended !== 1)
       breaches.push(`invariant 15: the intent of ${String(step)} has ${String(intended)} audit rows.`);
-    if (done !== (state === "done" ? 1 : 0))
+    const wanted = state === "done" ? 1 : 0;
+    if (mayRepeat ? Number(done) < wanted : done !== wanted)
       breaches.push(`invariant 15: ${String(step)} is ${String(state)} and has ${String(done)} audit rows.`);
   }
   return breaches;
 }
 
-async function brokenChain({ world }: Books): Promise<readonly string[]> {
+async function brokenChain({ world }: Pick<Books, "world">): Promise<readonly string[]> {
   const { publicKeys } = await openSigningKeys(join(world.folder, "keys", "audit.json"), { create: false });
   const end = performance.now() + 20_000;
   for (;;) {

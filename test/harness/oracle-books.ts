@@ -67,7 +67,11 @@ export async function openIntents({ ledger, rotationId, outcome }: Books): Promi
     `SELECT step FROM operations o WHERE rotation_id = $1 AND state = 'open' AND NOT EXISTS (
        SELECT FROM operations u WHERE u.rotation_id = o.rotation_id AND u.state = 'done'
          AND u.step = $2::jsonb ->> o.step AND u.target = o.target)
-       AND NOT ($3 AND step = 'deliver' AND target = '')`,
+       AND NOT ($3 AND step = 'deliver' AND target = '')
+       -- an undo that was turned forward again: what it was bringing back has been delivered over
+       AND NOT (step = 'restore' AND EXISTS (
+         SELECT FROM operations d WHERE d.rotation_id = o.rotation_id AND d.step = 'deliver' AND d.target = o.target
+           AND d.state = 'done' AND d.done_at > o.created_at))`,
     [rotationId, JSON.stringify(outcome === "undone" ? takenBackBy : {}), outcome === "undone"],
   );
   return rows.map(({ step }) => `invariant 9: the rotation is closed and its intent of ${String(step)} is open.`);

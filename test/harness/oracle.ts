@@ -59,7 +59,11 @@ const secretsOf = ({ orders, held, world }: Scene): readonly string[] => [
 ];
 
 /** The roles that can log in, as their server lists them, against the versions that the ledger calls live. */
-async function strangers({ world, orders, ledger }: Scene): Promise<readonly string[]> {
+export async function strangers({
+  world,
+  orders,
+  ledger,
+}: Pick<Scene, "world" | "orders" | "ledger">): Promise<readonly string[]> {
   const mark = orders.applicationName.replace("shop-", "");
   const roles = await world.issuer.ask(
     `SELECT rolname, rolcanlogin AND rolpassword IS NOT NULL AS open, shobj_description(oid, 'pg_authid') AS comment
@@ -92,7 +96,11 @@ async function strangers({ world, orders, ledger }: Scene): Promise<readonly str
 }
 
 /** Whether what the consumer's place holds is what the issuer accepts, under the control of a wrong password. */
-async function wrongInForce({ world, orders, held }: Scene): Promise<readonly string[]> {
+export async function wrongInForce({
+  world,
+  orders,
+  held,
+}: Pick<Scene, "world" | "orders" | "held">): Promise<readonly string[]> {
   const last = held.at(-1);
   if (last === undefined) return ["invariant 3: the consumer's file holds no login."];
   const { user, password } = last;
