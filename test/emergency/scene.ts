@@ -158,6 +158,14 @@ export async function troubles(
     SELECT number, state FROM versions WHERE credential_id = ${credentialId} AND compromised_at IS NOT NULL
       AND state <> 'proven-dead'`.execute(bench.ledger.db);
   found.push(...alive.map(({ number, state }) => `version ${number} has leaked and is ${state}`));
+  const { rows: joined } = await sql<{ to_version: number }>`
+    SELECT r.to_version FROM audit a JOIN rotations r ON r.id = a.rotation_id
+    JOIN emergencies e ON e.id = a.details ->> 'emergency'
+    WHERE a.credential_id = ${credentialId} AND r.to_version = ANY(e.versions)
+      AND a.action IN ('emergency.joined', 'emergency.upgraded', 'emergency.turned-forward')`.execute(bench.ledger.db);
+  found.push(
+    ...joined.map(({ to_version: made }) => `what makes version ${made} was made use of although it has leaked`),
+  );
   const held = orders.shop.report().held.at(-1);
   if (held === undefined || (await bench.issuer.logsIn(held.user, held.password, orders.database)) !== "accepted")
     found.push("the consumer holds what is not accepted");

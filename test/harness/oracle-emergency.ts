@@ -77,6 +77,15 @@ async function notClosed({ ledger, orders }: Scene): Promise<readonly string[]> 
   const breaches = rows.length === 0 ? ["invariant 11: the emergency is not in the ledger."] : [];
   for (const { outcome } of rows)
     if (outcome !== "proven") breaches.push(`invariant 11: the emergency ended as ${String(outcome)}.`);
+  const joined = await ledger(
+    `SELECT r.to_version AS made FROM audit a JOIN rotations r ON r.id = a.rotation_id
+     JOIN emergencies e ON e.id = a.details ->> 'emergency'
+     WHERE a.credential_id = $1 AND r.to_version = ANY(e.versions)
+       AND a.action IN ('emergency.joined', 'emergency.upgraded', 'emergency.turned-forward')`,
+    [orders.credentialId],
+  );
+  for (const { made } of joined)
+    breaches.push(`invariant 11: what makes version ${String(made)} was made use of although that has leaked.`);
   return breaches;
 }
 

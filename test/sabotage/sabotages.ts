@@ -1,3 +1,4 @@
+import { emergencySabotages } from "./emergency-sabotages.ts";
 import { mintedSabotages } from "./minted-sabotages.ts";
 import { crash, named, tests, type Sabotage } from "./sabotage.ts";
 
@@ -252,4 +253,5 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: [named("custody/move-value.test.ts", "wakes up after others")],
   },
   ...mintedSabotages,
+  ...emergencySabotages,
 ];
