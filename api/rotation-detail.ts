@@ -5,6 +5,7 @@ import { isPastReturn } from "../domain/order.ts";
 import { effectivePolicy } from "../domain/policy.ts";
 import type { Scope } from "../domain/scope.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
+import { readAfterDeath } from "../ledger/death-watches.ts";
 import { emergenciesOf, readBroken } from "../ledger/emergency-views.ts";
 import { readToldUses } from "../ledger/last-uses.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
@@ -39,18 +40,20 @@ export async function readDetail(
   const record = await readRotation(db, scope, rotationId);
   if (record === undefined) return undefined;
   const whole = record.isShared ? undefined : rotationId;
-  const [holds, commands, usage, progress, views, states, told, felt, emergencies, broken] = await Promise.all([
-    whole === undefined ? [] : readHolds(db, whole),
-    whole === undefined ? [] : readCommands(db, whole),
-    whole === undefined ? undefined : readLastUsage(db, whole),
-    readConsumerProgress(db, scope, rotationId),
-    readConsumerViews(db, scope, record.credentialId),
-    rotationState(db, [rotationId]),
-    whole === undefined ? [] : readToldUses(db, whole),
-    readFeltWaits(db, whole === undefined ? [] : [whole]),
-    whole === undefined ? [] : emergenciesOf(db, whole),
-    whole === undefined ? [] : readBroken(db, whole),
-  ]);
+  const [holds, commands, usage, progress, views, states, told, felt, emergencies, broken, afterDeath] =
+    await Promise.all([
+      whole === undefined ? [] : readHolds(db, whole),
+      whole === undefined ? [] : readCommands(db, whole),
+      whole === undefined ? undefined : readLastUsage(db, whole),
+      readConsumerProgress(db, scope, rotationId),
+      readConsumerViews(db, scope, record.credentialId),
+      rotationState(db, [rotationId]),
+      whole === undefined ? [] : readToldUses(db, whole),
+      readFeltWaits(db, whole === undefined ? [] : [whole]),
+      whole === undefined ? [] : emergenciesOf(db, whole),
+      whole === undefined ? [] : readBroken(db, whole),
+      whole === undefined ? [] : readAfterDeath(db, whole),
+    ]);
   const state = states.get(rotationId);
   const policy = effectivePolicy(record.policy);
   const byConsumer = new Map(progress.map((one) => [one.id, one]));
@@ -67,6 +70,7 @@ export async function readDetail(
     hold,
     emergencies,
     broken,
+    afterDeath,
     answeredHolds: holds.flatMap(asAnswered),
     consumers: views.map((view) => ({
       ...view,

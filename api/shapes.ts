@@ -193,6 +193,16 @@ export const rotationDetail = rotationSummary.extend({
   emergencies: z.array(emergencyShape),
   /** Whom it broke, where what has leaked was ended first: from then until it showed the new version. */
   broken: z.array(z.object({ ref: z.string(), from: time, until: time.nullable() })),
+  /** What was found at the issuer after what had leaked was dead. */
+  afterDeath: z.array(
+    z.object({
+      version: z.number(),
+      kind: z.enum(["used", "revived", "stranger"]),
+      text: z.string(),
+      firstSeenAt: time,
+      lastSeenAt: time,
+    }),
+  ),
   answeredHolds: z.array(
     z.object({
       number: z.number(),

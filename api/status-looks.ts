@@ -76,6 +76,16 @@ export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefin
       text: `A step of ${plural(failing.count, "open rotation")} fails again and again: ${names(failing, ({ more }) => sayFailing(more))}. It goes on by itself once that is mended, and asks a person if it lasts.`,
       mend: `rekey rotation show ${failing.first[0]?.name ?? ""}`,
     })),
+    some(facts.afterDeath, (dead) => ({
+      ...{ key: "after-death", about: "After death", state: "bad" },
+      text: `A forgotten consumer, or an attacker: ${names(dead, ({ name, more }) => `${name}: ${more}`)}`,
+      mend: `rekey audit list --credential ${dead.first[0]?.name ?? ""}`,
+    })),
+    some(facts.strangers, (strange) => ({
+      ...{ key: "strangers", about: "Strangers", state: "warn" },
+      text: `Beside what has leaked: ${names(strange, ({ name, more }) => `${name}: ${more}`)}`,
+      mend: `rekey audit list --credential ${strange.first[0]?.name ?? ""}`,
+    })),
     some(facts.unregistered, (unregistered) => ({
       ...{ key: "unregistered", about: "Unregistered users", state: "warn" },
       text: `Somebody uses ${plural(unregistered.count, "credential")} and is no registered consumer: ${names(unregistered, ({ name, more }) => `${name} (${more})`)}. No old version that they are seen on ends before a person says so.`,

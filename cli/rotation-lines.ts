@@ -122,7 +122,7 @@ export function sessionLines({ sessions, now }: Rotation): readonly string[] {
 }
 
 /** What has leaked, until when it waits for the consumers, and whom it broke for how long. */
-export function emergencyLines({ emergencies, broken, now }: Rotation): readonly string[] {
+export function emergencyLines({ emergencies, broken, afterDeath, now }: Rotation): readonly string[] {
   if (emergencies.length === 0) return [];
   return [
     "Emergency",
@@ -137,8 +137,14 @@ export function emergencyLines({ emergencies, broken, now }: Rotation): readonly
         ? `  ${ref}: broken since ${clock(from, now)} (${since(from, now)})`
         : `  ${ref}: broken from ${clock(from, now)} until seen on the new version at ${clock(until, now)}, ${since(from, until)}`,
     ),
+    ...afterDeath.flatMap(({ text, firstSeenAt, lastSeenAt }) =>
+      wrapAfter("  after", `${text} Seen ${seenBetween(firstSeenAt, lastSeenAt, now)}.`, " ".repeat(10)),
+    ),
   ];
 }
+
+const seenBetween = (first: string, last: string, now: string): string =>
+  first === last ? `at ${clock(first, now)}` : `from ${clock(first, now)} to ${clock(last, now)}`;
 
 /** Who answered which hold, and how: the record of whom an accepted gap may have broken. */
 export function answeredLines({ answeredHolds, now }: Rotation): readonly string[] {

@@ -27,7 +27,7 @@ const inOrder: Readonly<Record<keyof Policy, true>> = {
   ...{ graceMs: true, graceMinMs: true, graceMaxMs: true, disabledForMs: true },
   ...{ evidence: true, observeForMs: true, lookEveryMs: true, holdAfterMs: true, answersInRow: true },
   ...{ attempts: true, retryFirstMs: true, retryLongestMs: true, lastOneAfterMs: true },
-  ...{ emergencyOrder: true, emergencyDeadlineMs: true, emergencyOutcome: true },
+  ...{ emergencyOrder: true, emergencyDeadlineMs: true, emergencyOutcome: true, deadWatchMs: true },
 };
 
 const byDefault: PolicyLevel = { from: "default", policy: defaultPolicy };

@@ -21,6 +21,9 @@ const samples: Readonly<Record<string, ToldEvent["details"]>> = {
   "alarm.raised": { key: "workers", about: "Workers", text: "No worker runs." },
   "alarm.cleared": { key: "workers", about: "Workers", text: "No worker runs." },
   "consumer.found-last": { consumer: "con_1" },
+  "version.used-after-death": { version: 3, text: "somebody is logged in from 10.0.0.1" },
+  "version.revived": { version: 3, text: "hunter2" },
+  "emergency.stranger-found": { version: 3, text: "hunter2" },
 };
 
 describe("a notice", () => {

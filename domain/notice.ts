@@ -1,3 +1,4 @@
+import { afterDeath } from "./death-watch.ts";
 import { codes, type Code } from "./errors.ts";
 import { roughly } from "./look.ts";
 import { printable } from "./printable.ts";
@@ -19,6 +20,8 @@ export const noticeEvents = {
   overdue:
     "a rotation that may begin has not within its policy's `startWithin`; to `of: all` every alarm of the watcher, raised and ended",
   "last-one": "all consumers of a rotation but one have adopted, for longer than its policy's `lastOneAfter`",
+  "after-death":
+    "a version that had leaked and is dead is used, or can log in again; or a key is found beside it that nobody knows",
 } as const;
 export type NoticeEvent = keyof typeof noticeEvents;
 export const noticeEventNames = Object.keys(noticeEvents) as readonly NoticeEvent[];
@@ -40,6 +43,7 @@ export const audienceOf: Readonly<Record<NoticeEvent, NoticeAudience>> = {
   failed: "sharing",
   overdue: "owner",
   "last-one": "consumer",
+  "after-death": "owner",
 };
 
 /** An event of the outbox, with the names of what it is about as they are now. */
@@ -83,6 +87,15 @@ const howItEnded: Readonly<Record<string, string>> = {
 const longestText = 1_000;
 
 type Said = Pick<Notice, "event" | "text" | "facts"> & Partial<Notice>;
+
+/** Who it is stands in the audit trail, for those who may read that. */
+const foundDead =
+  (what: string) =>
+  (event: ToldEvent): Said => ({
+    event: "after-death",
+    text: `${what} ${nameOf(event)}, of which version ${String(event.details["version"])} had leaked and is dead: a forgotten consumer, or an attacker. See who: rekey audit list --credential ${event.credential ?? ""}`,
+    facts: { version: String(event.details["version"]) },
+  });
 
 /** Each action of the audit trail that is told, and how. What is not here is told to nobody. */
 const told: Readonly<Record<string, (event: ToldEvent) => Said>> = {
@@ -134,6 +147,9 @@ const told: Readonly<Record<string, (event: ToldEvent) => Said>> = {
     text: `The alarm is over: ${textOf(details["about"])}.`,
     facts: { alarm: textOf(details["key"]), state: "cleared" },
   }),
+  [afterDeath.used]: foundDead("Somebody uses what is dead of"),
+  [afterDeath.revived]: foundDead("What is dead can log in again of"),
+  [afterDeath.stranger]: foundDead("A key that rekey does not know can log in beside those of"),
   "consumer.found-last": (event) => ({
     event: "last-one",
     text: `You are the last one: every consumer of ${nameOf(event)} but ${event.consumer ?? "yours"} runs on the new version. Restart it or look what keeps it: rekey consumer show ${event.consumer ?? ""}`,

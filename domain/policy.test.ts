@@ -72,6 +72,7 @@ test("the default gives people minutes and asks for several answers", () => {
     emergencyDeadlineMs: 15 * 60_000,
     emergencyOutcome: "contain",
     emergencyOrder: "continuity-first",
+    deadWatchMs: 86_400_000,
     backOffMs: 900_000,
     noticeMs: 86_400_000,
     lastOneAfterMs: 300_000,

@@ -48,6 +48,8 @@ export interface Policy {
   readonly emergencyOutcome: DeadlineOutcome;
   /** Whether what has leaked ends before or after its consumers have another. */
   readonly emergencyOrder: EmergencyOrder;
+  /** How long a version that had leaked is looked at after its death. */
+  readonly deadWatchMs: number;
   /** Before a rotation that failed is begun again by itself; doubles with each that fails for the same reason. */
   readonly backOffMs: number;
   /** So long before a rotation may begin those who run on the credential are told; 0: nobody is. */
@@ -77,6 +79,7 @@ export const defaultPolicy: Policy = {
   emergencyDeadlineMs: 15 * 60_000,
   emergencyOutcome: "contain",
   emergencyOrder: "continuity-first",
+  deadWatchMs: 24 * 3_600_000,
   backOffMs: 15 * 60_000,
   noticeMs: 24 * 3_600_000,
   lastOneAfterMs: 5 * 60_000,

@@ -36,6 +36,10 @@ export interface StatusFacts {
   readonly paused: Counted;
   /** Who uses a credential without being registered, and nobody has settled it; by credential, `more` is how many. */
   readonly unregistered: Counted;
+  /** Of versions that had leaked and are dead: used, or able to log in again; by credential, `more` is the newest. */
+  readonly afterDeath: Counted;
+  /** Keys that an emergency's look found and nobody knows; by credential, `more` is the newest. */
+  readonly strangers: Counted;
   /** Open rotations whose step has failed several times, without a hold yet; `more` is the credential and the code. */
   readonly failing: Counted;
   /** Consumers that were asked for and that nobody has answered; `more` is the credential. */
@@ -96,6 +100,14 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
     ), unregistered AS (
       SELECT c.ref AS name, count(*)::text AS more, ${ageMs("min(p.first_seen_at)")} AS age
       FROM proposals p JOIN registered c ON c.id = p.credential_id WHERE p.state = 'open' GROUP BY c.ref
+    ), found AS (
+      SELECT f.kind = 'stranger' AS is_stranger, c.ref AS name, (array_agg(f.text ORDER BY f.last_seen_at DESC))[1] AS more,
+        ${ageMs("min(f.first_seen_at)")} AS age
+      FROM death_findings f JOIN death_watches w ON w.version_id = f.version_id
+      JOIN versions v ON v.id = f.version_id JOIN registered c ON c.id = v.credential_id
+      WHERE w.until > clock_timestamp() GROUP BY 1, 2
+    ), after_death AS (SELECT name, more, age FROM found WHERE NOT is_stranger
+    ), strangers AS (SELECT name, more, age FROM found WHERE is_stranger
     ), untold AS (
       SELECT t.name || '/' || k.name AS name, '' AS more, ${ageMs("k.last_given_up_at")} AS age
       FROM notices k JOIN teams t ON t.id = k.team_id
@@ -125,6 +137,7 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       ${counted("untold")} AS untold, ${counted("unreached")} AS unreached,
       ${counted("held")} AS holds, ${counted("stopped")} AS paused, ${counted("failing")} AS failing,
       ${counted("unregistered")} AS unregistered,
+      ${counted("after_death")} AS "afterDeath", ${counted("strangers")} AS strangers,
       ${counted("asked")} AS grants,
       (SELECT coalesce(${ageMs("min(at)")}, 0) FROM audit
         WHERE id > coalesce((SELECT max(audit_id) FROM audit_seals), 0)) AS "unsealedMs",

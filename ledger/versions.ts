@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { PermanentError } from "../domain/errors.ts";
 import { recordEvents } from "./audit.ts";
+import { watchDeaths } from "./death-watches.ts";
 import type { Tables } from "./tables.ts";
 
 export type VersionStateName = "intended" | "live" | "disabled" | "ended" | "proven-dead" | "accepted-unproven";
@@ -55,6 +56,8 @@ export async function changeVersions(trx: Kysely<Tables>, changes: readonly Vers
       trx,
     );
     await recordProofs(trx, rows, changes);
+    const dead = changes.filter(({ state }) => state === "proven-dead").map(({ versionId }) => versionId);
+    if (dead.length > 0) await watchDeaths(trx, dead);
   } catch (error) {
     if (error instanceof Error && "constraint" in error && error.constraint === "versions_connection_id_handle_key")
       throw new PermanentError(

@@ -24,6 +24,7 @@ const durations = {
   aheadOfExpiry: "aheadOfExpiryMs",
   startWithin: "startWithinMs",
   emergencyDeadline: "emergencyDeadlineMs",
+  deadWatch: "deadWatchMs",
   backOff: "backOffMs",
   notice: "noticeMs",
   lastOneAfter: "lastOneAfterMs",

@@ -16,6 +16,7 @@ import { createSealer } from "../ledger/sealer.ts";
 import type { Settings } from "../settings.ts";
 import { createSweepSchedule } from "./sweep-schedule.ts";
 import { createDeadlines } from "./deadlines.ts";
+import { createDeathWatches } from "./death-watches.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { egressOf, openStepDeps } from "./step-deps.ts";
 import { createMarks } from "./marks.ts";
@@ -87,7 +88,9 @@ export async function startWorker(
     Worker.create({ ...acts, taskQueue: "rekey.default" }),
     Worker.create({ ...acts, taskQueue: "rekey.default.urgent" }),
   ]);
-  const spellOf = (name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices" | "deadlines"): SpellListener => ({
+  const spellOf = (
+    name: "dispatcher" | "sealer" | "schedule" | "marks" | "notices" | "deadlines" | "deathWatches",
+  ): SpellListener => ({
     onTrouble: (error) =>
       log.error(`${name}.troubled`, { error: error instanceof Error ? (error.stack ?? error.name) : typeof error }),
     onRecovered: (failures) => log(`${name}.recovered`, { failures }),
@@ -101,16 +104,19 @@ export async function startWorker(
     ...(times.scheduleMs === undefined ? {} : { everyMs: times.scheduleMs }),
     ...spellOf("schedule"),
   });
-  const marks = createMarks({ ledger, pools: ["default"], calls: stepDeps.calls, ...spellOf("marks") });
+  const pools = ["default"];
+  const marks = createMarks({ ledger, pools, calls: stepDeps.calls, ...spellOf("marks") });
   const notices = createNoticeSender({
     ...settings.notices,
     deps: { ...stepDeps, egress: egressOf(settings, log, settings.notices.timeoutMs) },
     ...spellOf("notices"),
   });
   const deadlines = createDeadlines({ ledger, ...spellOf("deadlines") });
+  const deathWatches = createDeathWatches({ deps: stepDeps, pools, ...spellOf("deathWatches") });
   notices.start();
   marks.start();
   deadlines.start();
+  deathWatches.start();
   dispatcher.start();
   schedule.start();
   sealer.start();
@@ -121,6 +127,7 @@ export async function startWorker(
     await marks.stop();
     await notices.stop();
     await deadlines.stop();
+    await deathWatches.stop();
     await sealer.stop();
     await connection.close();
     await ledger.close();
