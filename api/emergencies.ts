@@ -142,10 +142,11 @@ async function one(
   if (declared.how === "unknown-version")
     throw new ProblemError(
       "request_invalid",
-      `${credential} has no version ${declared.others.join(", ")}. Its versions: rekey credential show ${credential}`,
+      `${credential} has no version ${declared.missing.join(", ")}. Its versions: rekey credential show ${credential}`,
     );
   return {
-    ...{ credentialId, credential, environment, versions: declared.versions, dead: declared.others, how: declared.how },
+    ...{ credentialId, credential, environment, versions: declared.versions, how: declared.how },
+    ...{ dead: declared.dead, unproven: declared.unproven, unmade: declared.unmade },
     rotationId: act === declareEmergency || declared.how !== "reserved" ? (declared.rotationId ?? null) : null,
     emergencyId: act === declareEmergency ? (declared.emergencyId ?? null) : null,
     refusal: declared.refusal ?? null,

@@ -34,8 +34,12 @@ const affected = z.object({
   environment: z.string(),
   /** To be proven dead. */
   versions: z.array(z.number()),
-  /** Named, and dead already. */
+  /** Named, and proven dead already. */
   dead: z.array(z.number()),
+  /** Named, and ended without proof, by a person's decision. */
+  unproven: z.array(z.number()),
+  /** Named, and never made. */
+  unmade: z.array(z.number()),
   how: z.enum(["reserved", "join", "upgrade", "turn-forward", "successor", "met", "refused", "dead"]),
   rotationId: z.string().nullable(),
   emergencyId: z.string().nullable(),

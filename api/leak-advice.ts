@@ -2,8 +2,9 @@ import type { Life } from "../domain/leak.ts";
 import type { LeakedVersion } from "../ledger/leak-views.ts";
 
 /** What ends it at once. The reason is the person's own. */
-export function commandOf({ credential, version, deletedAt }: LeakedVersion, life: Life): string | null {
-  if (life === "dead" || deletedAt !== null) return null;
+export function commandOf({ credential, version, state, deletedAt }: LeakedVersion, life: Life): string | null {
+  // No rotation begins for what a person has let go: there is nothing of it that rekey could still end.
+  if (life === "dead" || state === "accepted-unproven" || deletedAt !== null) return null;
   return `rekey rotate ${credential} --emergency --version ${version} --reason "…"`;
 }
 
@@ -25,5 +26,6 @@ const meanings: Readonly<Record<string, string>> = {
   live: "The issuer accepts it.",
   disabled: "The issuer refuses it for now, and could accept it again.",
   ended: "It was ended, and nobody has seen it refused yet.",
-  "accepted-unproven": "A person let its rotation end although nobody had seen it refused: it may be in use.",
+  "accepted-unproven":
+    "A person let its rotation end although nobody had seen it refused: it may be in use. rekey ends nothing of it any more: look at its issuer, and end it there by hand.",
 };

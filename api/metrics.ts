@@ -36,6 +36,16 @@ const metrics: readonly Metric[] = [
     value: ({ given }) => given.count,
   },
   {
+    name: "rekey_emergencies_open",
+    help: "Emergencies whose versions are not all proven dead yet.",
+    value: ({ emergencies, lateEmergencies }) => emergencies.count + lateEmergencies.count,
+  },
+  {
+    name: "rekey_emergencies_overdue",
+    help: "Of those, the ones whose time is over or for which no rotation can begin.",
+    value: ({ lateEmergencies }) => lateEmergencies.count,
+  },
+  {
     name: "rekey_version_age_seconds_max",
     help: "Age of the oldest version in use.",
     value: ({ oldestVersionSeconds }) => oldestVersionSeconds,

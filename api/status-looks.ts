@@ -15,7 +15,15 @@ function sayFailing(more: string): string {
   const [credential = "", code = ""] = more.split(" ");
   return `${credential} (${titleOf(code)})`;
 }
-const plural = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
+function sayEmergency({ more, ageMs }: Noted): string {
+  const [credential = "", refused] = more.split(" ");
+  return `${credential} (for ${roughly(ageMs)}${refused === undefined ? "" : `; ${titleOf(refused)}`})`;
+}
+const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+/** What has leaked is read before all else. */
+export const emergenciesFirst = (looks: readonly Found[]): readonly Found[] =>
+  looks.toSorted((a, b) => Number(isEmergency(b)) - Number(isEmergency(a)));
+const isEmergency = ({ key }: Found): boolean => key.startsWith("emergencies-");
 
 interface Found extends Look {
   /** The same as long as it is the same trouble. */
@@ -25,6 +33,16 @@ interface Found extends Look {
 /** What is wrong with routine work as a whole. Nothing wrong is an empty list. */
 export function statusLooks(facts: StatusFacts, custodyTrouble: string | undefined): readonly Found[] {
   const found: (Found | undefined)[] = [
+    some(facts.lateEmergencies, (late) => ({
+      ...{ key: "emergencies-late", about: "Emergencies", state: "bad" },
+      text: `${plural(late.count, "emergency", "emergencies")} ${late.count === 1 ? "is" : "are"} not over in time, or cannot begin, so that what has leaked may be alive: ${names(late, sayEmergency)}.`,
+      mend: "rekey emergency list --open",
+    })),
+    some(facts.emergencies, (open) => ({
+      ...{ key: "emergencies-open", about: "Emergencies", state: "warn" },
+      text: `${plural(open.count, "emergency", "emergencies")} ${open.count === 1 ? "runs" : "run"}: ${names(open, sayEmergency)}.`,
+      mend: "rekey emergency list --open",
+    })),
     facts.workers === 0
       ? {
           ...{ key: "workers", about: "Workers", state: "bad" },

@@ -3,12 +3,12 @@ import { listFreezes } from "../ledger/freezes.ts";
 import { readStatusFacts } from "../ledger/status-facts.ts";
 import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { renderMetrics } from "./metrics.ts";
-import { statusLooks } from "./status-looks.ts";
+import { emergenciesFirst, statusLooks } from "./status-looks.ts";
 
 /** All that is wrong with routine work, worst first. */
 export async function lookAtStatus({ ledger, custodyTrouble }: ApiDeps) {
   const [facts, trouble] = await Promise.all([readStatusFacts(ledger.db), custodyTrouble()]);
-  return { facts, looks: worstFirst(statusLooks(facts, trouble)) };
+  return { facts, looks: emergenciesFirst(worstFirst(statusLooks(facts, trouble))) };
 }
 
 export const statusHandlers: Handlers<"showStatus" | "showMetrics"> = {

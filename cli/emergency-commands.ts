@@ -7,6 +7,7 @@ import {
   type ListEmergenciesOptions,
 } from "./emergency.ts";
 import type { Work } from "./io.ts";
+import { rotateLeaked } from "./rotate-leaked.ts";
 import { rotate, type RotateOptions } from "./rotation.ts";
 import { usage } from "./cli-error.ts";
 
@@ -27,6 +28,7 @@ const onlyUrgent = [
   "atDeadline",
   "suspect",
   "selector",
+  "leaked",
   "yes",
 ] as const;
 
@@ -61,11 +63,13 @@ export function addEmergencyCommands(program: Command, act: (work: Work) => Prom
       all(String),
     )
     .option("-l, --selector <labels>", "all with these labels: team=shop,environment=production,tier=gold")
+    .option("--leaked", "whatever is ours and alive of the values on standard input, one a line: never an argument")
     .option("-y, --yes", "do not ask before many are rotated")
     .addHelpText("after", "\nIn an emergency read docs/runbook-emergency.md.")
     .action((credential: string | undefined, options: RotateOptions & EmergencyOptions) =>
       act(async (io) => {
-        if (options.emergency === true) return rotateNow(io, credential, options);
+        if (options.emergency === true)
+          return options.leaked === true ? rotateLeaked(io, credential, options) : rotateNow(io, credential, options);
         const misplaced = onlyUrgent.find((name) => options[name] !== undefined);
         if (misplaced !== undefined) throw usage("Nothing was done", "That option belongs to --emergency: add it.");
         if (credential === undefined) throw usage("Nothing was done", "Name the credential: rekey rotate team/name");

@@ -19,6 +19,7 @@ export interface EmergencyOptions {
   readonly atDeadline?: "contain" | "hold";
   readonly suspect?: readonly string[];
   readonly selector?: string;
+  readonly leaked?: boolean;
   readonly yes?: boolean;
   readonly wait?: boolean;
   readonly timeout?: number;
@@ -27,36 +28,63 @@ export interface EmergencyOptions {
 type Affected = Answer<"previewEmergency">["affected"][number];
 type Demand = Omit<Request<"declareEmergency">["body"], "credentials" | "reason">;
 
+/** One declaration: of which credentials, and what is asked of them. */
+export interface Wish {
+  readonly which: { readonly credentials: string[] } | { readonly labels: string };
+  readonly demand: Demand;
+}
+
 /** `rekey rotate … --emergency`: says what it does and who breaks, asks where many are meant, and does exactly that. */
 export async function rotateNow(io: Io, credential: string | undefined, options: EmergencyOptions): Promise<ExitCode> {
-  const { reason, selector } = options;
+  const { selector } = options;
   if ((credential === undefined) === (selector === undefined))
     throw usage(
       "Nothing was done",
-      "Name one credential, or choose several by their labels: -l team=shop,environment=production",
+      "Name one credential, or choose several by their labels: -l team=shop,environment=production; or send what has leaked on standard input: --leaked < FILE",
     );
-  if (reason === undefined || reason.trim() === "")
-    throw usage("Nothing was done", 'Say what has leaked, for the record: --reason "key found in a public repository"');
-  const client = await io.client();
-  const demand = demandOf(options);
-  const which = credential === undefined ? { labels: selector } : { credentials: [credential] };
-  const { affected } = await client.call("previewEmergency", { body: { ...which, ...demand } });
-  const alive = affected.filter(({ how }) => how !== "dead");
-  if (alive.length === 0) {
-    io.give({ affected });
-    io.say(...affected.flatMap(deadLines));
-    return exitCodes.done;
-  }
-  io.say(...affected.flatMap(previewLines), "");
-  await agree(io, alive.length, options);
-  const credentials = alive.map(({ credentialId }) => credentialId);
-  const declared = await client.call("declareEmergency", { body: { credentials, reason, ...demand } });
-  if (options.wait !== true) io.give(declared);
-  io.say(...declared.affected.flatMap(doneLines));
-  return options.wait === true ? waitUntilDead(io, client, declared.affected, options.timeout) : exitCodes.done;
+  const reason = reasonOf(options);
+  const which = credential === undefined ? { labels: selector ?? "" } : { credentials: [credential] };
+  return carryOut(io, await io.client(), [{ which, demand: demandOf(options) }], { ...options, reason });
 }
 
-function demandOf({ version, contain, continuity, deadline, atDeadline, suspect }: EmergencyOptions): Demand {
+export function reasonOf({ reason }: EmergencyOptions): string {
+  if (reason !== undefined && reason.trim() !== "") return reason;
+  throw usage("Nothing was done", 'Say what has leaked, for the record: --reason "key found in a public repository"');
+}
+
+/** Previews all of it before anything is declared. */
+export async function carryOut(
+  io: Io,
+  client: Client,
+  wishes: readonly Wish[],
+  options: EmergencyOptions & { readonly reason: string },
+): Promise<ExitCode> {
+  const previewed: { readonly demand: Demand; readonly affected: readonly Affected[] }[] = [];
+  for (const { which, demand } of wishes)
+    previewed.push({ demand, ...(await client.call("previewEmergency", { body: { ...which, ...demand } })) });
+  const all = previewed.flatMap(({ affected }) => affected);
+  const alive = all.filter(({ how }) => how !== "dead");
+  if (alive.length === 0) {
+    io.give({ affected: all });
+    io.say(...all.flatMap(deadLines));
+    return all.some(({ unproven }) => unproven.length > 0) ? exitCodes.person : exitCodes.done;
+  }
+  io.say(...all.flatMap(previewLines), "");
+  await agree(io, alive.length, options);
+  const declared: Affected[] = [];
+  for (const { demand, affected } of previewed) {
+    const credentials = affected.flatMap(({ how, credentialId }) => (how === "dead" ? [] : [credentialId]));
+    if (credentials.length === 0) continue;
+    const answer = await client.call("declareEmergency", { body: { credentials, reason: options.reason, ...demand } });
+    declared.push(...answer.affected);
+  }
+  if (options.wait !== true) io.give({ affected: declared });
+  io.say(...declared.flatMap(doneLines));
+  return options.wait === true ? waitUntilDead(io, client, declared, options.timeout) : exitCodes.done;
+}
+
+export function demandOf(options: EmergencyOptions): Demand {
+  const { version, contain, continuity, deadline, atDeadline, suspect } = options;
   if (contain === true && continuity === true)
     throw usage("Nothing was done", "--contain ends the leaked version first, --continuity last: choose one.");
   return {
@@ -68,8 +96,8 @@ function demandOf({ version, contain, continuity, deadline, atDeadline, suspect 
   };
 }
 
-async function agree(io: Io, count: number, { selector, yes }: EmergencyOptions): Promise<void> {
-  if (selector === undefined || yes === true) return;
+async function agree(io: Io, count: number, { selector, leaked, yes }: EmergencyOptions): Promise<void> {
+  if ((selector === undefined && leaked !== true) || yes === true) return;
   const question = `Rotate ${count === 1 ? "this one" : `these ${count}`} as an emergency?`;
   if (process.stdin.isTTY && !io.isJson && (await confirm(question))) return;
   throw usage("Nothing was done", "Look at the list; add --yes to do it without being asked.");
@@ -78,9 +106,23 @@ async function agree(io: Io, count: number, { selector, yes }: EmergencyOptions)
 const numbers = (versions: readonly number[]): string =>
   `version${versions.length === 1 ? "" : "s"} ${versions.join(", ")}`;
 
-const deadLines = ({ credential, dead }: Affected): readonly string[] => [
-  `${credential}: ${dead.length === 0 ? "no version is alive" : `${numbers(dead)} ${dead.length === 1 ? "is" : "are"} dead already`}. Its versions: rekey credential show ${credential}`,
-];
+/** Why nothing is to be done about versions that were named. */
+function idleLines({ dead, unproven, unmade }: Affected): readonly string[] {
+  const are = (list: readonly number[]) => `${numbers(list)} ${list.length === 1 ? "is" : "are"}`;
+  return [
+    ...(dead.length === 0 ? [] : [`${are(dead)} dead already, and was seen refused`]),
+    ...(unproven.length === 0
+      ? []
+      : [`${are(unproven)} ended WITHOUT PROOF, by a person's decision: look at its issuer yourself`]),
+    ...(unmade.length === 0 ? [] : [`${are(unmade)} not made`]),
+  ];
+}
+
+function deadLines(one: Affected): readonly string[] {
+  const found = idleLines(one);
+  const text = found.length === 0 ? "no version is alive" : found.join("; ");
+  return wrap(`${one.credential}: ${text}. Its versions: rekey credential show ${one.credential}`, "");
+}
 
 /** What it means for the rotation that runs, if one does. */
 const meanings: Readonly<Record<Affected["how"], (one: Affected) => string>> = {
@@ -94,7 +136,7 @@ const meanings: Readonly<Record<Affected["how"], (one: Affected) => string>> = {
     `Rotation ${rotationId}, which runs, made a version that has leaked too, or is past use: it ends, and its end begins the next one.`,
   met: () => "All of it is dead.",
   refused: ({ refusal }) => `No rotation can begin yet: ${printable(refusal ?? "")} It begins by itself once it can.`,
-  dead: ({ dead }) => `${numbers(dead)}: dead already.`,
+  dead: (one) => idleLines(one).join("; "),
 };
 
 function previewLines(one: Affected): readonly string[] {
@@ -107,6 +149,7 @@ function previewLines(one: Affected): readonly string[] {
   return [
     `${credential} (${environment}): ${numbers(versions)} to be proven dead`,
     ...wrap(`${way} ${meanings[one.how](one)}`, "  "),
+    ...idleLines(one).flatMap((line) => wrap(`Besides: ${line}.`, "  ")),
     ...table(
       consumers.map(({ ref, target, heldVersion, isSuspect, contact }) => [
         `  ${ref}`,

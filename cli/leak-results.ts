@@ -56,6 +56,9 @@ function merged(found: readonly Found[]): Found {
 export const isOpen = ({ versions, connections, tokens }: Found): boolean =>
   versions.some(({ life }) => life !== "dead") || connections.length > 0 || tokens.some(({ isValid }) => isValid);
 
+/** It was compared with nothing, so that nobody can say what it is. */
+export const isMissed = ({ state }: LeakResult): boolean => state !== "known" && state !== "unknown";
+
 /** What needs somebody comes first. */
 export function rank(one: LeakResult): number {
   if (isOpen(one)) return 0;

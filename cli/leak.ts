@@ -11,7 +11,7 @@ import { usage } from "./cli-error.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { resultLines, summaryLines } from "./leak-lines.ts";
-import { isOpen, resultsOf } from "./leak-results.ts";
+import { isMissed, isOpen, resultsOf } from "./leak-results.ts";
 import { readSuspectFile, readSuspectInput, suspectLines, type Suspect } from "./leaked-input.ts";
 import { readReport, type ReportFormat } from "./scanner-report.ts";
 
@@ -30,24 +30,31 @@ const askAgainMs = 1_000;
 /** `rekey leak check` */
 export async function checkLeaks(io: Io, file: string | undefined, options: LeakOptions): Promise<ExitCode> {
   const suspects = await readSuspects(file, options.format);
+  if (suspects.length === 0 && options.format === undefined) throw nothingGiven("rekey leak check < FILE");
+  const { results, notCompared } = await compare(io, await io.client(), suspects, options.timeout);
+  const hasAlive = results.some(isOpen);
+  const missed = results.filter(isMissed);
+  io.give({ results, notCompared, isAlive: hasAlive, notComparedValues: missed.length });
+  io.say(...resultLines(results), ...summaryLines(results, notCompared));
+  if (hasAlive) return exitCodes.person;
+  if (missed.some(({ state }) => state === "no-time")) return exitCodes.timeOut;
+  return missed.length > 0 ? exitCodes.failed : exitCodes.done;
+}
+
+export const nothingGiven = (command: string) =>
+  usage("Standard input held nothing", `Send what was found there, one value a line: ${command}`);
+
+/** Asks the API about all of them: what each is, and what nobody can say. */
+export async function compare(io: Io, client: Client, suspects: readonly Suspect[], timeout: number | undefined) {
   const texts = [...new Set(suspects.flatMap((one) => one.texts))];
-  if (suspects.length === 0 && options.format === undefined)
-    throw usage("Standard input held nothing", "Send what was found there, one value a line: rekey leak check < FILE");
   if (texts.length > mostTexts)
     throw usage(
       `There are more than ${mostTexts} different values`,
       "Nothing was compared. Split the input and run it for each part.",
     );
   const asked = texts.filter(({ length }) => length <= longestLeaked);
-  const { answers, notCompared } = await askAll(io, await io.client(), asked, options.timeout);
-  const results = resultsOf(suspects, answers);
-  const hasAlive = results.some(isOpen);
-  const missed = results.filter(({ state }) => state !== "known" && state !== "unknown");
-  io.give({ results, notCompared, isAlive: hasAlive, notComparedValues: missed.length });
-  io.say(...resultLines(results), ...summaryLines(results, notCompared));
-  if (hasAlive) return exitCodes.person;
-  if (missed.some(({ state }) => state === "no-time")) return exitCodes.timeOut;
-  return missed.length > 0 ? exitCodes.failed : exitCodes.done;
+  const { answers, notCompared } = await askAll(io, client, asked, timeout);
+  return { results: resultsOf(suspects, answers), notCompared };
 }
 
 async function readSuspects(file: string | undefined, format: ReportFormat | undefined): Promise<readonly Suspect[]> {

@@ -100,7 +100,7 @@ function turnedAt({ order, phase }: Running): Phase {
 }
 
 /** The former version is ended or about to be. */
-const isEnding = (order: Order, phase: Phase): boolean =>
+export const isEnding = (order: Order, phase: Phase): boolean =>
   placeOf(order, phase) >= placeOf(order, isOneSlot(order) ? "ended" : "revoking") && placeOf(order, phase) > 0;
 
 /** The same place in the order that contains: what was delivered and shown before the end is asked for after it. */

@@ -17,6 +17,12 @@ const samples: Readonly<Record<string, ToldEvent["details"]>> = {
   "rotation.reserved": { version: 2, reason: "hunter2 is the old one" },
   "hold.opened": { number: 1, phase: "drained", code: "stranger_seen", gaps: ["stranger_seen:psql from 10.0.0.1"] },
   "rotation.closed": { outcome: "undone" },
+  "emergency.declared": {
+    ...{ emergency: "emg_1", versions: [7], reason: "hunter2 is public", contain: false },
+    ...{ deadlineMs: 900_000, atDeadline: "contain", suspects: [] },
+  },
+  "emergency.contained": { emergency: "emg_1", versions: [7], why: "its time is over" },
+  "emergency.closed": { emergency: "emg_1", versions: [6, 7], outcome: "proven" },
   "credential.found-overdue": { dueAt: "2027-01-07T08:00:00.000Z", beginsAt: "", overdueMs: 7_200_000 },
   "alarm.raised": { key: "workers", about: "Workers", text: "No worker runs." },
   "alarm.cleared": { key: "workers", about: "Workers", text: "No worker runs." },
@@ -57,6 +63,21 @@ describe("a notice", () => {
     expect(all).not.toContain("hunter2");
     expect(all).not.toContain("10.0.0.1");
     expect(all).toContain(codes.stranger_seen);
+  });
+
+  it("says of an emergency which versions leaked, and whether consumers break before or after they could move", () => {
+    const text = (details: object) =>
+      noticeOf(event("emergency.declared", { ...samples["emergency.declared"], ...details }))?.text;
+    expect(text({})).toBe(
+      "EMERGENCY: version 7 of shop/orders (production) has leaked. Its consumers move first; what is alive after 15 minutes is ended whoever still uses it. Follow it: rekey credential show shop/orders",
+    );
+    expect(text({ atDeadline: "hold" })).toContain("what is alive after 15 minutes waits for a person's answer.");
+    expect(text({ contain: true, versions: [6, 7] })).toMatch(
+      /versions 6, 7 of .* have leaked\. They end before their consumers have another/,
+    );
+    const closed = (outcome: string) => noticeOf(event("emergency.closed", { versions: [7], outcome }))?.text;
+    expect(closed("proven")).toContain("version 7 is proven dead.");
+    expect(closed("unproven")).toContain("version 7 was ENDED WITHOUT PROOF");
   });
 
   it("says when a rotation begins, to the minute and with its zone", () => {

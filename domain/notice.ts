@@ -17,6 +17,8 @@ export const noticeEvents = {
   hold: "a rotation waits for a person's answer",
   done: "a rotation is closed and its former version is proven dead",
   failed: "a rotation has ended otherwise than proven",
+  emergency:
+    "versions have leaked: an emergency is declared; its time is over and they end before all consumers have moved; it is over",
   overdue:
     "a rotation that may begin has not within its policy's `startWithin`; to `of: all` every alarm of the watcher, raised and ended",
   "last-one": "all consumers of a rotation but one have adopted, for longer than its policy's `lastOneAfter`",
@@ -41,6 +43,7 @@ export const audienceOf: Readonly<Record<NoticeEvent, NoticeAudience>> = {
   hold: "owner",
   done: "sharing",
   failed: "sharing",
+  emergency: "sharing",
   overdue: "owner",
   "last-one": "consumer",
   "after-death": "owner",
@@ -76,6 +79,11 @@ const nameOf = ({ credential, environment }: ToldEvent): string =>
   `${credential ?? "a credential"}${environment === null ? "" : ` (${environment})`}`;
 /** `2027-01-07 08:00 UTC` */
 const minute = (time: unknown): string => `${textOf(time).slice(0, 16).replace("T", " ")} UTC`;
+
+const versionsOf = ({ details: { versions } }: ToldEvent): string => {
+  const numbers = Array.isArray(versions) ? versions.map(Number) : [];
+  return `version${numbers.length === 1 ? "" : "s"} ${numbers.join(", ")}`;
+};
 
 const howItEnded: Readonly<Record<string, string>> = {
   undone: "was undone: its former version is in force again.",
@@ -126,6 +134,38 @@ const told: Readonly<Record<string, (event: ToldEvent) => Said>> = {
       event: "failed",
       text: `The rotation of ${nameOf(event)} ${howItEnded[outcome] ?? "has ended."} See why: rekey rotation show ${event.rotation ?? ""}`,
       facts: { outcome },
+    };
+  },
+  "emergency.declared": (event) => {
+    const { contain, deadlineMs, atDeadline } = event.details;
+    const isOne = versionsOf(event).startsWith("version ");
+    const then = atDeadline === "hold" ? "waits for a person's answer" : "is ended whoever still uses it";
+    const way =
+      contain === true
+        ? `${isOne ? "It ends before its" : "They end before their"} consumers have another, which cannot log in until then.`
+        : `Its consumers move first; what is alive after ${roughly(Number(deadlineMs))} ${then}.`;
+    return {
+      event: "emergency",
+      text: `EMERGENCY: ${versionsOf(event)} of ${nameOf(event)} ${isOne ? "has" : "have"} leaked. ${way} Follow it: rekey credential show ${event.credential ?? ""}`,
+      facts: { state: "declared", emergency: textOf(event.details["emergency"]) },
+    };
+  },
+  "emergency.contained": (event) => ({
+    event: "emergency",
+    text: `The time of the emergency of ${nameOf(event)} is over: ${versionsOf(event)} ends now, and who still runs on it cannot log in until it has the new one. Follow it: rekey credential show ${event.credential ?? ""}`,
+    facts: { state: "contained", emergency: textOf(event.details["emergency"]) },
+  }),
+  "emergency.closed": (event) => {
+    const outcome = textOf(event.details["outcome"]);
+    const was = versionsOf(event).startsWith("version ") ? ["is", "was"] : ["are", "were"];
+    const how =
+      outcome === "proven"
+        ? `${was[0]} proven dead.`
+        : `${was[1]} ENDED WITHOUT PROOF, by a person's decision, and may still be accepted.`;
+    return {
+      event: "emergency",
+      text: `The emergency of ${nameOf(event)} is over: ${versionsOf(event)} ${how} See: rekey credential show ${event.credential ?? ""}`,
+      facts: { state: outcome, emergency: textOf(event.details["emergency"]) },
     };
   },
   "credential.found-overdue": (event) => ({

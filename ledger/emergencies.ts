@@ -24,13 +24,21 @@ export type Declared = Omit<Settled, "how"> & {
   readonly emergencyId?: string | undefined;
   /** Those to be proven dead. */
   readonly versions: readonly number[];
-  /** Named, and not there or dead already. */
-  readonly others: readonly number[];
+  /** Named, and no version of the credential. */
+  readonly missing: readonly number[];
+  /** Named, and proven dead already. */
+  readonly dead: readonly number[];
+  /** Named, and ended by a person's decision without proof of its death. */
+  readonly unproven: readonly number[];
+  /** Named, and never made. */
+  readonly unmade: readonly number[];
 };
 
 interface VersionRow {
   readonly number: number;
   readonly state: string;
+  /** The rotation that makes it runs and may have made it, although nothing has recorded that. */
+  readonly isBegun: boolean;
 }
 
 /**
@@ -63,20 +71,30 @@ async function declareIn(trx: Transaction<Tables>, request: EmergencyRequest): P
     SELECT id FROM credentials WHERE id = ${credentialId} AND retired_at IS NULL FOR UPDATE`.execute(trx);
   if (locked.length === 0) return undefined;
   const { rows: known } = await sql<VersionRow>`
-    SELECT number, state FROM versions WHERE credential_id = ${credentialId} ORDER BY number`.execute(trx);
-  const alive = known.filter(({ state }) => isAlive(state)).map(({ number }) => number);
-  const wanted = request.versions ?? alive;
-  const versions = wanted.filter((number) => alive.includes(number));
-  const others = wanted.filter((number) => !alive.includes(number));
-  const isMissing = others.some((number) => known.every((one) => one.number !== number));
-  if (isMissing) return { credentialId, how: "unknown-version", versions: [], others };
-  if (versions.length === 0) return { credentialId, how: "dead", versions, others };
+    SELECT v.number, v.state, EXISTS (
+      SELECT FROM rotations r JOIN operations o ON o.rotation_id = r.id AND o.step IN ('issue', 'stage')
+      WHERE r.credential_id = v.credential_id AND r.to_version = v.number AND r.outcome IS NULL) AS "isBegun"
+    FROM versions v WHERE v.credential_id = ${credentialId} ORDER BY v.number`.execute(trx);
+  const wanted = [...new Set(request.versions ?? known.filter(isAlive).map(({ number }) => number))];
+  const named = known.filter(({ number }) => wanted.includes(number));
+  const numbered = (is: (row: VersionRow) => boolean) => named.filter(is).map(({ number }) => number);
+  const others = {
+    missing: wanted.filter((number) => known.every((row) => row.number !== number)),
+    dead: numbered(({ state }) => state === "proven-dead"),
+    unproven: numbered(({ state }) => state === "accepted-unproven"),
+    unmade: numbered((row) => row.state === "intended" && !row.isBegun),
+  };
+  const versions = numbered(isAlive);
+  if (others.missing.length > 0) return { credentialId, how: "unknown-version", versions: [], ...others };
+  if (versions.length === 0) return { credentialId, how: "dead", versions, ...others };
   const emergencyId = await store(trx, request, versions);
-  const [settled] = await settleEmergencies(trx, [credentialId]);
-  return { credentialId, how: settled?.how ?? "refused", ...settled, emergencyId, versions, others };
+  const [settled] = await settleEmergencies(trx, [credentialId], emergencyId);
+  return { credentialId, how: settled?.how ?? "refused", ...settled, emergencyId, versions, ...others };
 }
 
-const isAlive = (state: string): boolean => state === "live" || state === "disabled" || state === "ended";
+/** What its issuer accepts, or may. */
+const isAlive = ({ state, isBegun }: VersionRow): boolean =>
+  state === "live" || state === "disabled" || state === "ended" || (state === "intended" && isBegun);
 
 async function store(
   trx: Transaction<Tables>,
@@ -142,10 +160,11 @@ export async function settleDue(ledger: Ledger): Promise<number> {
 
 async function readDue(db: Kysely<Tables>): Promise<readonly string[]> {
   const { rows } = await sql<{ credential_id: string }>`
-    SELECT DISTINCT e.credential_id FROM emergencies e
+    SELECT e.credential_id FROM emergencies e
     WHERE e.outcome IS NULL AND (
       (e.deadline <= clock_timestamp() AND NOT e.is_overdue AND NOT e.contain)
       OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL))
-    LIMIT ${atOnce}`.execute(db);
+    -- by chance, so that many that cannot begin keep none back
+    GROUP BY e.credential_id ORDER BY random() LIMIT ${atOnce}`.execute(db);
   return rows.map((row) => row.credential_id);
 }

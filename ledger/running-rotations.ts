@@ -18,12 +18,14 @@ interface Row {
   readonly is_touched: boolean;
   readonly former_in_custody: boolean;
   readonly hold_id: string | null;
+  readonly hold_code: string | null;
 }
 
 export type RunningRotation = Running & {
   readonly rotationId: string;
   readonly paused: boolean;
   readonly holdId: string | null;
+  readonly holdCode: string | null;
 };
 
 /** The open rotations of these credentials as an emergency looks at them, keyed by credential; their rows are locked. */
@@ -41,7 +43,8 @@ export async function readRunning(
       EXISTS (
         SELECT FROM versions v WHERE v.credential_id = r.credential_id AND v.number = r.from_version
           AND v.state NOT IN ('intended', 'proven-dead', 'accepted-unproven')) AS former_in_custody,
-      (SELECT h.id FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS hold_id
+      (SELECT h.id FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS hold_id,
+      (SELECT h.code FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS hold_code
     FROM rotations r WHERE r.credential_id = ANY(${[...credentialIds]}) AND r.outcome IS NULL
     ORDER BY r.id FOR UPDATE OF r`.execute(trx);
   return new Map(
@@ -61,6 +64,7 @@ export async function readRunning(
         isTouched: row.is_touched,
         formerInCustody: row.former_in_custody,
         holdId: row.hold_id,
+        holdCode: row.hold_code,
       },
     ]),
   );

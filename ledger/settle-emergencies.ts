@@ -1,12 +1,13 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import { courseOf, type Course, type Demand, type Running } from "../domain/emergency.ts";
+import { courseOf, isEnding, type Course, type Demand } from "../domain/emergency.ts";
 import { containing, type Order } from "../domain/order.ts";
 import { recordEvents, type AuditEvent } from "./audit.ts";
 import { answerHold, openHolds } from "./holds.ts";
 import { newId } from "./new-id.ts";
 import { outdateOpenOperations } from "./operations.ts";
+import { readOverridden, type Overridden } from "./overridden.ts";
 import { reserveIn } from "./reserve-rotations.ts";
-import { readRunning } from "./running-rotations.ts";
+import { readRunning, type RunningRotation } from "./running-rotations.ts";
 import type { Tables } from "./tables.ts";
 
 interface DemandRow {
@@ -37,11 +38,12 @@ export interface Settled {
 /**
  * Brings rotations in step with the emergencies of their credentials: closes what is met, reserves what can begin, turns
  * what runs. Called where an emergency is declared, by the transaction that ends a rotation, and at each deadline; doing
- * it again changes nothing. Ask with the credentials' rows locked.
+ * it again changes nothing. Ask with the credentials' rows locked. `fresh` is the emergency that is being declared.
  */
 export async function settleEmergencies(
   trx: Kysely<Tables>,
   credentialIds: readonly string[],
+  fresh?: string,
 ): Promise<readonly Settled[]> {
   if (credentialIds.length === 0) return [];
   const open = await readOpen(trx, credentialIds);
@@ -60,8 +62,8 @@ export async function settleEmergencies(
   for (const [credentialId, demands] of left) {
     const demand = await merged(trx, demands);
     const found = running.get(credentialId);
-    if (found === undefined) settled.push(await reserveOne(trx, credentialId, { demands, demand }));
-    else settled.push(await steer(trx, { credentialId, demands, demand, found }, events));
+    if (found === undefined) settled.push(await reserveOne(trx, { credentialId, demands, demand }, events));
+    else settled.push(await steer(trx, { credentialId, demands, demand, found, fresh }, events));
   }
   await recordEvents(trx, events);
   return settled;
@@ -72,7 +74,11 @@ async function readOpen(trx: Kysely<Tables>, credentialIds: readonly string[]): 
     SELECT e.id, e.credential_id, e.versions, e.contain, e.deadline <= clock_timestamp() AS is_past, e.is_overdue,
       e.at_deadline, e.rotation_id, e.requested_by, e.reason,
       ARRAY(SELECT v.number FROM versions v WHERE v.credential_id = e.credential_id AND v.number = ANY(e.versions)
-        AND v.state NOT IN ('proven-dead', 'accepted-unproven') ORDER BY 1) AS alive,
+        AND v.state NOT IN ('proven-dead', 'accepted-unproven')
+        -- one that no rotation makes any more was never made
+        AND (v.state <> 'intended' OR EXISTS (SELECT FROM rotations r
+          WHERE r.credential_id = e.credential_id AND r.to_version = v.number AND r.outcome IS NULL))
+        ORDER BY 1) AS alive,
       EXISTS (SELECT FROM versions v WHERE v.credential_id = e.credential_id AND v.number = ANY(e.versions)
         AND v.state = 'accepted-unproven') AS is_unproven
     FROM emergencies e WHERE e.credential_id = ANY(${[...credentialIds]}) AND e.outcome IS NULL
@@ -123,11 +129,16 @@ async function merged(trx: Kysely<Tables>, demands: readonly DemandRow[]): Promi
 }
 
 interface Wanted {
+  readonly credentialId: string;
   readonly demands: readonly DemandRow[];
   readonly demand: Demand;
 }
 
-async function reserveOne(trx: Kysely<Tables>, credentialId: string, { demands, demand }: Wanted): Promise<Settled> {
+async function reserveOne(
+  trx: Kysely<Tables>,
+  { credentialId, demands, demand }: Wanted,
+  events: AuditEvent[],
+): Promise<Settled> {
   const [first] = demands;
   const reason = demands.map((each) => each.reason).join("; ");
   const request = { credentialId, requestedBy: first?.requested_by ?? "system:ledger", reason };
@@ -143,6 +154,8 @@ async function reserveOne(trx: Kysely<Tables>, credentialId: string, { demands, 
   const { rows } = await sql<{ rotation_order: Order }>`
     SELECT rotation_order FROM rotations WHERE id = ${rotationId}`.execute(trx);
   const order = rows[0]?.rotation_order ?? "overlap";
+  const overridden = await readOverridden(trx, { credentialId, rotationId, isNew: true });
+  events.push(...overrode({ credentialId, rotationId, demands }, overridden));
   await sql`
     UPDATE rotations SET urgent = true, rotation_order = ${demand.contain ? containing(order) : order}
     WHERE id = ${rotationId}`.execute(trx);
@@ -162,14 +175,26 @@ async function reserveOne(trx: Kysely<Tables>, credentialId: string, { demands, 
   return { credentialId, how: "reserved", rotationId };
 }
 
+/** Each thing that would have kept routine work and does not keep this, so that nobody has to guess later. */
+function overrode(
+  { credentialId, rotationId, demands }: Pick<Wanted, "credentialId" | "demands"> & { readonly rotationId: string },
+  overridden: readonly Overridden[],
+): readonly AuditEvent[] {
+  const by = demands.at(-1);
+  return overridden.map(({ what, why, until }) => ({
+    ...{ credentialId, rotationId, actor: by?.requested_by ?? "system:ledger", action: "emergency.overrode" },
+    details: { emergency: by?.id, what, why, until },
+  }));
+}
+
 interface Steered extends Wanted {
-  readonly credentialId: string;
-  readonly found: Running & { readonly rotationId: string; readonly paused: boolean; readonly holdId: string | null };
+  readonly found: RunningRotation;
+  readonly fresh: string | undefined;
 }
 
 async function steer(
   trx: Kysely<Tables>,
-  { credentialId, demands, demand, found }: Steered,
+  { credentialId, demands, demand, found, fresh }: Steered,
   events: AuditEvent[],
 ): Promise<Settled> {
   const { rotationId } = found;
@@ -177,12 +202,19 @@ async function steer(
   const isTurned = course.order !== found.order || course.phase !== found.phase || course.direction !== found.direction;
   const carried = course.how === "successor" ? null : rotationId;
   const ids = demands.map(({ id }) => id);
-  const isNew = demands.filter((row) => row.rotation_id !== carried);
+  const isNew = demands.filter((row) => row.rotation_id !== carried || row.id === fresh);
   await sql`
     UPDATE emergencies SET rotation_id = ${carried}, refused_code = NULL WHERE id = ANY(${ids})`.execute(trx);
-  await holdOverdue(trx, rotationId, demands);
+  await holdOverdue(trx, { rotationId, demands, course });
   if (!isTurned && found.urgent && !found.paused && isNew.length === 0)
     return { credentialId, how: course.how, rotationId };
+  const { paused, holdCode: held } = found;
+  events.push(
+    ...overrode(
+      { credentialId, rotationId, demands },
+      await readOverridden(trx, { credentialId, rotationId, paused, held }),
+    ),
+  );
   await sql`
     UPDATE rotations SET urgent = true, paused = false, rotation_order = ${course.order}, phase = ${course.phase},
       direction = ${course.direction}, wait_until = NULL, attempts = 0,
@@ -226,13 +258,25 @@ async function wake(trx: Kysely<Tables>, rotationId: string, by: DemandRow | und
       ${by?.requested_by ?? "system:ledger"})`.execute(trx);
 }
 
-/** Where a person was to be asked once the time is over. */
-async function holdOverdue(trx: Kysely<Tables>, rotationId: string, demands: readonly DemandRow[]): Promise<void> {
+interface Overdue {
+  readonly rotationId: string;
+  readonly demands: readonly DemandRow[];
+  readonly course: Course;
+}
+
+/**
+ * Where a person was to be asked once the time is over. One who is asked something else already is asked this after it;
+ * what is being ended by then goes on, since a hold would keep that up and has nothing to offer.
+ */
+async function holdOverdue(trx: Kysely<Tables>, { rotationId, demands, course }: Overdue): Promise<void> {
   const late = demands.filter((row) => row.is_past && !row.is_overdue && !row.contain && row.at_deadline === "hold");
   if (late.length === 0) return;
+  if (course.direction === "undo" || !isEnding(course.order, course.phase)) {
+    const numbers = [...new Set(late.flatMap(({ alive }) => alive))].toSorted((a, b) => a - b).join(", ");
+    const detail = `The time of the emergency is over, and version ${numbers} is not dead. \`accept\` ends it now, whoever breaks; \`retry\` goes on waiting for the consumers.`;
+    const opened = await openHolds(trx, [{ rotationId, code: "emergency_overdue", detail, gaps: [] }]);
+    if (opened.length === 0) return;
+  }
   const ids = late.map(({ id }) => id);
   await sql`UPDATE emergencies SET is_overdue = true WHERE id = ANY(${ids})`.execute(trx);
-  const numbers = [...new Set(late.flatMap(({ alive }) => alive))].toSorted((a, b) => a - b).join(", ");
-  const detail = `The time of the emergency is over, and version ${numbers} is not dead. \`accept\` ends it now, whoever breaks; \`retry\` goes on waiting for the consumers.`;
-  await openHolds(trx, [{ rotationId, code: "emergency_overdue", detail, gaps: [] }]);
 }

@@ -23,6 +23,10 @@ export interface StatusFacts {
   readonly nextAt: Date | null;
   /** Due, and kept from beginning by a window, a freeze or a pause. */
   readonly waiting: number;
+  /** Open ones that are in time; `name` is the rotation, or of those that wait for one the emergency; `more` is the credential. */
+  readonly emergencies: Counted;
+  /** Those whose time is over, or for which no rotation could begin; `more` is the credential, and why that was refused. */
+  readonly lateEmergencies: Counted;
   /** Registered without a version, so that nothing rotates them; the age is since then. */
   readonly unadopted: Counted;
   /** Due, allowed, and not begun within the policy's `startWithin`; `more` is why it is due. */
@@ -83,6 +87,14 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
     ), given AS (
       SELECT ref AS name, coalesce(failed_code, '') AS more, ${ageMs("begins_at")} AS age FROM registered
       WHERE failures >= ${mostFailures} AND due_at < clock_timestamp()
+    ), leaked AS (
+      SELECT coalesce(e.rotation_id, e.id) AS name, concat_ws(' ', c.ref, e.refused_code) AS more,
+        ${ageMs("e.created_at")} AS age, e.deadline < clock_timestamp() OR e.refused_code IS NOT NULL AS is_late
+      FROM emergencies e JOIN registered c ON c.id = e.credential_id WHERE e.outcome IS NULL
+    ), emergencies_in_time AS (
+      SELECT name, more, age FROM leaked WHERE NOT is_late
+    ), emergencies_late AS (
+      SELECT name, more, age FROM leaked WHERE is_late
     ), unadopted AS (
       SELECT ref AS name, '' AS more, ${ageMs("created_at")} AS age FROM registered WHERE current_version IS NULL
     ), carrierless AS (
@@ -132,6 +144,7 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       (SELECT count(*) FROM registered c WHERE due_at < clock_timestamp() AND failures < ${mostFailures}
         AND coalesce(begins_at > clock_timestamp(), true) AND coalesce(not_before < clock_timestamp(), true)
         AND NOT EXISTS (SELECT FROM running WHERE running.credential_id = c.id)) AS waiting,
+      ${counted("emergencies_in_time")} AS emergencies, ${counted("emergencies_late")} AS "lateEmergencies",
       ${counted("unadopted")} AS unadopted,
       ${counted("overdue")} AS overdue, ${counted("given")} AS given, ${counted("carrierless")} AS carrierless,
       ${counted("untold")} AS untold, ${counted("unreached")} AS unreached,

@@ -70,6 +70,19 @@ export async function loginsOf(
   return found.flat();
 }
 
+export async function declare(
+  bench: StepBench,
+  credentialId: string,
+  asked: Partial<EmergencyRequest>,
+): Promise<Declared> {
+  const declared = await declareEmergency(bench.ledger, {
+    ...{ credentialId, reason: "leaked", actor: "tok_responder", deadlineMs: 1_500, atDeadline: "contain" },
+    ...{ suspects: [], contain: false, ...asked },
+  });
+  if (declared === undefined) throw new Error("There is no such credential.");
+  return declared;
+}
+
 /** Declares an emergency and carries everything that follows until it is closed, while an oracle logs in. */
 export async function meet(
   bench: StepBench,
@@ -79,11 +92,7 @@ export async function meet(
   const { credentialId } = orders;
   const logins = await loginsOf(bench, orders);
   const began = performance.now();
-  const declared = await declareEmergency(bench.ledger, {
-    ...{ credentialId, reason: "leaked", actor: "tok_responder", deadlineMs: 1_500, atDeadline: "contain" },
-    ...{ suspects: [], ...asked },
-  });
-  if (declared === undefined) throw new Error("There is no such credential.");
+  const declared = await declare(bench, credentialId, asked);
   const watched = logins.filter(({ number }) => declared.versions.includes(number));
   const refusedAfterMs = new Map<number, number>();
   let isOver = false;
@@ -109,17 +118,25 @@ const isOpen = async (bench: StepBench, credentialId: string): Promise<boolean> 
   return rows.length > 0;
 };
 
-async function openRotation(bench: StepBench, credentialId: string): Promise<string | undefined> {
+export async function openRotation(bench: StepBench, credentialId: string): Promise<string | undefined> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM rotations WHERE credential_id = ${credentialId} AND outcome IS NULL`.execute(bench.ledger.db);
   return rows[0]?.id;
 }
 
-/** Every rotation of the credential until no emergency is open and none runs, as a worker carries them. */
-async function carryAll(bench: StepBench, credentialId: string): Promise<void> {
-  const end = performance.now() + 60_000;
+/**
+ * Every rotation of the credential until no emergency is open and none runs, as a worker carries them; or until what is
+ * asked for is so.
+ */
+export async function carryAll(
+  bench: StepBench,
+  credentialId: string,
+  until: () => Promise<boolean> = async () => Promise.resolve(false),
+): Promise<void> {
+  const end = performance.now() + 90_000;
   while (performance.now() < end) {
     await settleDue(bench.ledger);
+    if (await until()) return;
     const rotationId = await openRotation(bench, credentialId);
     if (rotationId === undefined && !(await isOpen(bench, credentialId))) return;
     if (rotationId === undefined) continue;

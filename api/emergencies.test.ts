@@ -1,0 +1,153 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { adopted } from "../test/harness/api-rows.ts";
+import { withApi, type TestApi } from "../test/harness/api.ts";
+import { setVersion } from "../test/harness/leaked-version.ts";
+import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
+
+let test: TestLedger;
+let api: TestApi;
+let ref: string;
+const secret = randomBytes(16).toString("base64url");
+
+beforeAll(async () => {
+  test = await withLedger();
+  api = await (await withApi(test)).as("responder");
+});
+afterAll(() => api.app.close());
+beforeEach(async () => {
+  ref = await adopted(await api.as("admin"));
+});
+
+const db = () => api.deps.ledger.db;
+type Affected = Readonly<Record<string, unknown>>;
+
+async function ask(
+  path: "" | "/preview",
+  body: object,
+): Promise<{ status: number; text: string; affected: Affected[] }> {
+  const { status, text, json } = await api.ask("POST", `/emergencies${path}`, body);
+  return { status, text, affected: (json["affected"] ?? []) as Affected[] };
+}
+const preview = async (body: object) => ask("/preview", body);
+const declare = async (body: object) => ask("", { reason: "found in a repository", ...body });
+
+const countRows = async () => {
+  const { rows } = await sql<Record<string, string>>`
+    SELECT (SELECT count(*) FROM emergencies) AS emergencies, (SELECT count(*) FROM rotations) AS rotations,
+      (SELECT count(*) FROM audit) AS audit, (SELECT count(*) FROM starts) AS starts,
+      (SELECT count(*) FROM versions WHERE compromised_at IS NOT NULL) AS leaked`.execute(db());
+  return rows[0];
+};
+
+describe("an emergency", () => {
+  it("is declared exactly as its preview says, which changes nothing", async () => {
+    const before = await countRows();
+    const said = await preview({ credentials: [ref], contain: true });
+    expect(said.status).toBe(200);
+    expect(await countRows()).toEqual(before);
+    const done = await declare({ credentials: [ref], contain: true });
+    const { rotationId, emergencyId } = done.affected[0] ?? {};
+    expect([rotationId, emergencyId]).toEqual([expect.stringMatching(/^rot_/), expect.stringMatching(/^emg_/)]);
+    expect(said.affected).toEqual([{ ...done.affected[0], rotationId: null, emergencyId: null }]);
+    expect(said.affected).toMatchObject([
+      {
+        ...{ credential: ref, versions: [1], dead: [], unproven: [], unmade: [], how: "reserved", contain: true },
+        consumers: [{ isSuspect: false }],
+      },
+    ]);
+    const again = await preview({ credentials: [ref] });
+    expect(again.affected).toMatchObject([{ how: "join", rotationId }]);
+  });
+
+  it("goes by the credential's policy where the call says nothing", async () => {
+    const policy = { emergencyOrder: "contain-first", emergencyDeadlineMs: 60_000, emergencyOutcome: "hold" };
+    await sql`UPDATE credentials SET policy = policy || ${JSON.stringify(policy)}::jsonb`.execute(db());
+    expect((await preview({ credentials: [ref] })).affected).toMatchObject([
+      { contain: true, deadlineMs: 60_000, atDeadline: "hold" },
+    ]);
+    expect(
+      (await preview({ credentials: [ref], contain: false, deadlineMs: 5_000, atDeadline: "contain" })).affected,
+    ).toMatchObject([{ contain: false, deadlineMs: 5_000, atDeadline: "contain" }]);
+  });
+
+  it("chooses by labels, with team and environment as if they were some", async () => {
+    const team = ref.split("/")[0] ?? "";
+    const other = await adopted(await api.as("admin"));
+    const refs = async (labels: string) => (await preview({ labels })).affected.map(({ credential }) => credential);
+    expect(await refs(`team=${team}`)).toEqual([ref]);
+    expect(await refs("environment=prod")).toEqual(expect.arrayContaining([ref, other]));
+    expect(await preview({ labels: `team=${team},environment=nowhere` })).toMatchObject({ status: 404 });
+    expect(await preview({ labels: "team=" })).toMatchObject({ status: 404 });
+    expect(await preview({ labels: "=(" })).toMatchObject({ status: 400 });
+    expect(await preview({ labels: `team=${team}`, credentials: [ref] })).toMatchObject({ status: 400 });
+    expect(await preview({})).toMatchObject({ status: 400 });
+  });
+
+  it("of several credentials names no versions and no suspects, which are those of one", async () => {
+    const other = await adopted(await api.as("admin"));
+    const before = await countRows();
+    for (const more of [{ versions: [1] }, { suspects: ["web"] }]) {
+      const answer = await declare({ credentials: [ref, other], ...more });
+      expect(answer).toMatchObject({ status: 400, text: expect.stringContaining("name one") });
+    }
+    expect(await countRows()).toEqual(before);
+    expect((await declare({ credentials: [ref, other, ref] })).affected).toHaveLength(2);
+  });
+
+  it("of a version that there is none of says so, and where to see which there are", async () => {
+    expect(await declare({ credentials: [ref], versions: [1, 8] })).toMatchObject({
+      status: 400,
+      text: expect.stringContaining(`has no version 8. Its versions: rekey credential show ${ref}`),
+    });
+  });
+
+  it("does nothing about what is dead, let go without proof or never made, and says which is which", async () => {
+    await setVersion(api, ref, 2, secret, "proven-dead");
+    await setVersion(api, ref, 3, secret, "accepted-unproven");
+    await setVersion(api, ref, 4, secret, "intended");
+    const before = await countRows();
+    const { affected } = await declare({ credentials: [ref], versions: [2, 3, 4] });
+    expect(affected).toMatchObject([{ how: "dead", versions: [], dead: [2], unproven: [3], unmade: [4] }]);
+    expect(await countRows()).toEqual(before);
+    expect((await declare({ credentials: [ref], versions: [1, 2] })).affected).toMatchObject([
+      { how: "reserved", versions: [1], dead: [2] },
+    ]);
+  });
+
+  it("of a suspect that it does not know names those that it does", async () => {
+    const team = ref.split("/")[0] ?? "";
+    const answer = await preview({ credentials: [ref], suspects: ["nobody"] });
+    expect(answer).toMatchObject({ status: 400, text: expect.stringContaining(`Its consumers: ${team}/web.`) });
+    for (const name of ["web", `${team}/web`])
+      expect((await preview({ credentials: [ref], suspects: [name] })).affected).toMatchObject([
+        { consumers: [{ ref: `${team}/web`, isSuspect: true }] },
+      ]);
+  });
+
+  it("keeps no reason that holds a value that it knows", async () => {
+    await setVersion(api, ref, 1, secret);
+    const before = await countRows();
+    const answer = await declare({ credentials: [ref], reason: `found ${secret} in a log` });
+    expect(answer.status).toBe(400);
+    expect(answer.text).not.toContain(secret);
+    expect(await countRows()).toEqual(before);
+    expect(await declare({ credentials: [ref], reason: "  " })).toMatchObject({ status: 400 });
+  });
+
+  it("that no rotation can begin for is kept, and says why", async () => {
+    await sql`UPDATE credentials SET principals = ARRAY['busy']`.execute(db());
+    const other = await adopted(await api.as("admin"));
+    await sql`UPDATE credentials SET principals = ARRAY['busy'], connection_id = (
+      SELECT connection_id FROM credentials c JOIN teams t ON t.id = c.team_id WHERE t.name || '/' || c.name = ${ref})
+      WHERE id = (SELECT c.id FROM credentials c JOIN teams t ON t.id = c.team_id WHERE t.name || '/' || c.name = ${other})`.execute(
+      db(),
+    );
+    await declare({ credentials: [ref] });
+    const { affected } = await declare({ credentials: [other] });
+    expect(affected).toMatchObject([{ how: "refused", rotationId: null, refusal: expect.stringContaining("busy") }]);
+    const { json } = await api.ask("GET", "/emergencies?open=true");
+    expect((json["emergencies"] as Affected[])[0]).toMatchObject({ credential: other, refusedCode: "principal_busy" });
+  });
+});

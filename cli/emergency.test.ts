@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { sql } from "kysely";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { adopted } from "../test/harness/api-rows.ts";
+import { withApi, type TestApi } from "../test/harness/api.ts";
+import { withCli, type CliPlace } from "../test/harness/cli.ts";
+import { setVersion } from "../test/harness/leaked-version.ts";
+import { withLedger } from "../test/harness/ledger.ts";
+
+let admin: TestApi;
+let cli: CliPlace;
+let ref: string;
+const newSecret = () => randomBytes(16).toString("base64url");
+
+beforeAll(async () => {
+  admin = await withApi(await withLedger());
+  cli = await withCli(await admin.as("responder"));
+});
+afterAll(() => admin.app.close());
+beforeEach(async () => {
+  ref = await adopted(admin);
+});
+
+const db = () => admin.deps.ledger.db;
+const reason = ["--reason", "found in a repository"];
+const flat = (text: string): string => text.replaceAll(/\s+/g, " ");
+
+async function declared(): Promise<readonly { readonly credential: string; readonly versions: readonly number[] }[]> {
+  const { rows } = await sql<{ credential: string; versions: number[] }>`
+    SELECT t.name || '/' || c.name AS credential, e.versions FROM emergencies e
+    JOIN credentials c ON c.id = e.credential_id JOIN teams t ON t.id = c.team_id
+    WHERE t.name || '/' || c.name = ${ref}`.execute(db());
+  return rows;
+}
+
+describe("rekey rotate --emergency", () => {
+  it("says what it does and who breaks, and how to follow it", async () => {
+    const ran = await cli.run(["rotate", ref, "--emergency", "--contain", ...reason]);
+    expect(ran).toMatchObject({ code: 0, err: "" });
+    expect(flat(ran.out)).toContain(`${ref} (prod): version 1 to be proven dead Contain-first: it is ended before its`);
+    expect(ran.out).toMatch(/\/web +breaks until it has the new version/);
+    expect(flat(ran.out)).toMatch(/Emergency emg_\w+ of .*: rotation rot_\w+ Follow it: rekey rotation watch rot_/);
+    expect(await declared()).toEqual([{ credential: ref, versions: [1] }]);
+  });
+
+  it("wants the reason, and one way to say what is meant", async () => {
+    const refused = async (...args: readonly string[]) => {
+      const ran = await cli.run(["rotate", ...args]);
+      expect(ran.code).toBe(2);
+      return flat(ran.err);
+    };
+    expect(await refused(ref, "--emergency")).toContain("Say what has leaked");
+    expect(await refused("--emergency", ...reason)).toContain("Name one credential, or choose several");
+    expect(await refused(ref, "-l", "team=shop", "--emergency", ...reason)).toContain("Name one credential");
+    expect(await refused(ref, "--emergency", "--contain", "--continuity", ...reason)).toContain("choose one");
+    expect(await refused(ref, "--contain")).toContain("belongs to --emergency");
+    expect(await refused("--leaked")).toContain("belongs to --emergency");
+    expect(await declared()).toEqual([]);
+  });
+
+  it("chosen by labels is listed, and done only with --yes where nobody can be asked", async () => {
+    const labels = ["-l", `team=${ref.split("/")[0]}`, "--emergency", ...reason];
+    const asked = await cli.run(["rotate", ...labels]);
+    expect([asked.code, asked.out]).toEqual([2, expect.stringContaining(ref)]);
+    expect(asked.err).toContain("add --yes");
+    expect(await declared()).toEqual([]);
+    expect(await cli.run(["rotate", ...labels, "--yes"])).toMatchObject({ code: 0 });
+    expect(await declared()).toHaveLength(1);
+  });
+
+  it("says of what is dead that nothing is to be done, and of what was let go that somebody has to look", async () => {
+    await setVersion(admin, ref, 2, newSecret(), "proven-dead");
+    await setVersion(admin, ref, 3, newSecret(), "accepted-unproven");
+    const dead = await cli.run(["rotate", ref, "--emergency", "--version", "2", ...reason]);
+    expect([dead.code, flat(dead.out)]).toEqual([0, expect.stringContaining("version 2 is dead already")]);
+    const letGo = await cli.run(["rotate", ref, "--emergency", "--version", "3", ...reason]);
+    expect([letGo.code, flat(letGo.out)]).toEqual([3, expect.stringContaining("version 3 is ended WITHOUT PROOF")]);
+    expect(await declared()).toEqual([]);
+  });
+
+  it("with --wait stays until it is over, and says how that went by its exit code", async () => {
+    const waits = cli.start(["rotate", ref, "--emergency", "--wait", ...reason]);
+    await waits.line("Follow it");
+    await sql`UPDATE emergencies SET outcome = 'proven', closed_at = clock_timestamp() WHERE outcome IS NULL`.execute(
+      db(),
+    );
+    const ran = await waits.ended;
+    expect([ran.code, flat(ran.out)]).toEqual([0, expect.stringMatching(/version 1 proven dead after .*\. $/)]);
+    const late = await cli.run(["rotate", ref, "--emergency", "--wait", "--timeout", "1s", ...reason]);
+    expect([late.code, late.err]).toEqual([4, expect.stringContaining("rekey emergency list")]);
+  });
+
+  it("is seen by `rekey emergency list`, and first by `rekey status`, which ends with 1 once it is late", async () => {
+    await cli.run(["rotate", ref, "--emergency", ...reason]);
+    expect((await cli.run(["emergency", "list", "--open"])).out).toMatch(new RegExp(`emg_\\w+ +${ref} +1 +open`));
+    expect((await cli.run(["status"])).out).toMatch(new RegExp(`emergenc\\w+ runs?: .*${ref}`));
+    await sql`UPDATE emergencies SET deadline = clock_timestamp() - interval '1 minute' WHERE outcome IS NULL`.execute(
+      db(),
+    );
+    const status = await cli.run(["status"]);
+    expect([status.code, status.out]).toEqual([1, expect.stringMatching(/\n\nbad {3}Emergencies\n/)]);
+    expect(flat(status.out)).toContain("what has leaked may be alive");
+  });
+});
+
+describe("rekey rotate --emergency --leaked", () => {
+  const leaked = ["rotate", "--emergency", "--leaked", ...reason];
+
+  it("declares one emergency for each credential, of exactly the versions that were sent and are alive", async () => {
+    const [one, two, dead] = [newSecret(), newSecret(), newSecret()];
+    await setVersion(admin, ref, 1, one);
+    await setVersion(admin, ref, 2, two);
+    await setVersion(admin, ref, 3, dead, "proven-dead");
+    const input = `${two}\nsome=${dead}\n${newSecret()}\n`;
+    const asked = await cli.run(leaked, { input });
+    expect([asked.code, flat(asked.out)]).toEqual([
+      2,
+      expect.stringContaining(`${ref} (prod): version 2 to be proven`),
+    ]);
+    expect(asked.err).toContain("add --yes");
+    expect(await declared()).toEqual([]);
+    const ran = await cli.run([...leaked, "--yes"], { input });
+    expect(ran.code).toBe(0);
+    expect(await declared()).toEqual([{ credential: ref, versions: [2] }]);
+    for (const secret of [one, two, dead]) expect(asked.out + asked.err + ran.out + ran.err).not.toContain(secret);
+  });
+
+  it("does nothing where none of it is ours and alive, and ends with 0", async () => {
+    const dead = newSecret();
+    await setVersion(admin, ref, 1, dead, "proven-dead");
+    const ran = await cli.run([...leaked, "--yes"], { input: `${dead}\n${newSecret()}\n` });
+    expect([ran.code, ran.out]).toEqual([0, expect.stringContaining("Nothing was done")]);
+    expect(await declared()).toEqual([]);
+  });
+
+  it("ends what it can, and with 3 where something of ours is left that it cannot end", async () => {
+    const [alive, letGo] = [newSecret(), newSecret()];
+    await setVersion(admin, ref, 1, alive);
+    await setVersion(admin, ref, 2, letGo, "accepted-unproven");
+    const ran = await cli.run([...leaked, "--yes"], { input: `${alive}\n${letGo}\n` });
+    expect([ran.code, ran.out]).toEqual([3, expect.stringMatching(/^UNPROVEN +line 2/)]);
+    expect(await declared()).toEqual([{ credential: ref, versions: [1] }]);
+  });
+
+  it("does not pass over what could not be compared", async () => {
+    const ran = await cli.run([...leaked, "--yes"], { input: `${"x".repeat(20_000)}\n` });
+    expect([ran.code, ran.out]).toEqual([1, expect.stringContaining("NOT ASKED line 1")]);
+  });
+
+  it("takes no value as an argument, and none that names a credential beside it", async () => {
+    for (const more of [[newSecret()], [ref], ["-l", "team=shop"], ["--version", "1"]]) {
+      const ran = await cli.run([...leaked, ...more], { input: "x\n" });
+      expect([ran.code, flat(ran.err)]).toEqual([2, expect.stringContaining("name no credential, labels or version")]);
+      expect(ran.err).not.toContain(more[0]);
+    }
+    expect(await cli.run(leaked, { input: "\n" })).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("Standard input held nothing"),
+    });
+  });
+});

@@ -1,0 +1,199 @@
+import { sql } from "kysely";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { declareFreeze } from "../../ledger/freezes.ts";
+import { days } from "../../domain/routine.ts";
+import { say } from "../harness/say.ts";
+import { openStepBench, type StepBench } from "../harness/step-bench.ts";
+import { readRotation } from "../harness/world.ts";
+import { carryAll, declare, loginsOf, meet, openRotation, troubles } from "./scene.ts";
+
+let bench: StepBench;
+
+beforeAll(async () => {
+  bench = await openStepBench();
+});
+afterAll(async () => bench?.close());
+
+const patient = { holdAfterMs: 300_000 };
+
+/** What stood in its way and was recorded as overridden, in the order of the audit trail. */
+async function overridden(credentialId: string): Promise<readonly string[]> {
+  const { rows } = await sql<{ what: string }>`
+    SELECT details ->> 'what' AS what FROM audit
+    WHERE credential_id = ${credentialId} AND action = 'emergency.overrode' ORDER BY id`.execute(bench.ledger.db);
+  return rows.map(({ what }) => what);
+}
+
+async function freeze(credentialId: string): Promise<void> {
+  const { rows } = await sql<{ team_id: string }>`
+    SELECT team_id FROM credentials WHERE id = ${credentialId}`.execute(bench.ledger.db);
+  await declareFreeze(bench.ledger, {
+    ...{ teamId: rows[0]?.team_id ?? null, environmentId: null, reason: "quarter end", actor: "tok_operator" },
+    until: new Date(Date.now() + 3_600_000),
+  });
+}
+
+/** A day of the week that neither is nor begins within two days, whatever the hour. */
+const farDay = days[(new Date().getUTCDay() + 2) % 7] ?? "mon";
+const closedNow = { timeZone: "UTC", openings: [{ days: [farDay], from: "03:00", to: "04:00" }] };
+
+describe("what keeps routine work", () => {
+  it("does not keep an emergency of a rotation that is paused, frozen and outside its window; each is on record", async () => {
+    const orders = await bench.register({ policy: patient });
+    const { credentialId } = orders;
+    const logins = await loginsOf(bench, orders);
+    const rotationId = await orders.rotate();
+    await bench.reach(rotationId, "issued");
+    await sql`UPDATE credentials SET policy = policy || ${JSON.stringify({ windows: closedNow })}::jsonb
+      WHERE id = ${credentialId}`.execute(bench.ledger.db);
+    await freeze(credentialId);
+    await say(bench, rotationId, { kind: "pause" });
+    expect((await bench.take(rotationId, "deliver")).now).toBe("wait");
+    const { declared } = await meet(bench, orders, { versions: [1], contain: false });
+    expect(declared.how).toBe("upgrade");
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    expect(await overridden(credentialId)).toEqual(["window", "freeze", "pause"]);
+    await orders.shop.close();
+  });
+
+  it("does not keep one from beginning, after failures and while the policy is paused", async () => {
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const orders = await bench.register({ policy: { ...patient, pause: { reason: "peak", until } } });
+    const { credentialId } = orders;
+    const logins = await loginsOf(bench, orders);
+    await sql`UPDATE credentials SET failures = 1, failed_code = 'target_drift',
+      not_before = clock_timestamp() + interval '1 hour' WHERE id = ${credentialId}`.execute(bench.ledger.db);
+    await meet(bench, orders, { versions: [1], contain: true });
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    expect(await overridden(credentialId)).toEqual(["policy-pause", "back-off"]);
+    await orders.shop.close();
+  });
+
+  it("does not keep one of a rotation that waits for a person", async () => {
+    const orders = await bench.register({ policy: { holdAfterMs: 500 } });
+    orders.shop.isStubborn = true;
+    const logins = await loginsOf(bench, orders);
+    const rotationId = await orders.rotate();
+    await bench.carry(rotationId);
+    expect((await readRotation(bench, rotationId)).hold?.code).toBe("evidence_missing");
+    const declared = await declare(bench, orders.credentialId, { versions: [1], contain: true });
+    expect([declared.how, declared.rotationId]).toEqual(["upgrade", rotationId]);
+    orders.shop.isStubborn = false;
+    await carryAll(bench, orders.credentialId, async () => {
+      const { hold } = await readRotation(bench, rotationId);
+      if (hold !== null) await bench.answer(rotationId, "retry");
+      return false;
+    });
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    expect(await overridden(orders.credentialId)).toEqual(["hold"]);
+    await orders.shop.close();
+  });
+});
+
+describe("two emergencies of one credential at once", () => {
+  it("begin one rotation, and both end proven", async () => {
+    const orders = await bench.register({ policy: patient });
+    const { credentialId } = orders;
+    const logins = await loginsOf(bench, orders);
+    const both = await Promise.all([
+      declare(bench, credentialId, { versions: [1], contain: false }),
+      declare(bench, credentialId, { contain: true }),
+    ]);
+    expect(both.map(({ how }) => how).toSorted()).toEqual(["join", "reserved"]);
+    expect(new Set(both.map(({ rotationId }) => rotationId)).size).toBe(1);
+    await carryAll(bench, credentialId);
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    await orders.shop.close();
+  });
+});
+
+describe("versions that nothing can be done about", () => {
+  it("nothing begins for one that is dead, was let go without proof or never made; an unknown one is named", async () => {
+    const orders = await bench.register({ policy: patient });
+    const { credentialId } = orders;
+    await meet(bench, orders, { versions: [1], contain: true });
+    const open = async () => openRotation(bench, credentialId);
+    expect(await declare(bench, credentialId, { versions: [1] })).toMatchObject({ how: "dead", dead: [1] });
+    await sql`UPDATE versions SET state = 'accepted-unproven' WHERE credential_id = ${credentialId} AND number = 1`.execute(
+      bench.ledger.db,
+    );
+    const letGo = await declare(bench, credentialId, { versions: [1] });
+    expect(letGo).toMatchObject({ how: "dead", dead: [], unproven: [1] });
+    expect(await declare(bench, credentialId, { versions: [2, 9] })).toMatchObject({
+      how: "unknown-version",
+      missing: [9],
+    });
+    expect(await open()).toBeUndefined();
+    const rotationId = await orders.rotate();
+    expect(await declare(bench, credentialId, { versions: [3] })).toMatchObject({ how: "dead", unmade: [3] });
+    expect(await open()).toBe(rotationId);
+    const { rows } = await sql`SELECT FROM emergencies WHERE credential_id = ${credentialId}`.execute(bench.ledger.db);
+    expect(rows).toHaveLength(1);
+    await orders.shop.close();
+  });
+
+  it("invariant 2: one that is being issued just now is given up, and what its attempt made late is not left", async () => {
+    const orders = await bench.register({ policy: patient });
+    const { credentialId } = orders;
+    const rotationId = await orders.rotate();
+    await bench.take(rotationId, "preflight");
+    await bench.begin(rotationId, "issue");
+    const declared = await declare(bench, credentialId, { versions: [2] });
+    expect(declared).toMatchObject({ how: "successor", versions: [2] });
+    await carryAll(bench, credentialId);
+    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "undone" });
+    const { rows } = await sql`
+      SELECT outcome FROM emergencies WHERE credential_id = ${credentialId}`.execute(bench.ledger.db);
+    expect(rows).toEqual([{ outcome: "proven" }]);
+    const { rows: waits } = await sql`
+      SELECT FROM audit WHERE credential_id = ${credentialId} AND action = 'emergency.waits'`.execute(bench.ledger.db);
+    expect(waits).toHaveLength(1);
+    const [second = ""] = orders.logins.slice(1);
+    const [role] = await bench.issuer.ask(`SELECT rolcanlogin AS login FROM pg_roles WHERE rolname = '${second}'`);
+    expect(role).toEqual({ login: false });
+    expect((await orders.shop.close()).failures).toEqual([]);
+  });
+});
+
+describe("trouble around it", () => {
+  it("the issuer is away for a while: it still ends proven", async () => {
+    const orders = await bench.register({ policy: { ...patient, attempts: 200, retryLongestMs: 300 } });
+    const { credentialId } = orders;
+    const logins = await loginsOf(bench, orders);
+    const { rotationId = "" } = await declare(bench, credentialId, { versions: [1], contain: true });
+    await bench.reach(rotationId, "revoking");
+    await bench.issuer.halt();
+    const ending = carryAll(bench, credentialId);
+    const hasFailed = async () => (await readRotation(bench, rotationId)).last_code !== null;
+    while (!(await hasFailed())) await pause(20);
+    await bench.issuer.resume();
+    await ending;
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    await orders.shop.close();
+  });
+
+  it("the ledger's clock jumps over the deadline: it contains at once, and no earlier", async () => {
+    const orders = await bench.register({ policy: patient });
+    orders.shop.isStubborn = true;
+    const { credentialId } = orders;
+    const logins = await loginsOf(bench, orders);
+    const { rotationId = "" } = await declare(bench, credentialId, { versions: [1], deadlineMs: 3_600_000 });
+    await bench.reach(rotationId, "delivered");
+    await carryAll(bench, credentialId, async () => Promise.resolve(true));
+    expect(await bench.read(rotationId)).toMatchObject({ order: "overlap" });
+    // All that is stored is an hour older than it was.
+    const by = sql`interval '1 hour'`;
+    await sql`UPDATE emergencies SET created_at = created_at - ${by}, deadline = deadline - ${by}`.execute(
+      bench.ledger.db,
+    );
+    await sql`UPDATE rotations SET created_at = created_at - ${by}, phase_since = phase_since - ${by},
+      asked_since = asked_since - ${by}, looked_at = looked_at - ${by}, wait_until = wait_until - ${by}
+      WHERE outcome IS NULL`.execute(bench.ledger.db);
+    orders.shop.isStubborn = false;
+    await carryAll(bench, credentialId);
+    expect(await bench.read(rotationId)).toMatchObject({ order: "contain-first" });
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    await orders.shop.close();
+  });
+});
