@@ -124,12 +124,19 @@ describe("a value that has leaked", () => {
     ["intended", "alive", "may accept it already"],
     ["disabled", "alive", "could accept it again"],
     ["ended", "unproven", "nobody has seen it refused"],
-    ["accepted-unproven", "unproven", "may be in use"],
   ])("is not called dead in the state %s: %s", async (state, life, says) => {
     await setVersion(api, ref, 1, secret, state);
     const { versions } = await checkOne(secret);
     expect(versions).toMatchObject([
       { life, command: expect.stringContaining("--emergency --version 1"), next: expect.stringContaining(says) },
+    ]);
+  });
+
+  it("has no command once a person has let it go without proof, which rekey ends no more, and says who has to look", async () => {
+    await setVersion(api, ref, 1, secret, "accepted-unproven");
+    const { versions } = await checkOne(secret);
+    expect(versions).toMatchObject([
+      { life: "unproven", command: null, next: expect.stringMatching(/may be in use.*look at its issuer/) },
     ]);
   });
 

@@ -27,7 +27,7 @@ export async function readOverridden(
     readonly credentialId: string;
     readonly rotationId: string;
     readonly paused?: boolean;
-    readonly held?: string | null;
+    readonly held?: string | undefined;
     /** Absent: it ran already, so that nothing of when it may begin matters. */
     readonly isNew?: boolean;
   },
@@ -41,7 +41,7 @@ export async function readOverridden(
   return [
     ...obstacles,
     ...(of.paused === true ? [{ what: "pause" } as const] : []),
-    ...(of.held == null ? [] : [{ what: "hold", why: of.held } as const]),
+    ...(of.held === undefined ? [] : [{ what: "hold", why: of.held } as const]),
     ...(of.isNew === true ? await readBackOff(trx, of.credentialId) : []),
   ];
 }

@@ -208,7 +208,8 @@ async function steer(
   await holdOverdue(trx, { rotationId, demands, course });
   if (!isTurned && found.urgent && !found.paused && isNew.length === 0)
     return { credentialId, how: course.how, rotationId };
-  const { paused, holdCode: held } = found;
+  const { paused } = found;
+  const held = found.holdCode ?? undefined;
   events.push(
     ...overrode(
       { credentialId, rotationId, demands },

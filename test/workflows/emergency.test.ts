@@ -37,7 +37,7 @@ describe.runIf(hasTemporal)("an emergency, carried by Temporal and a worker", ()
           WHERE r.credential_id = e.credential_id AND h.decided_at IS NULL) AS held
         FROM emergencies e WHERE e.id = ${emergencyId}`.execute(world.ledger.db);
       const [row] = rows;
-      if (row?.held != null) throw new Error(`It holds: ${row.held}`);
+      if (typeof row?.held === "string") throw new Error(`It holds: ${row.held}`);
       return row?.outcome ?? undefined;
     });
 
