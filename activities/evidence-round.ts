@@ -22,6 +22,7 @@ import { latestWindow } from "../providers/evidence/sessions/window.ts";
 import { useToJudge } from "./last-use.ts";
 import {
   strangersAmong,
+  usageOfOthers,
   usersAmong,
   usersInWindow,
   usersSinceAsked,
@@ -76,7 +77,9 @@ export async function askEvidence(
   const records: EvidenceRecord[] = [];
   for (const consumer of question.consumers) {
     const after = consumer.delivery?.sequence ?? Number.POSITIVE_INFINITY;
-    const samples = sampled.filter(({ sequence }) => sequence > after).map(({ usage }) => usage);
+    const samples = sampled
+      .filter(({ sequence }) => sequence > after)
+      .map(({ usage }) => usageOfOthers(deps, one, usage));
     records.push(...(await collectOne(deps, one, consumer, { ...versions, samples }, context)));
   }
   await recordEvidence(deps.ledger, records);

@@ -80,6 +80,13 @@ function withoutSuspects(
   return sessions.filter((session) => isOf(consumers, session) || !isOf(suspects, session));
 }
 
+/** As those are asked who count: what a suspect still does says nothing of whether they have moved. */
+export function usageOfOthers(deps: StepDeps, one: RotationCase, usage: Usage): Usage {
+  if (one.suspects.length === 0) return usage;
+  const kept = Object.entries(usage.sessions).map(([handle, found]) => [handle, withoutSuspects(deps, one, found)]);
+  return { ...usage, sessions: Object.fromEntries(kept) as Usage["sessions"] };
+}
+
 function explains(deps: StepDeps, { collectors }: ConsumerCase, session: SeenSession): boolean {
   return Object.entries(collectors).some(([kind, given]) => {
     const definition = collectorOf(deps, kind);

@@ -145,7 +145,7 @@ export function releaseConsumer(
 const atOnce = 50;
 
 /**
- * Brings emergencies on whose time is over, and those for which no rotation could begin yet; answers with how many it
+ * Brings emergencies on whose time is over, that are met, or for which no rotation could begin yet; answers with how many it
  * looked at. Any number of processes may do so at once.
  */
 export async function settleDue(ledger: Ledger): Promise<number> {
@@ -163,6 +163,9 @@ async function readDue(db: Kysely<Tables>): Promise<readonly string[]> {
     SELECT e.credential_id FROM emergencies e
     WHERE e.outcome IS NULL AND (
       (e.deadline <= clock_timestamp() AND NOT e.is_overdue AND NOT e.contain)
+      -- it is met, although its rotation still waits for a consumer that was cut off
+      OR NOT EXISTS (SELECT FROM versions v WHERE v.credential_id = e.credential_id AND v.number = ANY(e.versions)
+        AND v.state NOT IN ('proven-dead', 'accepted-unproven'))
       OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL))
     -- by chance, so that many that cannot begin keep none back
     GROUP BY e.credential_id ORDER BY random() LIMIT ${atOnce}`.execute(db);

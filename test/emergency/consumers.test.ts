@@ -194,13 +194,25 @@ describe("a consumer that may be the leak", () => {
     await Promise.all([orders.shop.close(), second.shop.close()]);
   });
 
-  it("that is the only consumer is cut off at the deadline", async () => {
+  it("that is the only consumer is cut off at the deadline, and the emergency is over although it has nothing new", async () => {
     const orders = await bench.register({ policy: patient });
     const before = await heldIn(orders.file);
     const logins = await loginsOf(bench, orders);
-    await meet(bench, orders, { versions: [1], contain: false, suspects: [orders.consumerId] });
+    const { credentialId, consumerId } = orders;
+    const { emergencyId } = await declare(bench, credentialId, { versions: [1], suspects: [consumerId] });
+    const outcome = async () => {
+      const { rows } = await sql<{ outcome: string | null }>`
+        SELECT outcome FROM emergencies WHERE id = ${emergencyId}`.execute(bench.ledger.db);
+      return rows[0]?.outcome ?? null;
+    };
+    await carryAll(bench, credentialId, async () => (await outcome()) !== null);
+    expect(await outcome()).toBe("proven");
+    expect(await openRotation(bench, credentialId)).toBeDefined();
     expect(await heldIn(orders.file)).toBe(before);
     for (const login of logins) expect(await accepts(orders, login)).toBe(false);
+    await releaseConsumer(bench.ledger, { consumerId, actor: "tok_responder", reason: "installed anew" });
+    await carryAll(bench, credentialId);
+    expect(await heldIn(orders.file)).not.toBe(before);
     await orders.shop.close();
   });
 });
