@@ -149,7 +149,7 @@ describe("a consumer that may be the leak", () => {
     second.shop.isStubborn = true;
     const before = await heldIn(second.file);
     const logins = await loginsOf(bench, orders);
-    const asked = { versions: [1], contain: false, deadlineMs: 60_000, suspects: [second.consumerId] };
+    const asked = { versions: [1], contain: false, deadlineMs: 300_000, suspects: [second.consumerId] };
     const { declared } = await meet(bench, orders, asked);
     expect(await orderOf(declared.rotationId ?? "")).toBe("overlap");
     expect(await troubles(bench, orders, logins, [1])).toEqual([]);
