@@ -46,8 +46,8 @@ const program = new Command("rekey")
   // The catch at the end tells mistakes, as all others are told.
   .configureOutput({ outputError: () => undefined, ...(isJson ? { writeErr: () => undefined } : {}) });
 
-// `consumer ack` has a --version of its own, which the program's would take from it.
-if (!(words.includes("consumer") && words.includes("ack")))
+// `consumer ack` and `rotate` have a --version of their own, which the program's would take from them.
+if (!(words.includes("consumer") && words.includes("ack")) && !words.includes("rotate"))
   program.version(version, "--version", "the release of this program");
 
 /** Work that gets the settings and prints its errors. */
