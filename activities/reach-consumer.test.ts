@@ -5,6 +5,7 @@ import { createScrubber } from "../custody/scrubber.ts";
 import type { ConsumerCase } from "../ledger/rotation-cases.ts";
 import type { ConsumerDefinition, ConsumerOpening } from "../providers/contract/consumer.ts";
 import { Secret } from "../providers/contract/secret.ts";
+import { createCallCounts } from "./count-calls.ts";
 import { instancesOf, withConsumer } from "./reach-consumer.ts";
 
 const token = randomBytes(16).toString("hex");
@@ -36,6 +37,7 @@ function scene(
       },
     },
     scrubber,
+    calls: createCallCounts(),
     allowed: { roots: [], reloads: {} },
     observationKeys: { newest: { id: "key_1", key: new Uint8Array(32) } },
   };
