@@ -72,7 +72,8 @@ export function addEmergencyCommands(program: Command, act: (work: Work) => Prom
           return options.leaked === true ? rotateLeaked(io, credential, options) : rotateNow(io, credential, options);
         const misplaced = onlyUrgent.find((name) => options[name] !== undefined);
         if (misplaced !== undefined) throw usage("Nothing was done", "That option belongs to --emergency: add it.");
-        if (credential === undefined) throw usage("Nothing was done", "Name the credential: rekey rotate team/name");
+        if (credential === undefined)
+          throw usage("rekey rotate needs <credential>: team/name", "See what it takes: rekey rotate --help");
         return rotate(io, credential, options);
       }),
     );
