@@ -63,12 +63,31 @@ describe("a freeze that is declared during a rotation", () => {
     expect(await waits("drain")).toBe(1);
     expect(await phase()).toBe("promoted");
     await thaw(second);
+    // The look that comes within a minute.
+    await sql`UPDATE rotations SET wait_until = NULL WHERE id = ${rotationId}`.execute(bench.ledger.db);
     await bench.reach(rotationId, "disabled");
     const third = await freeze();
     await waits("guard");
     expect(await phase()).toBe("disabled");
     await thaw(third);
     expect(await bench.carry(rotationId)).toMatchObject({ phase: "closed" });
+  });
+
+  it("is no other than a person's pause: what is resumed is drained again before anybody is refused, and that is on record", async () => {
+    await begin();
+    await bench.reach(rotationId, "drained");
+    await say(bench, rotationId, { kind: "pause" });
+    expect(await bench.take(rotationId, "disable")).toMatchObject({ now: "wait" });
+    expect(await phase()).toBe("drained");
+    await say(bench, rotationId, { kind: "resume" });
+    expect(await bench.take(rotationId, "disable")).toEqual({ now: "done" });
+    expect([await phase(), await intents("disable")]).toEqual(["promoted", 0]);
+    const { rows } = await sql`
+      SELECT FROM audit WHERE rotation_id = ${rotationId} AND action = 'rotation.draining-again'`.execute(
+      bench.ledger.db,
+    );
+    expect(rows).toHaveLength(1);
+    expect(await bench.carry(rotationId)).toMatchObject({ phase: "closed", direction: "forward" });
   });
 
   it("does not bind what is urgent", async () => {

@@ -2,6 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { allowedFrom, obstaclesAt, type Obstacle, type Restrictions } from "../calendar/allowed.ts";
 import { effectivePolicy, type GivenPolicy } from "../domain/policy.ts";
 import type { Freeze } from "../domain/routine.ts";
+import { recordEvents } from "./audit.ts";
 import { freezesOf, nowMs } from "./freezes.ts";
 import type { Tables } from "./tables.ts";
 
@@ -61,8 +62,15 @@ export async function askAnew(db: Kysely<Tables>, rotationIds: readonly string[]
  * before they are refused.
  */
 export async function drainAgain(db: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
-  await sql`
+  const { rows } = await sql<{ id: string; credential_id: string }>`
     UPDATE rotations SET phase = 'promoted', phase_since = created_at, asked_since = clock_timestamp()
     WHERE id = ANY(${[...rotationIds]}) AND phase = 'drained' AND rotation_order = 'overlap' AND direction = 'forward'
-      AND outcome IS NULL`.execute(db);
+      AND outcome IS NULL RETURNING id, credential_id`.execute(db);
+  await recordEvents(
+    db,
+    rows.map((row) => ({
+      ...{ credentialId: row.credential_id, rotationId: row.id },
+      ...{ actor: "system:worker", action: "rotation.draining-again" },
+    })),
+  );
 }
