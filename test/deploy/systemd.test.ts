@@ -57,7 +57,7 @@ describe.each(units)("%s", (unit) => {
     const side = mkdtempSync(join(tmpdir(), "rk-unit-"));
     try {
       // Where the program is installed is the operator's; the rest is as it is.
-      const text = read(unit).replace("/usr/local/bin/rekey", process.execPath);
+      const text = read(unit).replace("/usr/local/bin/rekey", JSON.stringify(process.execPath));
       const path = join(side, unit.replace("@", "@1"));
       writeFileSync(path, text);
       const { stderr, status } = spawnSync("systemd-analyze", ["verify", "--man=no", path], { encoding: "utf8" });
