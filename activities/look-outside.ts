@@ -5,6 +5,7 @@ import type { ProviderContext } from "../providers/contract/context.ts";
 import { connectionKindsOf } from "../providers/catalog.ts";
 import type { ConnectionLook } from "../providers/contract/connection.ts";
 import type { Finding } from "../providers/contract/issuer.ts";
+import { onBudget } from "./on-budget.ts";
 import { withConsumer } from "./reach-consumer.ts";
 import { consumerKindOf, secretOf, withIssuer } from "./reach.ts";
 import type { CheckScene } from "./run-check.ts";
@@ -36,7 +37,9 @@ export async function lookAtConnection(
   const admin = await secretOf(deps, connection, { instance });
   const before = await readClock(deps.ledger.db);
   const ask = kind.look.bind(kind);
-  const seen = await deps.scrubber.withHeld([admin], async () => ask({ connection: settings, admin }, context));
+  const seen = await deps.scrubber.withHeld([admin], async () =>
+    ask({ connection: settings, admin }, onBudget(deps, context, connection, false)),
+  );
   const after = await readClock(deps.ledger.db);
   const found = seen.findings.map((finding) => asLook(about, finding));
   const isOther = connection.identity !== undefined && connection.identity !== seen.identity;

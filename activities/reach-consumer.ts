@@ -7,13 +7,14 @@ import type {
   ConsumerSession,
   Instances,
 } from "../providers/contract/consumer.ts";
+import { onBudget } from "./on-budget.ts";
 import { counted, countedOpen } from "./count-calls.ts";
 import { consumerKindOf, isAboutLogin, secretOf, type IssuerPlace } from "./reach.ts";
 import type { StepScene } from "./step-frame.ts";
 
 /** What it takes to reach a consumer, in a step as in a check. */
 export type ConsumerScene = Pick<StepScene, "deps" | "context"> & {
-  readonly one: Pick<IssuerPlace, "instance" | "pinned">;
+  readonly one: Pick<IssuerPlace, "instance" | "pinned" | "urgent">;
 };
 
 /** What it takes to open a consumer, in a rotation or out of one. */
@@ -46,7 +47,9 @@ export async function withConsumer<T>(
   const connection = await atTarget(consumer, async () => connectionTo(scene, consumer, definition, config));
   return deps.scrubber.withHeld(connection === undefined ? [] : [connection.secret], async () => {
     const opening = { config, allowed: deps.allowed, consumer: consumer.consumerId, digestKey: key };
-    const open = () => definition.open(connection === undefined ? opening : { ...opening, connection }, context);
+    const over = consumer.connection;
+    const way = over === undefined ? context : onBudget(deps, context, over, scene.one.urgent === true);
+    const open = () => definition.open(connection === undefined ? opening : { ...opening, connection }, way);
     const session = await atTarget(consumer, async () => countedOpen(open, consumer.kind, deps.calls));
     return work(counted(session, consumer.kind, deps.calls));
   });

@@ -8,6 +8,7 @@ import type { EvidenceDefinition } from "../providers/contract/evidence.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { counted, countedOpen } from "./count-calls.ts";
+import { onBudget } from "./on-budget.ts";
 import { failpoint } from "./failpoint.ts";
 import type { StepDeps } from "./step-deps.ts";
 
@@ -21,6 +22,8 @@ export interface IssuerPlace {
   readonly pinned?: { readonly connections: PinnedConnections };
   /** True: a server that nobody has seen yet is no reason to stop. */
   readonly mayMeet?: boolean;
+  /** It hurries: it may spend the share of the connection's budget that is kept for emergencies. */
+  readonly urgent?: boolean;
 }
 
 function known<Definition>(all: Readonly<Record<string, Definition>>, what: string, kind: string): Definition {
@@ -92,7 +95,7 @@ export async function withIssuer<T>(
           instance: place.instance,
           credential: place.credentialId,
         },
-        context,
+        onBudget(deps, context, connection, place.urgent === true),
       );
     const session = counted(await countedOpen(open, connection.kind, deps.calls), connection.kind, deps.calls);
     try {

@@ -5,6 +5,7 @@ import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { ObservationKeys } from "../custody/observation-keys.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
 import type { Ledger } from "../ledger/database.ts";
+import type { RequestBudgets } from "../ledger/request-budgets.ts";
 import type { Catalog } from "../providers/catalog.ts";
 import type { ConsumerOpening } from "../providers/contract/consumer.ts";
 import type { ProviderLog } from "../providers/contract/context.ts";
@@ -31,6 +32,8 @@ export interface StepDeps {
   readonly log: ProviderLog;
   /** How often issuers and consumers are called, for the metrics. */
   readonly calls: CallCounts;
+  /** How many requests connections with a limit let go, for all workers together. */
+  readonly budgets: RequestBudgets;
   readonly about: AboutWorker;
   /** Signs the heads of the audit trail, and receipts. Only workers hold it. */
   readonly signingKey: { readonly id: string; readonly privateKey: KeyObject };

@@ -5,7 +5,7 @@ import { finishCheck } from "./checks.ts";
 import { transact, type Ledger } from "./database.ts";
 import { refuseLoginClash } from "./login-clashes.ts";
 import { lockRegistry } from "./registry.ts";
-import type { ConnectionCase } from "./rotation-cases.ts";
+import { connectionCase, type ConnectionCase } from "./rotation-cases.ts";
 import type { Tables } from "./tables.ts";
 import { changeVersions, type VersionChange } from "./versions.ts";
 
@@ -29,15 +29,14 @@ export async function readAdoptCase(db: Kysely<Tables>, checkId: string): Promis
   const { rows } = await sql<AdoptCase & { readonly connection: { readonly identity: string | null } }>`
     SELECT k.id AS "checkId", k.requested_by AS "requestedBy", i.id AS instance,
       c.id AS "credentialId", t.name || '/' || c.name AS "credentialName", c.config,
-      jsonb_build_object('id', n.id, 'name', n.name, 'kind', n.kind, 'settings', n.settings, 'pool', n.pool,
-        'secret_row', n.secret_row, 'secret_revision', n.secret_revision, 'identity', n.identity,
-        'revision', n.revision) AS connection,
+      ${connectionCase} AS connection,
       k.arguments ->> 'username' AS username,
       jsonb_build_object('versionId', v.id, 'number', v.number) AS version
     FROM checks k
     JOIN credentials c ON c.id = k.subject_id
     JOIN teams t ON t.id = c.team_id
-    JOIN connections n ON n.id = c.connection_id
+    JOIN connections u ON u.id = c.connection_id
+    JOIN teams ut ON ut.id = u.team_id
     JOIN versions v ON v.id = k.arguments ->> 'versionId'
     CROSS JOIN instance i
     WHERE k.id = ${checkId}`.execute(db);

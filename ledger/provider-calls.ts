@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Tables } from "./tables.ts";
 
-export const callOutcomes = ["ok", "throttled", "failed"] as const;
+export const callOutcomes = ["ok", "throttled", "failed", "waited"] as const;
 export type CallOutcome = (typeof callOutcomes)[number];
 
 export interface ProviderCalls {

@@ -49,6 +49,7 @@ export interface ConnectionRow {
   readonly secretFingerprint: string | null;
   /** Rotations that may be open at once; null: the default. */
   readonly maxConcurrent: number | null;
+  readonly requestsPerSecond: number | null;
 }
 
 /** Who answers for a credential, and what it opens to whom. */
@@ -146,7 +147,8 @@ export async function findConnections(db: Db, refs: readonly TeamRef[]): Promise
   const { rows } = await sql<ConnectionRow>`
     SELECT n.id, t.name AS team, e.name AS environment, n.name, n.kind, n.pool, n.settings, n.identity,
       n.admin_principal AS "adminPrincipal", n.secret_row AS "secretRow", n.secret_revision AS "secretRevision",
-      n.secret_fingerprint AS "secretFingerprint", n.max_concurrent AS "maxConcurrent"
+      n.secret_fingerprint AS "secretFingerprint", n.max_concurrent AS "maxConcurrent",
+      n.requests_per_second AS "requestsPerSecond"
     FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
     JOIN teams t ON t.name = g.team JOIN connections n ON n.team_id = t.id AND n.name = g.name AND n.retired_at IS NULL
     JOIN environments e ON e.id = n.environment_id`.execute(db);

@@ -102,12 +102,19 @@ export async function storeConnection(trx: Trx, connection: StoredConnection, by
   await record(trx, "connection", id, by);
 }
 
-/** How many rotations may be open over a connection at once; null: the default. Its secret stays where it is. */
-export async function storeConnectionCap(
-  trx: Trx,
-  { id, maxConcurrent }: { readonly id: string; readonly maxConcurrent: number | null },
-): Promise<void> {
-  await sql`UPDATE connections SET max_concurrent = ${maxConcurrent} WHERE id = ${id}`.execute(trx);
+export interface ConnectionLimits {
+  readonly id: string;
+  /** How many rotations may be open over it at once; null: the default. */
+  readonly maxConcurrent: number | null;
+  /** How many requests go over it in a second; null: as many as there are. */
+  readonly requestsPerSecond: number | null;
+}
+
+/** Its secret stays where it is. */
+export async function storeConnectionLimits(trx: Trx, limits: ConnectionLimits): Promise<void> {
+  const { id, maxConcurrent, requestsPerSecond } = limits;
+  await sql`UPDATE connections SET max_concurrent = ${maxConcurrent}, requests_per_second = ${requestsPerSecond}
+    WHERE id = ${id}`.execute(trx);
 }
 
 export interface GivenSecret {

@@ -54,6 +54,8 @@ export interface ConnectionCase {
   /** What the server called itself; undefined while nobody has looked at its new address. */
   readonly identity: string | undefined;
   readonly revision: number;
+  /** How many requests go over it in a second; null: as many as there are. */
+  readonly requestsPerSecond: number | null;
 }
 
 /** Everything that a step derives from the ledger about one rotation. */
@@ -144,7 +146,7 @@ export interface VersionRow {
 /** A `ConnectionCase` of connection `u` of team `ut`. */
 export const connectionCase = sql`jsonb_build_object('id', u.id, 'name', ut.name || '/' || u.name, 'kind', u.kind,
   'settings', u.settings, 'pool', u.pool, 'secret_row', u.secret_row, 'secret_revision', u.secret_revision,
-  'identity', u.identity, 'revision', u.revision)`;
+  'identity', u.identity, 'revision', u.revision, 'requestsPerSecond', u.requests_per_second)`;
 
 /** What the steps need to know, for many rotations in three statements, keyed by rotation. */
 export async function readCases(

@@ -126,13 +126,19 @@ type Issuer = Catalog["issuers"][string] | undefined;
 type ConnectionKind = ReturnType<typeof connectionKindsOf>[string] | undefined;
 
 function connectionManifest(row: ConnectionRow, definition: ConnectionKind): ManifestOf<"Connection"> {
-  const { team, environment, name, kind, pool, settings, maxConcurrent } = row;
+  const { team, environment, name, kind, pool, settings, maxConcurrent, requestsPerSecond } = row;
   const config = inOrder(definition?.connectionSchema, settings);
   return {
     apiVersion,
     kind: "Connection",
     metadata: { name, team, environment },
-    spec: { kind, pool, config, ...sayCap(maxConcurrent) },
+    spec: {
+      kind,
+      pool,
+      config,
+      ...sayCap(maxConcurrent),
+      ...(requestsPerSecond === null ? {} : { requestsPerSecond }),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { newId } from "../ledger/new-id.ts";
-import { record, storeConnection, storeConnectionCap, storeConnectionSecret } from "../ledger/registry.ts";
+import { record, storeConnection, storeConnectionLimits, storeConnectionSecret } from "../ledger/registry.ts";
 import type { ConnectionRow } from "../ledger/registry-views.ts";
 import { connectionKindsOf } from "../providers/catalog.ts";
 import { changesBetween } from "./changes.ts";
@@ -40,7 +40,7 @@ export function planConnection(
   refuseManaged(planning, row, issues);
   const notes = notesOfReached(planning, row, issues);
   const changes = changesBetween(existing && specOf(existing), specOf(row));
-  const isElsewhere = changes.some(({ field }) => field !== capField);
+  const isElsewhere = changes.some(({ field }) => !limitFields.has(field));
   const isVoided = hasSecret(existing) && isElsewhere;
   const secret = secretToGive(planning, manifest, document, { existing, definition, isVoided, issues });
   if (issues.all.length > 0) return { issues: issues.all };
@@ -59,7 +59,7 @@ export function planConnection(
       if (existing === undefined || isElsewhere)
         await storeConnection(trx, { ...row, ...place, settings: settings.value }, by);
       else if (changes.length > 0) await record(trx, "connection", id, by);
-      await storeConnectionCap(trx, row);
+      await storeConnectionLimits(trx, row);
       if (secret === undefined) return;
       const held = { secret_row: newId("custodyValue"), secret_revision: row.secretRevision + 1 };
       const { adminFields } = definition;
@@ -97,6 +97,7 @@ function asRow(
     secretRevision: existing?.secretRevision ?? 0,
     secretFingerprint: existing?.secretFingerprint ?? null,
     maxConcurrent: spec.maxConcurrent ?? null,
+    requestsPerSecond: spec.requestsPerSecond ?? null,
   };
 }
 
@@ -107,9 +108,10 @@ function isSamePlace(existing: ConnectionRow | undefined, settings: unknown): ex
 
 const hasSecret = (row: ConnectionRow | undefined) => row !== undefined && row.secretRow !== null;
 
-const capField = "spec.maxConcurrent";
-const specOf = ({ pool, settings, maxConcurrent }: ConnectionRow) => ({
-  spec: { pool, config: settings, maxConcurrent },
+/** They lead nowhere else: the connection's secret stays, and what runs over it goes on. */
+const limitFields = new Set(["spec.maxConcurrent", "spec.requestsPerSecond"]);
+const specOf = ({ pool, settings, maxConcurrent, requestsPerSecond }: ConnectionRow) => ({
+  spec: { pool, config: settings, maxConcurrent, requestsPerSecond },
 });
 
 function refuseMoves(existing: ConnectionRow | undefined, row: ConnectionRow, issues: Issues): void {

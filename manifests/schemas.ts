@@ -66,6 +66,8 @@ export const manifestSchemas = {
       pool: name.optional(),
       config: open,
       maxConcurrent,
+      /** Two at least: one is kept for emergencies. */
+      requestsPerSecond: z.int().min(2).max(10_000).optional(),
       secretFrom: secretFrom.optional(),
     }),
   ),

@@ -8,6 +8,7 @@ import { createObservationKeys } from "../custody/observation-keys.ts";
 import type { Log } from "../custody/scrubbed-log.ts";
 import type { Scrubber } from "../custody/scrubber.ts";
 import type { Ledger } from "../ledger/database.ts";
+import { createRequestBudgets } from "../ledger/request-budgets.ts";
 import { catalog } from "../providers/catalog.ts";
 import type { Egress } from "../providers/contract/egress.ts";
 import { createEgress } from "../providers/contract/egress-client.ts";
@@ -38,6 +39,7 @@ export async function openStepDeps(
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
     calls: createCallCounts(),
+    budgets: createRequestBudgets(ledger),
     about: { release: version, temporal },
     signingKey,
   };

@@ -57,6 +57,28 @@ describe("what keeps routine work", () => {
     await orders.shop.close();
   });
 
+  it("may have spent its share of the connection's requests: an emergency has one of its own", async () => {
+    const orders = await bench.register({ policy: patient });
+    const { credentialId } = orders;
+    const { db } = bench.ledger;
+    const logins = await loginsOf(bench, orders);
+    const { rows } = await sql<{ id: string }>`
+      UPDATE connections SET requests_per_second = 50
+      WHERE id = (SELECT connection_id FROM credentials WHERE id = ${credentialId}) RETURNING id`.execute(db);
+    const id = rows[0]?.id ?? "";
+    const inAnHour = Date.now() + 3_600_000;
+    await sql`INSERT INTO request_budgets (key, points, expire) VALUES (${`routine:${id}`}, 50, ${inAnHour})`.execute(
+      db,
+    );
+    expect(await bench.deps.budgets.spend({ id, requestsPerSecond: 50 }, false)).toBeGreaterThan(1_000_000);
+    await meet(bench, orders, { versions: [1], contain: true });
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    const spent = await sql`SELECT FROM request_budgets WHERE key = ${`all:${id}`}`.execute(db);
+    expect(spent.rows).toHaveLength(1);
+    await sql`UPDATE connections SET requests_per_second = NULL WHERE id = ${id}`.execute(db);
+    await orders.shop.close();
+  });
+
   it("does not keep one from beginning, after failures and while the policy is paused", async () => {
     const until = new Date(Date.now() + 3_600_000).toISOString();
     const orders = await bench.register({ policy: { ...patient, pause: { reason: "peak", until } } });

@@ -18,6 +18,7 @@ export interface OpenHow {
   readonly credential?: string;
   readonly signal?: AbortSignal;
   readonly connection?: Readonly<Record<string, unknown>>;
+  readonly spend?: () => Promise<void>;
 }
 
 /** The provider's session on a server, as a worker would open it. */
@@ -37,7 +38,7 @@ export function openRole(
       instance: how.instance ?? "ins_1",
       credential: how.credential ?? "crd_1",
     },
-    contextOf(how.signal),
+    { ...contextOf(how.signal), ...(how.spend === undefined ? {} : { spend: how.spend }) },
   );
 }
 

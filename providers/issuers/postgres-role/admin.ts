@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { OperatorNeededError, RekeyError } from "../../../domain/errors.ts";
+import type { RequestWay } from "../../contract/context.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { ConnectionConfig } from "./config.ts";
 import { cancelled, loginError, poolerAt, sqlStateOf, statementError } from "./failure.ts";
@@ -33,16 +34,17 @@ export interface Admin {
 export function openAdmin(
   connection: ConnectionConfig,
   password: Secret<string>,
-  signal: AbortSignal,
+  way: RequestWay,
   meaningOf = loginError,
 ): Admin {
+  const { signal } = way;
   let opened: Promise<{ session: LoggedIn; server: Server }> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let isClosed = false;
 
   async function connect(): Promise<{ session: LoggedIn; server: Server }> {
     const { user, database } = connection;
-    const session = await logIn(connection, { user, password, database }, signal).catch((error: unknown) => {
+    const session = await logIn(connection, { user, password, database }, way).catch((error: unknown) => {
       throw error instanceof LoginFailure ? meaningOf(error, connection) : error;
     });
     try {

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkServerIdentity, type ConnectionOptions } from "node:tls";
 import pg from "pg";
+import type { RequestWay } from "../../contract/context.ts";
 import type { Secret } from "../../contract/secret.ts";
 import { isLoopback, isSocket, type ConnectionConfig } from "./config.ts";
 import { guardAuthentication } from "./guarded-authentication.ts";
@@ -54,7 +55,9 @@ export const limits = { connect: 10_000, statement: 15_000, lock: 5_000, idleInT
 const closeWithinMs = 2_000;
 
 /** Logs in once, over the connection's own address and TLS. Throws `LoginFailure`. */
-export async function logIn(connection: ConnectionConfig, login: Login, signal: AbortSignal): Promise<LoggedIn> {
+export async function logIn(connection: ConnectionConfig, login: Login, way: RequestWay): Promise<LoggedIn> {
+  const { signal } = way;
+  if (!signal.aborted) await way.spend?.();
   if (signal.aborted) throw new LoginFailure("cancelled", false);
   const client = new pg.Client({
     host: connection.host,

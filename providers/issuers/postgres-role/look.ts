@@ -21,11 +21,11 @@ interface Opening {
 }
 
 /** What the server behind a connection is, how it is reached, and what the connection's login may do there. Reads only. */
-export async function lookAround({ connection, admin }: Opening, { signal }: ProviderContext): Promise<ConnectionLook> {
+export async function lookAround({ connection, admin }: Opening, context: ProviderContext): Promise<ConnectionLook> {
   const password = admin["password"];
   if (!(password instanceof Secret))
     throw new PermanentError("value_unfit", "The connection has no password. Store it with the connection.");
-  const session = openAdmin(connection, password, signal);
+  const session = openAdmin(connection, password, context);
   try {
     return await session.work("looking at the server", async (work) => {
       const [seen] = await work.ask<Seen>(

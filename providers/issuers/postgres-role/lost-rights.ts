@@ -34,9 +34,9 @@ export async function lostRights(work: Work, scope: Scope): Promise<readonly Fin
 }
 
 async function lostIn(scope: Scope, owner: string): Promise<readonly Finding[]> {
-  const { connection, config, adminPassword, signal } = scope;
+  const { connection, config, adminPassword } = scope;
   const login = { user: connection.user, password: adminPassword, database: config.database };
-  const session = await logIn(connection, login, signal).catch((error: unknown) => {
+  const session = await logIn(connection, login, scope).catch((error: unknown) => {
     if (error instanceof LoginFailure) return undefined;
     throw error;
   });

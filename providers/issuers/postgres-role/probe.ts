@@ -168,10 +168,11 @@ function loginOf({ config }: Scope, value: Value): Login {
 
 const isUnverified = ({ connection }: Scope): boolean => connection.tls?.unverified === true;
 
-async function tryLogin({ connection, signal }: Scope, login: Login, identity: string): Promise<Answer> {
+async function tryLogin(scope: Scope, login: Login, identity: string): Promise<Answer> {
+  const { connection } = scope;
   let session: LoggedIn;
   try {
-    session = await logIn(connection, login, signal);
+    session = await logIn(connection, login, scope);
   } catch (error) {
     if (!(error instanceof LoginFailure)) throw error;
     return { code: error.code, challenged: error.challenged };

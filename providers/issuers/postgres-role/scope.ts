@@ -1,16 +1,16 @@
+import type { RequestWay } from "../../contract/context.ts";
 import type { Secret } from "../../contract/secret.ts";
 import type { Admin } from "./admin.ts";
 import { isOverlap, type ConnectionConfig, type CredentialConfig } from "./config.ts";
 import type { Owner } from "./mark.ts";
 
 /** What every call of one session works with. */
-export interface Scope {
+export interface Scope extends RequestWay {
   readonly connection: ConnectionConfig;
   readonly config: CredentialConfig;
   readonly owner: Owner;
   readonly admin: Admin;
   readonly adminPassword: Secret<string>;
-  readonly signal: AbortSignal;
 }
 
 export const isPair = ({ config }: Scope): boolean => isOverlap(config);

@@ -15,18 +15,19 @@ import { endSessions, readUsage, watchUsage } from "./sessions.ts";
 /** Nothing is sent before the first call, so that a probe of a server that is down is an answer, not a failure. */
 export function openSession(
   { connection, admin, config, instance, credential }: IssuerOpening<ConnectionConfig, CredentialConfig>,
-  { signal }: ProviderContext,
+  { signal, spend }: ProviderContext,
 ): Promise<IssuerSession> {
   const adminPassword = admin["password"];
   if (!(adminPassword instanceof Secret))
     throw new PermanentError("value_unfit", "The connection has no password. Store it with the connection.");
+  const way = spend === undefined ? { signal } : { signal, spend };
   const scope: Scope = {
     connection,
     config,
     owner: { instance, credential },
-    admin: openAdmin(connection, adminPassword, signal),
+    admin: openAdmin(connection, adminPassword, way),
     adminPassword,
-    signal,
+    ...way,
   };
   return Promise.resolve({
     identify: () => scope.admin.work("reading the server's identity", async ({ server }) => server.identity),

@@ -87,7 +87,8 @@ export async function watchRoles(
 
 function begin(key: string, { connection, adminPassword }: Scope): Watch {
   const ended = new AbortController();
-  const admin = openAdmin(connection, adminPassword, ended.signal);
+  // One login for all who watch: it is on nobody's budget.
+  const admin = openAdmin(connection, adminPassword, { signal: ended.signal });
   const watch: Watch = { wanted: new Map(), waiting: new Set(), seen: new Map(), round: Promise.resolve() };
   watches.set(key, watch);
   const run = async (): Promise<void> => {

@@ -24,11 +24,11 @@ export const init: Init<Question> = {
   name: "postgres",
   questionSchema,
   secretFields: adminFields,
-  async inspect(question, secret, { signal }: ProviderContext) {
+  async inspect(question, secret, context: ProviderContext) {
     const password = secret["password"];
     if (!(password instanceof Secret))
       throw new OperatorNeededError("value_unfit", "Give the password of the login to look with.");
-    const admin = openAdmin(question.connection, password, signal, lookError);
+    const admin = openAdmin(question.connection, password, context, lookError);
     try {
       return await admin.work("looking at the server", async (work) => inspectServer(work, question));
     } finally {
