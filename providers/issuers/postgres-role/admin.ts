@@ -5,6 +5,7 @@ import type { Secret } from "../../contract/secret.ts";
 import type { ConnectionConfig } from "./config.ts";
 import { cancelled, loginError, poolerAt, sqlStateOf, statementError } from "./failure.ts";
 import { logIn, LoginFailure, type LoggedIn } from "./login.ts";
+import { rest, takeResting } from "./resting-logins.ts";
 
 export interface Server {
   /** Stable over restarts and addresses; a copy of the server has the same, unless a person named it. */
@@ -41,9 +42,20 @@ export function openAdmin(
   let opened: Promise<{ session: LoggedIn; server: Server }> | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let isClosed = false;
+  let isClean = true;
 
   async function connect(): Promise<{ session: LoggedIn; server: Server }> {
     const { user, database } = connection;
+    const rested = takeResting(connection, password);
+    if (rested !== undefined) {
+      rested.follow(signal);
+      try {
+        return { session: rested, server: await readServer(rested.client, connection) };
+      } catch {
+        rested.destroy();
+        if (signal.aborted) throw cancelled();
+      }
+    }
     const session = await logIn(connection, { user, password, database }, way).catch((error: unknown) => {
       throw error instanceof LoginFailure ? meaningOf(error, connection) : error;
     });
@@ -71,6 +83,7 @@ export function openAdmin(
         run: async (text) => void (await client.query(text)),
       });
     } catch (error) {
+      isClean = false;
       // An answer that never came may still come: whoever asks next must not get it.
       if (!(error instanceof RekeyError) && sqlStateOf(error) === undefined) session.destroy();
       throw signal.aborted ? cancelled() : statementError(error, doing);
@@ -87,10 +100,20 @@ export function openAdmin(
       isClosed = true;
       await turn;
       const last = await opened?.catch(() => undefined);
-      await last?.session.close();
+      if (last === undefined) return;
+      // Nothing of one piece of work is left for the next: settings, locks and what was prepared are dropped.
+      const mayRest = isClean && !signal.aborted && (await isDropped(last.session.client));
+      if (mayRest) rest(connection, password, last.session);
+      else await last.session.close();
     },
   };
 }
+
+const isDropped = async (client: pg.Client): Promise<boolean> =>
+  client.query("DISCARD ALL").then(
+    () => true,
+    () => false,
+  );
 
 async function readServer(client: pg.Client, connection: ConnectionConfig): Promise<Server> {
   const { rows } = await client.query<{

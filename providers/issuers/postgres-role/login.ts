@@ -42,6 +42,8 @@ export class LoginFailure extends Error {
 
 export interface LoggedIn {
   readonly client: pg.Client;
+  /** From now on another signal drops the connection, or none does: it rests then, and keeps no process alive. */
+  follow(signal: AbortSignal | undefined): void;
   /** SCRAM was asked for, and the server proved in turn that it knows the verifier. */
   readonly challenged: boolean;
   /** Resolves when the server has let the session go. Never rejects. */
@@ -83,26 +85,38 @@ export async function logIn(connection: ConnectionConfig, login: Login, way: Req
   enterOwnBackend(connection, client.connection);
   if (connection.tls?.unverified !== true && tlsOptions(connection) === false) refuseBeyondLoopback(stream);
   const abort = (): void => void stream.destroy();
-  signal.addEventListener("abort", abort, { once: true });
+  let followed: AbortSignal | undefined;
+  const follow = (next: AbortSignal | undefined): void => {
+    followed?.removeEventListener("abort", abort);
+    followed = next;
+    next?.addEventListener("abort", abort, { once: true });
+    if (next === undefined) stream.unref();
+    else stream.ref();
+    if (next?.aborted === true) abort();
+  };
+  follow(signal);
   try {
     await whileArriving(connection, client.connect());
     if (auth.challenged && !auth.proven) throw new LoginFailure("server_unproven", true);
     return {
       client,
       challenged: auth.challenged,
-      close: () => closeClient(client, stream, signal, abort),
+      follow,
+      close() {
+        follow(undefined);
+        return closeClient(client, stream);
+      },
       destroy: () => void stream.destroy(),
     };
   } catch (error) {
-    signal.removeEventListener("abort", abort);
+    follow(undefined);
     stream.destroy();
     if (error instanceof LoginFailure) throw error;
     throw new LoginFailure(signal.aborted ? "cancelled" : (auth.refused ?? failureOf(error)), auth.challenged);
   }
 }
 
-async function closeClient(client: pg.Client, stream: Socket, signal: AbortSignal, abort: () => void): Promise<void> {
-  signal.removeEventListener("abort", abort);
+async function closeClient(client: pg.Client, stream: Socket): Promise<void> {
   const patience = new AbortController();
   // A server that has stopped answering must not hold us.
   await Promise.race([client.end(), sleep(closeWithinMs, undefined, { signal: patience.signal })]).catch(

@@ -1,0 +1,80 @@
+import { beforeAll, expect, test } from "vitest";
+import { makePair, newSecret, onEachRelease, type IssuerServer } from "../../../test/harness/postgres-issuer.ts";
+import { openRole } from "../../../test/harness/postgres-role.ts";
+
+onEachRelease((get) => {
+  let server: IssuerServer;
+  beforeAll(() => {
+    server = get();
+  });
+
+  async function pair() {
+    const { owner, logins, admin } = await makePair(server);
+    const config = { owner, logins, database: "orders" };
+    const open = async (signal?: AbortSignal, password = admin.password) =>
+      openRole(server, { ...admin, password }, config, signal === undefined ? {} : { signal });
+    const pids = async () => {
+      const rows = await server.ask(`SELECT pid FROM pg_stat_activity WHERE usename = '${admin.user}' ORDER BY 1`);
+      return rows.map(({ pid }) => pid);
+    };
+    return { admin, open, pids };
+  }
+
+  test("the connection's login is used again by the next session, whoever's it is", async () => {
+    const { open, pids } = await pair();
+    const first = await open();
+    const identity = await first.identify();
+    const before = await pids();
+    await first.close();
+    const second = await open();
+    expect(await second.identify()).toBe(identity);
+    expect([before.length, await pids()]).toEqual([1, before]);
+    await second.close();
+    await expect.poll(pids, { timeout: 20_000 }).toEqual([]);
+  });
+
+  test("two at one time have each their own", async () => {
+    const { open, pids } = await pair();
+    const sessions = [await open(), await open()];
+    for (const session of sessions) await session.identify();
+    expect(await pids()).toHaveLength(2);
+    for (const session of sessions) await session.close();
+  });
+
+  test("who gives another password than it has does not get it", async () => {
+    const { open } = await pair();
+    const first = await open();
+    await first.identify();
+    await first.close();
+    await expect((await open(undefined, newSecret())).identify()).rejects.toMatchObject({ code: "issuer_auth_failed" });
+  });
+
+  test("one whose work was cut short is dropped, and so is one that the server has ended; the next logs in anew", async () => {
+    const { open, pids } = await pair();
+    const stop = new AbortController();
+    const cut = await open(stop.signal);
+    await cut.identify();
+    stop.abort();
+    await cut.close();
+    await expect.poll(pids).toEqual([]);
+    const rested = await open();
+    await rested.identify();
+    const [pid] = await pids();
+    await rested.close();
+    await server.ask(`SELECT pg_terminate_backend(${pid})`);
+    const next = await open();
+    await next.identify();
+    expect(await pids()).not.toContain(pid);
+    await next.close();
+  });
+
+  test("nothing of one session is left for the next", async () => {
+    const { open, pids } = await pair();
+    const first = await open();
+    await first.identify();
+    const [pid] = await pids();
+    await first.close();
+    const last = async () => server.ask(`SELECT query FROM pg_stat_activity WHERE pid = ${pid}`);
+    await expect.poll(last).toEqual([{ query: "DISCARD ALL" }]);
+  });
+});

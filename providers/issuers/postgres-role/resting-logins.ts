@@ -1,0 +1,48 @@
+import type { Secret } from "../../contract/secret.ts";
+import type { ConnectionConfig } from "./config.ts";
+import type { LoggedIn } from "./login.ts";
+
+/** Long enough for the next step of a rotation that hurries, or of one beside it. Milliseconds. */
+const restMs = 2_000;
+/** Of one connection; one more is closed. */
+const mostResting = 16;
+
+interface Resting {
+  readonly session: LoggedIn;
+  readonly password: Secret<string>;
+  readonly leave: () => void;
+}
+
+/** Of this process, by where they lead. Whoever takes one asks the server again who it is. */
+const resting = new Map<string, Resting[]>();
+
+const keyOf = (connection: ConnectionConfig): string => JSON.stringify(connection);
+
+/** A login of the connection that somebody has just done with, by the same password; undefined: log in. */
+export function takeResting(connection: ConnectionConfig, password: Secret<string>): LoggedIn | undefined {
+  const found = resting.get(keyOf(connection))?.findLast((one) => one.password.reveal() === password.reveal());
+  found?.leave();
+  return found?.session;
+}
+
+/** Lets a login rest for whoever needs one next, instead of making another; it is closed when nobody does. */
+export function rest(connection: ConnectionConfig, password: Secret<string>, session: LoggedIn): void {
+  const key = keyOf(connection);
+  const beside = resting.get(key) ?? [];
+  if (beside.length >= mostResting) return void session.close();
+  const leave = (): void => {
+    clearTimeout(timer);
+    session.client.off("end", leave);
+    beside.splice(beside.indexOf(one), 1);
+    if (beside.length === 0) resting.delete(key);
+  };
+  const timer = setTimeout(() => {
+    leave();
+    void session.close();
+  }, restMs).unref();
+  const one = { session, password, leave };
+  session.client.once("end", leave);
+  session.follow(undefined);
+  beside.push(one);
+  resting.set(key, beside);
+}
