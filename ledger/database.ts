@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import { TransientError } from "../domain/errors.ts";
+import { PreparingClient } from "./preparing-client.ts";
 import type { Tables } from "./tables.ts";
 
 export interface Ledger {
@@ -12,6 +13,8 @@ export interface LedgerOptions {
   /** Connections this process may hold at once. */
   readonly connections?: number;
   readonly applicationName?: string;
+  /** The server keeps the plans of statements: for who sends the same ones again and again. */
+  readonly prepares?: boolean;
 }
 
 /** Keys of the advisory locks, one list so that no two purposes share one. */
@@ -49,6 +52,7 @@ export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     types: parsers,
+    ...(options.prepares === true ? { Client: PreparingClient } : {}),
   });
   // An idle connection that dies must not end the process; the next query opens another one.
   pool.on("error", () => undefined);
