@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { CallCounts } from "./count-calls.ts";
+import type { StepBooks } from "./step-books.ts";
 import type { RoutedCustody } from "../custody/route.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
 import type { ObservationKeys } from "../custody/observation-keys.ts";
@@ -30,6 +31,8 @@ export interface StepDeps {
   readonly allowed: ConsumerOpening<unknown>["allowed"];
   readonly observationKeys: ObservationKeys;
   readonly log: ProviderLog;
+  /** What steps ask of the ledger and tell it: many of one time in one transaction. */
+  readonly books: (isUrgent: boolean) => StepBooks;
   /** How often issuers and consumers are called, for the metrics. */
   readonly calls: CallCounts;
   /** How many requests connections with a limit let go, for all workers together. */

@@ -3,21 +3,15 @@ import { OperatorNeededError, RekeyError, TransientError, type Code } from "../d
 import type { Gap } from "../domain/guard.ts";
 import type { Step } from "../domain/order.ts";
 import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
-import { beginSteps, type Carrier } from "../ledger/begin-steps.ts";
+import type { Carried } from "../ledger/begin-steps.ts";
 import { asUnreachable } from "../ledger/database.ts";
-import {
-  failSteps,
-  finishSteps,
-  waitSteps,
-  type Finish,
-  type StepFailure,
-  type StepWait,
-} from "../ledger/finish-steps.ts";
+import type { StepFailure } from "../ledger/finish-steps.ts";
 import type { Turn } from "../ledger/operations.ts";
-import { readCases, type RotationCase } from "../ledger/rotation-cases.ts";
+import type { RotationCase } from "../ledger/rotation-cases.ts";
 import type { CurrentVersion, VersionChange } from "../ledger/versions.ts";
 import type { ProviderContext } from "../providers/contract/context.ts";
 import { failpoint } from "./failpoint.ts";
+import type { StepBooks } from "./step-books.ts";
 import type { StepDeps } from "./step-deps.ts";
 
 /** One rotation in one step. */
@@ -44,9 +38,7 @@ export type StepResult =
 
 export type StepWork = (scene: StepScene) => Promise<StepResult>;
 
-export interface StepCall {
-  readonly rotationIds: readonly string[];
-  readonly carrier: Carrier;
+export interface StepCall extends Carried {
   /** Cancels what the step does outside; it has to come back before its time is over. */
   readonly signal: AbortSignal;
 }
@@ -70,52 +62,39 @@ export async function takeStepPatiently(
   step: Step | "undo",
   call: StepCall,
   work: StepWork,
-): Promise<Map<string, StepAnswer>> {
+): Promise<StepAnswer> {
   const end = performance.now() + waitHereMs;
   for (;;) {
-    const answers = await takeStep(deps, step, call, work);
-    const waits = [...answers.values()].map((answer) => (answer.now === "wait" ? answer.waitMs : Infinity));
-    const shortest = Math.min(...waits);
-    if (shortest > shortWaitMs || performance.now() + shortest > end) return answers;
-    await pause(shortest, undefined, { signal: call.signal });
+    const answer = await takeStep(deps, step, call, work);
+    const waitMs = answer.now === "wait" ? answer.waitMs : Infinity;
+    if (waitMs > shortWaitMs || performance.now() + waitMs > end) return answer;
+    await pause(waitMs, undefined, { signal: call.signal });
   }
 }
 
-/**
- * Takes a step on many rotations: opens it in one transaction, acts outside on each, and records in one transaction.
- * What fails on one rotation is recorded for that one and stops no other.
- */
+/** Takes a step: opens it in one transaction, acts outside, and records what came of it in another. */
 async function takeStep(
   deps: StepDeps,
   step: Step | "undo",
-  call: StepCall,
+  { rotationId, carrier, signal }: StepCall,
   work: StepWork,
-): Promise<Map<string, StepAnswer>> {
+): Promise<StepAnswer> {
+  const books = deps.books(carrier.isUrgent === true);
   failpoint(step, "B0");
-  const begun = await beginSteps(deps.ledger, { rotationIds: call.rotationIds, step, carrier: call.carrier });
+  const begun = await books.begin(step, { rotationId, carrier });
   failpoint(step, "B1");
-  const answers = new Map<string, StepAnswer>();
-  const acting: string[] = [];
-  for (const rotationId of call.rotationIds) {
-    const found = begun.get(rotationId);
-    if (found?.acts === true) acting.push(rotationId);
-    else answers.set(rotationId, found === undefined ? { now: "over" } : found.answer);
-  }
-  if (acting.length === 0) return answers;
-  const cases = await readCases(deps.ledger.db, acting);
-  const results = await Promise.all(
-    [...cases.values()].map(async (one) => {
-      const turn = turnOf(begun.get(one.rotationId));
-      const result = await attempt(work, { deps, one, turn, context: contextFor(deps, call.signal) }, step);
-      return { one, turn, result };
-    }),
-  );
+  if (begun === undefined) return { now: "over" };
+  if (!begun.acts) return begun.answer;
+  const one = await books.read(rotationId);
+  if (one === undefined) return { now: "over" };
+  const { turn } = begun;
+  const result = await attempt(work, { deps, one, turn, context: contextFor(deps, signal) }, step);
   // A step that waits has done nothing yet: its points lie where it ends.
-  const isOver = results.every(({ result }) => !("error" in result) && result.does !== "wait");
+  const isOver = !("error" in result) && result.does !== "wait";
   failpoint(step, "B3", isOver);
-  for (const [rotationId, answer] of await record(deps, step, results)) answers.set(rotationId, answer);
+  const answer = await record(books, step, { one, turn, result });
   failpoint(step, "B4", isOver);
-  return answers;
+  return answer;
 }
 
 interface Attempted {
@@ -123,8 +102,6 @@ interface Attempted {
   readonly turn: Turn | undefined;
   readonly result: StepResult | StepFailure;
 }
-
-const turnOf = (begun: { readonly acts: boolean; readonly turn?: Turn | undefined } | undefined) => begun?.turn;
 
 export function contextFor(deps: StepDeps, signal: AbortSignal): ProviderContext {
   return { signal, fetch: deps.egress, log: deps.log };
@@ -157,51 +134,29 @@ function asRekeyError(deps: StepDeps, step: string, error: unknown): RekeyError 
   );
 }
 
-async function record(
-  deps: StepDeps,
-  step: Step | "undo",
-  results: readonly Attempted[],
-): Promise<ReadonlyMap<string, StepAnswer>> {
-  const answers = new Map<string, StepAnswer>();
-  const finishes: Finish[] = [];
-  const failures: StepFailure[] = [];
-  const waits: StepWait[] = [];
-  const direction = step === "undo" ? "undo" : "forward";
-  for (const { one, turn, result } of results) {
-    const { rotationId, order, phase: from, lookedAt } = one;
-    if ("error" in result) failures.push(result);
-    else if (result.does === "wait") waits.push({ rotationId, direction, turn, lookedAt, waitMs: result.waitMs });
-    else if (result.does === "answer") answers.set(rotationId, result.answer);
-    else if (result.does === "finish") {
-      const { versions = [], current, stays = false } = result;
-      finishes.push({ rotationId, order, from, turn, lookedAt, versions, current, stays });
-    } else {
-      const error = new GapsFoundError(result.code, result.detail, result.gaps);
-      failures.push({ rotationId, step, turn, lookedAt, error, gaps: result.gaps });
-    }
+async function record(books: StepBooks, step: Step | "undo", { one, turn, result }: Attempted): Promise<StepAnswer> {
+  const { rotationId, order, phase: from, lookedAt } = one;
+  if ("error" in result) return failed(books, result);
+  if (result.does === "answer") return result.answer;
+  if (result.does === "wait") {
+    const { waitMs } = result;
+    await books.wait({ rotationId, direction: step === "undo" ? "undo" : "forward", turn, lookedAt, waitMs });
+    return { now: "wait", waitMs: Math.min(waitMs, longestWaitMs) };
   }
-  await waitSteps(deps.ledger, waits);
-  for (const { rotationId, waitMs } of waits)
-    answers.set(rotationId, { now: "wait", waitMs: Math.min(waitMs, longestWaitMs) });
-  for (const failed of await finish(deps, step, finishes)) failures.push(failed);
-  for (const { rotationId } of finishes) answers.set(rotationId, { now: "done" });
-  if (failures.length > 0)
-    for (const [rotationId, answer] of await failSteps(deps.ledger, failures)) answers.set(rotationId, answer);
-  return answers;
+  if (result.does === "hold") {
+    const error = new GapsFoundError(result.code, result.detail, result.gaps);
+    return failed(books, { rotationId, step, turn, lookedAt, error, gaps: result.gaps });
+  }
+  const { versions = [], current, stays = false } = result;
+  try {
+    await books.finish({ rotationId, order, from, turn, lookedAt, versions, current, stays });
+    return { now: "done" };
+  } catch (error) {
+    // It has lost its turn.
+    if (!(error instanceof RekeyError) || error instanceof TransientError) throw error;
+    return failed(books, { rotationId, step, turn, lookedAt, error });
+  }
 }
 
-/** Records all together, or each alone when one of them has lost its turn. */
-async function finish(deps: StepDeps, step: string, finishes: readonly Finish[]): Promise<readonly StepFailure[]> {
-  if (finishes.length === 0) return [];
-  try {
-    await finishSteps(deps.ledger, finishes);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RekeyError) || error instanceof TransientError) throw error;
-    const [only, ...others] = finishes;
-    if (only !== undefined && others.length === 0)
-      return [{ rotationId: only.rotationId, step, turn: only.turn, lookedAt: only.lookedAt ?? "", error }];
-    const each = await Promise.all(finishes.map(async (one) => finish(deps, step, [one])));
-    return each.flat();
-  }
-}
+const failed = async (books: StepBooks, failure: StepFailure): Promise<StepAnswer> =>
+  (await books.fail(failure)) ?? { now: "over" };

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { effectSteps, feltSteps, type Order, type Step } from "../domain/order.ts";
+import { effectSteps, feltSteps, type Order, type Phase, type Step } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
 import { longestWaitMs, mayAct, type StepAnswer } from "../domain/standing.ts";
 import { transact, type Ledger } from "./database.ts";
@@ -22,10 +22,14 @@ export type Begun =
   | { readonly acts: true; readonly turn: Turn | undefined }
   | { readonly acts: false; readonly answer: StepAnswer };
 
-export interface BeginCall {
-  readonly rotationIds: readonly string[];
-  readonly step: Step | "undo";
+export interface Carried {
+  readonly rotationId: string;
   readonly carrier: Carrier;
+}
+
+export interface BeginCall {
+  readonly step: Step | "undo";
+  readonly carried: readonly Carried[];
 }
 
 /**
@@ -33,17 +37,21 @@ export interface BeginCall {
  * step may act, and stores the intent of what has an effect outside under a new claim. A rotation that does not exist
  * is left out of the answer.
  */
-export function beginSteps(ledger: Ledger, { rotationIds, step, carrier }: BeginCall): Promise<Map<string, Begun>> {
+export function beginSteps(ledger: Ledger, { step, carried }: BeginCall): Promise<Map<string, Begun>> {
+  const rotationIds = carried.map(({ rotationId }) => rotationId);
+  const strolling = new Set(
+    carried.flatMap(({ rotationId, carrier }) => (carrier.isUrgent === false ? rotationId : [])),
+  );
   return transact(ledger, async (trx) => {
     await lockRotations(trx, rotationIds);
     await hearCommands(trx, rotationIds);
-    await markCarried(trx, rotationIds, carrier);
+    await markCarried(trx, carried);
     const states = await rotationState(trx, rotationIds);
     const waits = await readWaits(trx, rotationIds);
     const begun = new Map<string, Begun>();
     for (const [rotationId, state] of states) {
       const answer =
-        state.urgent && carrier.isUrgent === false && state.phase !== "closed"
+        state.urgent && strolling.has(rotationId) && state.phase !== "closed"
           ? ({ now: "urgent" } as const)
           : mayAct(step, { ...state, isOnHold: state.hold !== undefined, waitMs: waits.get(rotationId) ?? 0 });
       begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
@@ -89,13 +97,19 @@ async function waitForWindows(
   return new Map([...waits].map(([id, { waitMs }]) => [id, { now: "wait", waitMs: Math.min(waitMs, longestWaitMs) }]));
 }
 
-/** Credentials first and in the order of their ids, as everywhere, so that nobody waits in a circle. */
+/**
+ * Credentials first and in the order of their ids, as everywhere, so that nobody waits in a circle. Many are locked at once or
+ * not at all: a transaction of many must not wait for the one that somebody else has.
+ */
 export async function lockRotations(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
   const ids = [...rotationIds];
+  const patience = ids.length > 1 ? sql`NOWAIT` : sql``;
   await sql`
     SELECT c.id FROM credentials c
-    WHERE c.id IN (SELECT credential_id FROM rotations WHERE id = ANY(${ids})) ORDER BY c.id FOR UPDATE`.execute(trx);
-  await sql`SELECT id FROM rotations WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE`.execute(trx);
+    WHERE c.id IN (SELECT credential_id FROM rotations WHERE id = ANY(${ids})) ORDER BY c.id FOR UPDATE ${patience}`.execute(
+    trx,
+  );
+  await sql`SELECT id FROM rotations WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE ${patience}`.execute(trx);
 }
 
 /** Nobody is late by so little: a timer's grain and a full queue. Milliseconds. */
@@ -109,10 +123,13 @@ const brokenMs = 30_000;
  * from before the ledger's clock was set back: it counts as now, and a wait that would be longer than it was meant to be
  * is over.
  */
-async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], carrier: Carrier): Promise<void> {
+async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Promise<void> {
+  const given = JSON.stringify(
+    carried.map(({ rotationId: id, carrier: { workflow, run } }) => ({ id, workflow, run })),
+  );
   await sql`
     WITH carried AS (
-      UPDATE rotations SET carrier_workflow = ${carrier.workflow}, carrier_run = ${carrier.run},
+      UPDATE rotations r SET carrier_workflow = g.workflow, carrier_run = g.run,
         looked_at = clock_timestamp(),
         back_since = CASE
           WHEN clock_timestamp() - greatest(looked_at, wait_until, asked_since) > interval '1 millisecond' * greatest(
@@ -124,7 +141,8 @@ async function markCarried(trx: Kysely<Tables>, rotationIds: readonly string[], 
         phase_since = least(phase_since, clock_timestamp()), asked_since = least(asked_since, clock_timestamp()),
         wait_until = CASE
           WHEN wait_until > clock_timestamp() + wait_ms * interval '1 millisecond' THEN NULL ELSE wait_until END
-      WHERE id = ANY(${[...rotationIds]}) RETURNING id)
+      FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, workflow text, run text)
+      WHERE r.id = g.id RETURNING r.id)
     DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id`.execute(trx);
 }
 
@@ -135,7 +153,12 @@ async function readWaits(trx: Kysely<Tables>, rotationIds: readonly string[]): P
   return new Map(rows.map((row) => [row.id, row.wait_ms]));
 }
 
-/** The order of a rotation as it is now: an emergency may have changed it. Undefined when there is none. */
-export async function readOrder(ledger: Ledger, rotationId: string): Promise<Order | undefined> {
-  return (await rotationState(ledger.db, [rotationId])).get(rotationId)?.order;
+/** Where a rotation stands now: an emergency may have changed its order. Undefined when there is none. */
+export async function readPlace(
+  ledger: Ledger,
+  rotationId: string,
+): Promise<{ readonly order: Order; readonly phase: Phase } | undefined> {
+  const { rows } = await sql<{ order: Order; phase: Phase }>`
+    SELECT rotation_order AS order, phase FROM rotations WHERE id = ${rotationId}`.execute(ledger.db);
+  return rows[0];
 }

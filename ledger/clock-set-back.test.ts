@@ -18,7 +18,7 @@ const carrier = { workflow: "rotate/test", run: "run" };
 const limits = { silentMs: 90_000, atMost: 100 };
 
 async function begin(rotationId: string) {
-  const begun = await beginSteps(test.ledger, { rotationIds: [rotationId], step: "adopt", carrier });
+  const begun = await beginSteps(test.ledger, { step: "adopt", carried: [{ rotationId, carrier }] });
   return begun.get(rotationId);
 }
 

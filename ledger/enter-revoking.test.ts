@@ -21,7 +21,7 @@ const verdict = { clear: true, gaps: [], accepted: [], awaitsWindow: false };
 /** What an attempt of the guard that begins now would cross with, once everybody has answered well. */
 async function looking(rotationId: string): Promise<ClearVerdict> {
   const carrier = { workflow: "rotate/test", run: "run" };
-  await beginSteps(test.ledger, { rotationIds: [rotationId], step: "guard", carrier });
+  await beginSteps(test.ledger, { step: "guard", carried: [{ rotationId, carrier }] });
   const one = (await readCases(test.ledger.db, [rotationId])).get(rotationId);
   if (one === undefined) throw new Error("no such rotation");
   const { credentialId, order, phase, lookedAt } = one;

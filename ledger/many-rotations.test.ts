@@ -16,6 +16,7 @@ beforeAll(async () => {
 });
 
 const carrier = { workflow: "rotate/test", run: "run" };
+const allCarried = (ids: readonly string[]) => ids.map((rotationId) => ({ rotationId, carrier }));
 
 /** The ledger, counting the statements that are sent through it. */
 function counted(ledger: Ledger): { readonly ledger: Ledger; statements(): number } {
@@ -31,7 +32,7 @@ function counted(ledger: Ledger): { readonly ledger: Ledger; statements(): numbe
 }
 
 async function walk(ledger: Ledger, rotationIds: readonly string[]): Promise<void> {
-  const begun = await beginSteps(ledger, { rotationIds, step: "issue", carrier });
+  const begun = await beginSteps(ledger, { step: "issue", carried: allCarried(rotationIds) });
   const cases = await readCases(ledger.db, rotationIds);
   const [first] = cases.values();
   if (first === undefined) throw new Error("There is nothing to walk.");
@@ -68,7 +69,7 @@ describe("steps on many rotations", () => {
 
   it("take the start row away and name the carrier with the first claim", async () => {
     const rotations = await makeRotations(test.ledger, 3);
-    await beginSteps(test.ledger, { rotationIds: rotations, step: "preflight", carrier });
+    await beginSteps(test.ledger, { step: "preflight", carried: allCarried(rotations) });
     const { starts } = await readDispatches(test.ledger.db, { silentMs: 60_000, atMost: 1_000 });
     expect(starts.filter((id) => rotations.includes(id))).toEqual([]);
     const { rows } = await sql<{ n: number }>`
@@ -85,7 +86,7 @@ describe("steps on many rotations", () => {
     const fail = async () => failSteps(test.ledger, [{ rotationId, step: "issue", lookedAt, error }]);
     expect((await fail()).get(rotationId)).toMatchObject({ now: "wait" });
     for (let attempt = 2; attempt <= 8; attempt += 1) await fail();
-    const begun = await beginSteps(test.ledger, { rotationIds: [rotationId, fellow], step: "issue", carrier });
+    const begun = await beginSteps(test.ledger, { step: "issue", carried: allCarried([rotationId, fellow]) });
     expect(begun.get(rotationId)).toMatchObject({ acts: false, answer: { now: "wait" } });
     expect(begun.get(fellow)).toMatchObject({ acts: true });
     const { rows } = await sql<{ code: string }>`
@@ -96,7 +97,7 @@ describe("steps on many rotations", () => {
   it("invariant 7: a failure of an attempt that lost its turn leaves no trace", async () => {
     const [rotationId = ""] = await makeRotations(test.ledger, 1);
     const take = async () => {
-      const begun = (await beginSteps(test.ledger, { rotationIds: [rotationId], step: "issue", carrier })).get(
+      const begun = (await beginSteps(test.ledger, { step: "issue", carried: [{ rotationId, carrier }] })).get(
         rotationId,
       );
       return begun?.acts === true ? begun.turn : undefined;

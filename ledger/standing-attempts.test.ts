@@ -24,7 +24,7 @@ async function adopting(): Promise<RotationCase> {
 }
 
 async function begin(rotationId: string, step: "adopt" | "promote" | "drain" | "undo"): Promise<RotationCase> {
-  await beginSteps(test.ledger, { rotationIds: [rotationId], step, carrier });
+  await beginSteps(test.ledger, { step, carried: [{ rotationId, carrier }] });
   const one = (await readCases(test.ledger.db, [rotationId])).get(rotationId);
   if (one === undefined) throw new Error("The rotation is gone.");
   return one;

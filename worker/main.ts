@@ -67,7 +67,7 @@ export async function startWorker(
   const scrubber = createScrubber((hits) => log.error("log.scrubbed", { hits }));
   const log = createLog({ level: settings.logLevel, scrubber });
   await assertSchemaCurrent(databaseUrl);
-  const ledger = openLedger(databaseUrl, { applicationName: "rekey worker", connections: 20 });
+  const ledger = openLedger(databaseUrl, { applicationName: "rekey worker", connections: 20, prepares: true });
   const connection = await connectTemporal(settings.temporal, address);
   const temporal = async () => (await connection.workflowService.getSystemInfo({})).serverVersion;
   const stepDeps = await openStepDeps(settings, ledger, scrubber, log, temporal);

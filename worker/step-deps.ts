@@ -1,4 +1,5 @@
 import { createCallCounts } from "../activities/count-calls.ts";
+import { createStepBooks } from "../activities/step-books.ts";
 import type { StepDeps } from "../activities/step-deps.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { openKeyFile } from "../custody/key-file.ts";
@@ -38,6 +39,7 @@ export async function openStepDeps(
     allowed: { roots: settings.fileRoots, reloads: settings.reloads, programs: settings.programs },
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
+    books: createStepBooks(ledger),
     calls: createCallCounts(),
     budgets: createRequestBudgets(ledger),
     about: { release: version, temporal },
