@@ -1,7 +1,7 @@
 import { Context } from "@temporalio/activity";
 import type { Order, Step } from "../domain/order.ts";
 import type { StepAnswer } from "../domain/standing.ts";
-import { readOrder, type Carrier } from "../ledger/begin-steps.ts";
+import { readPlace, type Carrier } from "../ledger/begin-steps.ts";
 import { adopt } from "./adopt.ts";
 import { close } from "./close.ts";
 import { deliver } from "./deliver.ts";
@@ -10,6 +10,7 @@ import { drain } from "./drain.ts";
 import { atBoundary } from "./failure-boundary.ts";
 import { guard } from "./guard.ts";
 import { cut, issue, stage } from "./issue.ts";
+import { createPrecedence } from "./precedence.ts";
 import { preflight } from "./preflight.ts";
 import { promote } from "./promote.ts";
 import { prove } from "./prove.ts";
@@ -68,20 +69,25 @@ export function createActivities(deps: StepDeps): RotationSteps & CheckSteps & S
     step,
     async (rotationId: string): Promise<StepAnswer> => guarded(async (signal) => take(step, rotationId, signal)),
   ]);
+  const precedence = createPrecedence();
   const take = async (step: Step | "undo", rotationId: string, signal: AbortSignal): Promise<StepAnswer> => {
-    const call = { rotationIds: [rotationId], carrier: carrierNow(), signal };
-    return (await takeStepPatiently(deps, step, call, works[step])).get(rotationId) ?? { now: "over" };
+    await precedence.letPass();
+    return now(step, rotationId, signal);
+  };
+  const now = async (step: Step | "undo", rotationId: string, signal: AbortSignal): Promise<StepAnswer> => {
+    return takeStepPatiently(deps, step, { rotationId, carrier: carrierNow(), signal }, works[step]);
   };
   return {
     ...(Object.fromEntries(steps) as Record<Step | "undo", (rotationId: string) => Promise<StepAnswer>>),
     rush: async (rotationId) =>
       guarded(async (signal) =>
         rush({
-          order: async () => readOrder(deps.ledger, rotationId),
-          take: async (step) => take(step, rotationId, signal),
+          place: async () => readPlace(deps.ledger, rotationId),
+          take: async (step, isFirst) =>
+            isFirst ? precedence.first(async () => now(step, rotationId, signal)) : take(step, rotationId, signal),
         }),
       ),
-    readOrder: async (rotationId) => guarded(async () => (await readOrder(deps.ledger, rotationId)) ?? null),
+    readOrder: async (rotationId) => guarded(async () => (await readPlace(deps.ledger, rotationId))?.order ?? null),
     sweep: async () => guarded(async () => sweep(deps)),
     runCheckStep: async (checkId) => guarded(async (signal) => runCheck(deps, checkId, signal)),
   };

@@ -1,5 +1,5 @@
 import { PermanentError } from "../domain/errors.ts";
-import { isOneSlot } from "../domain/order.ts";
+import { contains, isOneSlot } from "../domain/order.ts";
 import type { Turn } from "../ledger/operations.ts";
 import type { VersionChange } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
@@ -63,7 +63,12 @@ async function seenAccepted(
   { handle, value, effectiveAt }: MintedValue,
 ): Promise<VersionChange> {
   await deps.scrubber.withHeld([value], async () =>
-    seeAccepted(session, facts, { handle, value }, { inRow: one.policy.answersInRow, signal }),
+    seeAccepted(
+      session,
+      facts,
+      { handle, value },
+      { inRow: contains(one.order) ? 1 : one.policy.answersInRow, signal },
+    ),
   );
   const { versionId } = one.to;
   return { versionId, state: "live", handle, ...(effectiveAt === undefined ? {} : { effectiveAt }) };

@@ -128,6 +128,14 @@ export interface ReturnConditions {
   readonly onlyForward?: boolean;
 }
 
+/** The step after which the former version is refused to whoever comes anew. */
+export const refusingStep = {
+  overlap: "disable",
+  "single-slot": "cut",
+  "contain-first": "revoke",
+  "contain-single-slot": "cut",
+} as const satisfies Record<Order, Step>;
+
 /** Both versions are one login, so that the new value takes the former one's place. */
 export const isOneSlot = (order: Order): boolean => order === "single-slot" || order === "contain-single-slot";
 

@@ -32,7 +32,7 @@ const tellAgainMs = 2_000;
  * runs already changes nothing, and a signal carries nothing. Whatever is lost on either side is found here again.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { ledger, client, everyMs = 300, silentMs = 90_000 } = options;
+  const { ledger, client, everyMs = 100, silentMs = 90_000 } = options;
   const spell = createTroubleSpell(options);
   const toldAt = new Map<string, number>();
 

@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { rush } from "../../activities/rush.ts";
 import { versionRef } from "../../custody/refs.ts";
 import type { Phase } from "../../domain/order.ts";
-import { readOrder } from "../../ledger/begin-steps.ts";
+import { readPlace } from "../../ledger/begin-steps.ts";
 import { declareEmergency, settleDue, type Declared, type EmergencyRequest } from "../../ledger/emergencies.ts";
 import type { Registered } from "../harness/registered.ts";
 import { say } from "../harness/say.ts";
@@ -141,7 +141,7 @@ export async function carryAll(
     if (rotationId === undefined && !(await isOpen(bench, credentialId))) return;
     if (rotationId === undefined) continue;
     const answer = await rush({
-      order: async () => readOrder(bench.ledger, rotationId),
+      place: async () => readPlace(bench.ledger, rotationId),
       take: async (step) => bench.take(rotationId, step),
     });
     // What the orchestrator would sleep for; a look is never longer away than this.

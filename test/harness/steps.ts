@@ -83,8 +83,7 @@ export async function openSteps(environment: Readonly<Record<string, string>> = 
       }
     },
     async take(rotationId, step, given = deps) {
-      const call = { rotationIds: [rotationId], carrier, signal };
-      return (await takeStepPatiently(given, step, call, works[step])).get(rotationId) ?? { now: "over" };
+      return takeStepPatiently(given, step, { rotationId, carrier, signal }, works[step]);
     },
     async reach(rotationId, phase) {
       for (;;) {
@@ -103,7 +102,7 @@ export async function openSteps(environment: Readonly<Record<string, string>> = 
       }
     },
     async begin(rotationId, step) {
-      const begun = (await beginSteps(ledger, { rotationIds: [rotationId], step, carrier })).get(rotationId);
+      const begun = (await beginSteps(ledger, { step, carried: [{ rotationId, carrier }] })).get(rotationId);
       if (begun?.acts !== true) throw new Error(`${step} may not act: ${begun?.answer.now}`);
       return { deps, one: await steps.read(rotationId), turn: begun.turn, context: contextFor(deps, signal) };
     },
