@@ -26,6 +26,8 @@ export interface ToRegister {
   readonly kind: string;
   readonly order: "overlap" | "single-slot";
   readonly connection: { readonly settings: unknown; readonly secret: Value; readonly principal: string };
+  /** Another's connection, team and environment, in place of its own. */
+  readonly beside?: RegisteredCredential | undefined;
   readonly config: unknown;
   readonly principals: readonly string[];
   /** Absent: nobody is registered. */
@@ -47,6 +49,8 @@ export interface RegisteredCredential {
   readonly credentialId: string;
   readonly connectionId: string;
   readonly consumerId: string;
+  readonly teamId: string;
+  readonly environmentId: string;
   rotate(reason?: string): Promise<string>;
 }
 
@@ -71,15 +75,18 @@ export async function registerCredential(world: RegisteredAt, given: ToRegister)
   const { ledger, custody } = world;
   const { mark, kind, config } = given;
   const { settings, secret, principal } = given.connection;
+  const { beside } = given;
   const ids = {
-    team: newId("team"),
-    environment: newId("environment"),
-    connection: newId("connection"),
+    team: beside?.teamId ?? newId("team"),
+    environment: beside?.environmentId ?? newId("environment"),
+    connection: beside?.connectionId ?? newId("connection"),
     credential: newId("credential"),
     consumer: newId("consumer"),
   };
-  await sql`INSERT INTO teams (id, name) VALUES (${ids.team}, ${mark})`.execute(ledger.db);
-  await sql`INSERT INTO environments (id, name) VALUES (${ids.environment}, ${mark})`.execute(ledger.db);
+  if (beside === undefined) {
+    await sql`INSERT INTO teams (id, name) VALUES (${ids.team}, ${mark})`.execute(ledger.db);
+    await sql`INSERT INTO environments (id, name) VALUES (${ids.environment}, ${mark})`.execute(ledger.db);
+  }
   const instance = await instanceOf(world);
   const row = newId("custodyValue");
   const place = {
@@ -91,16 +98,18 @@ export async function registerCredential(world: RegisteredAt, given: ToRegister)
     secret_row: row,
     secret_revision: 1,
   };
-  await custody.putIfAbsent(connectionSecretRef(place, instance), secret);
+  if (beside === undefined) await custody.putIfAbsent(connectionSecretRef(place, instance), secret);
   const owner = { teamId: ids.team, environmentId: ids.environment, name: mark, kind };
   await transact(ledger, async (trx) => {
-    await storeConnection(
-      trx,
-      { ...owner, id: ids.connection, pool: "default", settings, adminPrincipal: principal },
-      by,
-    );
-    const fingerprint = connectionBinding(kind, settings);
-    await storeConnectionSecret(trx, { connectionId: ids.connection, row, revision: 1, fingerprint }, "tok_test");
+    if (beside === undefined) {
+      await storeConnection(
+        trx,
+        { ...owner, id: ids.connection, pool: "default", settings, adminPrincipal: principal },
+        by,
+      );
+      const fingerprint = connectionBinding(kind, settings);
+      await storeConnectionSecret(trx, { connectionId: ids.connection, row, revision: 1, fingerprint }, "tok_test");
+    }
     await storeCredential(
       trx,
       {
@@ -129,6 +138,8 @@ export async function registerCredential(world: RegisteredAt, given: ToRegister)
     credentialId: ids.credential,
     connectionId: ids.connection,
     consumerId: ids.consumer,
+    teamId: ids.team,
+    environmentId: ids.environment,
     async rotate(reason = "due") {
       const { reserved, refused } = await reserveRotations(ledger, [
         { credentialId: ids.credential, requestedBy: "tok_test", reason },

@@ -72,13 +72,16 @@ export interface WorldOptions {
   /** What every worker gets besides. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly elsewhere?: readonly CustodyWitness[];
+  /** Of the issuer's server. */
+  readonly issuer?: Readonly<Record<string, string>>;
 }
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
 const workflow = (name: string): string => fileURLToPath(new URL(`../../workflows/${name}`, import.meta.url));
 
-export async function openWorld({ environment: common = {}, elsewhere = [] }: WorldOptions = {}): Promise<World> {
+export async function openWorld(options: WorldOptions = {}): Promise<World> {
+  const { environment: common = {}, elsewhere = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), "rk-world-"));
   const startLedger = async () =>
     startPostgres({ folder: join(folder, "ledger"), port: "socket-only", database: "rekey" });
@@ -86,7 +89,7 @@ export async function openWorld({ environment: common = {}, elsewhere = [] }: Wo
   const [cluster, temporal, issuer, code] = await Promise.all([
     crashable(startLedger, ({ url }) => url),
     crashable(startOrchestrator, ({ address }) => address),
-    startIssuerServer(releases[0] ?? { name: "PostgreSQL" }),
+    startIssuerServer(releases[0] ?? { name: "PostgreSQL" }, options.issuer),
     workflowCode(),
   ]);
   await migrate(cluster.address);
