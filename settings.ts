@@ -94,7 +94,8 @@ const variables = {
   REKEY_TOKEN_FILE: {
     schema: path.optional(),
     whenAbsent: "the file `token` in the home folder",
-    meaning: "The file (0600) with the token of the command line; `serve` writes the first one there.",
+    meaning:
+      "The file (0600) with the token of the command line; `up`, and the first `serve` of a ledger, write an admin's there.",
   },
   REKEY_PORT: {
     schema: port.default(7390),

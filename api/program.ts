@@ -2,20 +2,21 @@
 // Whoever started it hears by IPC that it is ready or why it is not; without IPC it writes to standard error.
 import { readSettings } from "../settings.ts";
 import { asProblem } from "./problem.ts";
-import { checkLedger, makeKeys, migrateLedger, serve, type Served } from "./serve.ts";
+import { checkLedger, makeKeys, makeRecoveredToken, migrateLedger, serve, type Served } from "./serve.ts";
 
-type Word = "serve" | "migrate" | "check" | "keys" | "up";
+type Word = "serve" | "migrate" | "check" | "keys" | "recover" | "up";
 
 async function run(word: Word, option: string | undefined): Promise<void> {
   const settings = readSettings();
   if (word === "keys") return tell({ ready: { files: await makeKeys(settings) } });
+  if (word === "recover") return tell({ ready: await makeRecoveredToken(settings) });
   if (word === "check") {
     await checkLedger(settings, Number(option ?? 0));
     return tell({ ready: { applied: [] } });
   }
   const applied = word === "serve" ? [] : await migrateLedger(settings, option);
   if (word === "migrate") return tell({ ready: { applied } });
-  const served = await serve(settings);
+  const served = await serve(settings, word === "up" ? "always" : "first");
   stopOnSignal(served);
   tell({ ready: { applied, address: served.address, tokenFile: served.tokenFile } });
 }

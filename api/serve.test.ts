@@ -20,7 +20,7 @@ beforeAll(async () => {
   const { url } = await withLedger();
   const settings = { DATABASE_URL: url, REKEY_HOME: folder, REKEY_PORT: "0", REKEY_LOG_LEVEL: "silent" };
   served = await serve(readSettings(settings));
-  client = createClient({ address: served.address, token: (await readFile(served.tokenFile, "utf8")).trim() });
+  client = createClient({ address: served.address, token: (await readFile(served.tokenFile ?? "", "utf8")).trim() });
 });
 
 afterAll(async () => {

@@ -21,12 +21,13 @@ import { createEgress } from "../providers/contract/egress-client.ts";
 import type { Settings } from "../settings.ts";
 import { buildApi } from "./build-api.ts";
 import { createWatcher } from "./watcher.ts";
-import { ensureTokenFile } from "./token-file.ts";
+import { ensureTokenFile, recoverToken, type RecoveredToken, type TokenFileRule } from "./token-file.ts";
 
 export interface Served {
   /** `http://127.0.0.1:7390`, or by the first of its names. */
   readonly address: string;
-  readonly tokenFile: string;
+  /** Undefined when it holds no valid token, since admins have some. */
+  readonly tokenFile: string | undefined;
   /** Answers what is under way, then lets go of port and ledger. */
   stop(): Promise<void>;
 }
@@ -77,8 +78,20 @@ export async function makeKeys({ keyFiles }: Settings): Promise<readonly string[
   return missing;
 }
 
+/** An admin's token by the ledger's address alone: no API is asked, and none has to run. */
+export async function makeRecoveredToken(settings: Settings): Promise<RecoveredToken> {
+  const url = ledgerAddress(settings);
+  await assertSchemaCurrent(url);
+  const ledger = openLedger(url, { applicationName: "rekey token recover", connections: 1 });
+  try {
+    return await recoverToken(ledger);
+  } finally {
+    await ledger.close();
+  }
+}
+
 /** Opens ledger, custody and keys, sees to a token, and listens where the settings say. */
-export async function serve(settings: Settings): Promise<Served> {
+export async function serve(settings: Settings, rule: TokenFileRule = "first"): Promise<Served> {
   const url = ledgerAddress(settings);
   await assertSchemaCurrent(url);
   const ledger = openLedger(url, { applicationName: "rekey api" });
@@ -92,7 +105,7 @@ export async function serve(settings: Settings): Promise<Served> {
     const deps = await openDeps(settings, ledger, values);
     const app = await buildApi(deps);
     const watcher = createWatcher(deps);
-    await ensureTokenFile(ledger, settings.tokenFile);
+    const hasToken = await ensureTokenFile(ledger, settings.tokenFile, rule);
     const { host } = settings.listen;
     await app.listen({ host: host.replace(/^\[|\]$/g, ""), port: settings.port }).catch((error: unknown) => {
       throw cannotListen(settings.listen, error);
@@ -101,7 +114,7 @@ export async function serve(settings: Settings): Promise<Served> {
     const { port } = app.server.address() as AddressInfo;
     return {
       address: settings.tls === undefined ? `http://${host}:${port}` : `https://${settings.names[0] ?? host}:${port}`,
-      tokenFile: settings.tokenFile,
+      tokenFile: hasToken ? settings.tokenFile : undefined,
       async stop() {
         await watcher.stop();
         await app.close();

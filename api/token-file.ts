@@ -3,30 +3,63 @@ import { constants } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { OperatorNeededError } from "../domain/errors.ts";
 import type { Ledger } from "../ledger/database.ts";
-import { findToken, storeToken } from "../ledger/tokens.ts";
+import { findToken, revokeToken, storeFirstToken, storeToken } from "../ledger/tokens.ts";
 import { newToken, tokenDigest } from "./new-token.ts";
 
-const lifeMs = 30 * 86_400_000;
+/** Of the tokens that are made here. */
+const usualLifeMs = 30 * 86_400_000;
 
 /**
- * Sees that the file holds a valid admin token: keeps one that is, and makes one, 0600, where there is none, one that is
- * expired or revoked, or one of another ledger. True when it made one.
+ * `first`: only where no admin has a valid token. A container begins with an empty file system each time, and would leave
+ * one token more in the ledger at every start. `always`: whoever runs `rekey up` is the one whose the file is.
  */
-export async function ensureTokenFile(ledger: Ledger, path: string): Promise<boolean> {
+export type TokenFileRule = "first" | "always";
+
+/**
+ * Sees that the file holds a valid token: keeps one that is, and makes an admin's, 0600, where there is none, one that is
+ * expired or revoked, or one of another ledger, as far as the rule lets it. False when the file holds none afterwards.
+ */
+export async function ensureTokenFile(ledger: Ledger, path: string, rule: TokenFileRule): Promise<boolean> {
   const present = await readTokenFile(path);
   const found = present === undefined ? undefined : await findToken(ledger, tokenDigest(present));
-  if (found?.state === "valid") return false;
+  if (found?.state === "valid") return true;
   const token = newToken();
+  const actor = "system:api";
+  const request = { digest: tokenDigest(token), description: "the token file of serve", lifeMs: usualLifeMs, actor };
   // The ledger first: a file with a token that nobody knows would be worse than a token that nobody has.
-  await storeToken(ledger, {
+  const stored =
+    rule === "first" ? await storeFirstToken(ledger, request) : await storeToken(ledger, { ...request, role: "admin" });
+  if (stored === undefined) return false;
+  try {
+    await place(path, token);
+  } catch (error) {
+    // Left valid it would be the reason why the next start makes none.
+    await revokeToken(ledger, { id: stored.id, actor });
+    throw error;
+  }
+  return true;
+}
+
+export interface RecoveredToken {
+  readonly id: string;
+  readonly token: string;
+  readonly expiresAt: string;
+}
+
+/**
+ * An admin's token for whoever may write to the ledger, by which any token could be had anyway: for when those of all admins
+ * are lost. The audit trail says how it came about.
+ */
+export async function recoverToken(ledger: Ledger): Promise<RecoveredToken> {
+  const token = newToken();
+  const { id, expiresAt } = await storeToken(ledger, {
     digest: tokenDigest(token),
     role: "admin",
-    description: "the token file of serve",
-    lifeMs,
-    actor: "system:api",
+    description: "recovered by the ledger's address",
+    lifeMs: usualLifeMs,
+    actor: "system:recovery",
   });
-  await place(path, token);
-  return true;
+  return { id, token, expiresAt: expiresAt.toISOString() };
 }
 
 const errorCode = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "unknown");

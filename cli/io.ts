@@ -91,7 +91,7 @@ function named(client: Client, { tokenFile }: Settings): Client {
         if (!(error instanceof ApiError) || error.problem.code !== "token_refused") throw error;
         throw new CliError(
           `The API at ${client.address} does not take the token in ${tokenFile}: ${error.problem.detail}`,
-          "Name the file of a valid one in REKEY_TOKEN_FILE; an admin makes you one with `rekey token create`. `rekey serve` and `rekey up` write a new one to the home folder when theirs is gone, expired or revoked.",
+          "Name the file of a valid one in REKEY_TOKEN_FILE; an admin makes you one with `rekey token create`. `rekey up`, started again, writes a new one to its home folder; `rekey token recover` makes one by the ledger's address.",
           exitCodes.failed,
           "token_refused",
         );
@@ -118,7 +118,7 @@ async function tokenOf({ tokenFile }: Settings): Promise<string> {
   } catch {
     throw new CliError(
       `There is no token that can be read at ${tokenFile}`,
-      "Start rekey with `rekey up`, or set REKEY_TOKEN_FILE or --home to where its token lies.",
+      "Start rekey with `rekey up`, again if its token is gone, or set REKEY_TOKEN_FILE or --home to where a token lies.",
     );
   }
   try {

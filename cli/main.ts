@@ -1,6 +1,6 @@
 // The command line. Each command is a function in its own file; this one only says which there are.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { roleNames, version } from "../api/client.ts";
+import { version } from "../api/client.ts";
 import { apply, type ApplyOptions } from "./apply.ts";
 import { listAudit, verifyAudit } from "./audit.ts";
 import { recordKeyCopy } from "./custody.ts";
@@ -26,7 +26,7 @@ import { addReceiptCommands } from "./receipt-commands.ts";
 import { addRoutineCommands } from "./routine-commands.ts";
 import { createKeys, runMigrate, runServe, runWorker, type MigrateOptions, type ServeOptions } from "./run-program.ts";
 import { printSchema } from "./schema.ts";
-import { createToken, listTokens, revokeToken, type CreateOptions } from "./token.ts";
+import { addTokenCommands } from "./token-commands.ts";
 import { up } from "./up.ts";
 import { usageError } from "./usage-error.ts";
 import { watch } from "./watch.ts";
@@ -342,26 +342,7 @@ program
 addNoticeCommands(program, act, { limit, timeout });
 addLeakCommands(program, act, { timeout });
 addRoutineCommands(program, act, { limit, wholeNumber });
-const token = program.command("token").description("who may ask rekey for what");
-token
-  .command("create")
-  .description("make a token; it stands alone on standard output, this once")
-  .addOption(new Option("--role <role>", "what its bearer may do").choices(roleNames).makeOptionMandatory())
-  .option("--team <name>", "of the role team: whose it is")
-  .addOption(new Option("--expires <duration>", "how long it lives; 90d without it").argParser(duration))
-  .option("--description <text>", "whose it is, in your words, stored as typed: no secret")
-  .action((options: CreateOptions) => act((io) => createToken(io, options)));
-token
-  .command("list")
-  .description("all of them with their last use; of none what its bearer sends")
-  .option("--valid", "only those that are neither expired nor revoked")
-  .addOption(limit())
-  .action((options: Parameters<typeof listTokens>[1]) => act((io) => listTokens(io, options)));
-token
-  .command("revoke")
-  .description("refuse it from its next request on")
-  .argument("<token>", "its id, tok_…")
-  .action((id: string) => act((io) => revokeToken(io, id)));
+addTokenCommands(program, act, { limit, duration });
 
 const audit = program.command("audit").description("what happened, by whom");
 audit

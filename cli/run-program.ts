@@ -3,11 +3,18 @@ import { startProgram, type ChildProgram } from "./child-program.ts";
 import type { Io } from "./io.ts";
 import { usage } from "./cli-error.ts";
 import { warnOfFailpoint } from "./failpoint.ts";
+import { clock } from "./show-time.ts";
 
 interface Ready {
   readonly applied?: readonly string[];
   readonly address?: string;
   readonly tokenFile?: string;
+}
+
+interface Recovered {
+  readonly id: string;
+  readonly token: string;
+  readonly expiresAt: string;
 }
 
 export interface ServeOptions {
@@ -18,10 +25,19 @@ export interface ServeOptions {
 export async function runServe(io: Io, { listen }: ServeOptions): Promise<ExitCode> {
   const env = { ...homeOf(io), ...(listen === undefined ? {} : { REKEY_LISTEN: listen }) };
   const child = startProgram<Ready>({ program: "api/program", args: ["serve"], env });
-  const { address = "", tokenFile = "" } = await child.ready;
-  io.give({ address, tokenFile });
-  io.say(`The API answers at ${address}.`, `  Token: ${tokenFile}`, "  Ctrl-C stops it.");
+  const { address = "", tokenFile } = await child.ready;
+  io.give({ address, tokenFile: tokenFile ?? null });
+  io.say(`The API answers at ${address}.`, ...tokenLines(io, tokenFile), "  Ctrl-C stops it.");
   return untilEnded(child);
+}
+
+/** Where the token lies, or how to get one: `serve` makes the first one alone. */
+function tokenLines({ settings }: Io, tokenFile: string | undefined): readonly string[] {
+  if (tokenFile !== undefined) return [`  Token: ${tokenFile}`];
+  return [
+    `  Token: none that is valid in ${settings.tokenFile}, and none was made, for admins have valid ones.`,
+    "    One of them makes you one: rekey token create --role ROLE. Where those of all are lost: rekey token recover",
+  ];
 }
 
 export async function runWorker(io: Io): Promise<ExitCode> {
@@ -71,6 +87,21 @@ export async function createKeys(io: Io): Promise<ExitCode> {
       "serve and every worker need the same ones. Copy them to where no backup of the ledger lies: a ledger whose keys",
       "are lost cannot give its values back, and new keys do not open them.",
     );
+  return exitCodes.done;
+}
+
+/** `rekey token recover`: an admin's token alone on standard output, by the ledger's address instead of the API. */
+export async function recoverToken(io: Io): Promise<ExitCode> {
+  const child = startProgram<Recovered>({ program: "api/program", args: ["recover"], env: homeOf(io) });
+  const made = await child.ready;
+  await child.ended;
+  io.give(made);
+  io.say(made.token);
+  io.note(
+    `Token ${made.id} of the role admin lives until ${clock(made.expiresAt)}. It is shown this once, and the audit trail says how it came about.`,
+    "  Keep it where only its bearer reads: (umask 077; rekey token recover > FILE), then REKEY_TOKEN_FILE=FILE",
+    "  `rekey token list --valid` shows those that were lost, and `rekey token revoke` ends them.",
+  );
   return exitCodes.done;
 }
 

@@ -1,4 +1,4 @@
-import { rm, stat, readFile } from "node:fs/promises";
+import { rm, stat, readFile, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import pg from "pg";
@@ -104,6 +104,50 @@ describe("rekey serve", () => {
       await serving.ended;
     }
     expect(new Set(texts).size).toBe(3);
+  });
+
+  it("makes none where an admin has a valid one, as in a container that begins empty, and says how to get one", async () => {
+    const { env } = await place();
+    await rekey(["migrate"], { env });
+    const first = start(["serve"], { env });
+    await first.line("Token: /");
+    const others = [
+      { ...env, REKEY_HOME: await newFolder() },
+      { ...env, REKEY_HOME: await newFolder() },
+    ];
+    for (const other of others) {
+      const serving = start(["serve"], { env: other });
+      const address = (await serving.line("The API answers at")).match(/http:\S+\d/)?.[0] ?? "";
+      expect(await serving.line("Token:")).toContain(`none that is valid in ${join(other.REKEY_HOME, "token")}`);
+      expect(await serving.line("rekey token recover")).toContain("rekey token create --role ROLE");
+      const asked = { ...env, REKEY_ADDRESS: address };
+      expect((await rekey(["token", "list"], { env: asked })).out.match(/tok_/g)).toHaveLength(1);
+      serving.process.kill("SIGTERM");
+      await serving.ended;
+    }
+    const json = start(["serve", "--json"], { env: others[0] ?? {} });
+    expect(JSON.parse(await json.line("address"))).toMatchObject({ tokenFile: null });
+  });
+
+  it("lets whoever has the ledger's address make an admin's token when all are lost, and the audit trail says so", async () => {
+    const { home, env } = await place();
+    await rekey(["migrate"], { env });
+    const serving = start(["serve"], { env });
+    const address = (await serving.line("The API answers at")).match(/http:\S+\d/)?.[0] ?? "";
+    await rm(join(home, "token"));
+    const asked = { ...env, REKEY_ADDRESS: address };
+    expect((await rekey(["token", "list"], { env: asked })).err).toContain("There is no token");
+    const { code, out, err } = await rekey(["token", "recover"], { env });
+    expect([code, out]).toEqual([0, expect.stringMatching(/^rk_[A-Za-z0-9_-]{43}\n$/)]);
+    expect(err).toMatch(/^Token tok_\w+ of the role admin lives until/);
+    expect(err).not.toContain(out.trim());
+    await writeFile(join(home, "token"), out, { mode: 0o600 });
+    expect((await rekey(["token", "list"], { env: asked })).out).toMatch(/system:recovery +recovered by/);
+    expect((await rekey(["audit", "list"], { env: asked })).out).toMatch(
+      /system:recovery.*token\.made|token\.made.*system:recovery/,
+    );
+    const nowhere = await rekey(["token", "recover"], { env: { REKEY_HOME: home } });
+    expect([nowhere.code, nowhere.out, nowhere.err]).toEqual([2, "", expect.stringContaining("DATABASE_URL_FILE")]);
   });
 
   it("says that the port is taken", async () => {

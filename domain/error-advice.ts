@@ -104,7 +104,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Read the grant as it is now (`rekey grant show`) and do what the message says; `rekey grant list` shows those that wait.",
   not_found: "Check the name and its team: `rekey credential list` and `rekey rotation list` show what there is.",
   token_refused:
-    "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; the first one is written by `rekey serve`, and again when it is gone, expired or revoked.",
+    "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; `rekey up`, started again, writes one to its home folder; whoever has the ledger's address makes one with `rekey token recover`.",
   forbidden:
     "Ask somebody who may: the message says who. An admin makes tokens of other roles with `rekey token create`.",
   host_refused:

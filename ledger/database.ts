@@ -24,6 +24,7 @@ export const locks = {
   apply: 735_390_003,
   sweep: 735_390_004,
   leak: 735_390_012,
+  firstToken: 735_390_013,
 } as const;
 
 /** Counts and ids come as numbers; one too large to be exact is refused rather than rounded. */

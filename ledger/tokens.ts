@@ -2,7 +2,7 @@ import { sql, type Kysely, type Transaction } from "kysely";
 import type { Role } from "../domain/role.ts";
 import { recordEvent } from "./audit.ts";
 import { outdateGrants } from "./grants.ts";
-import { transact, type Ledger } from "./database.ts";
+import { locks, transact, type Ledger } from "./database.ts";
 import { newId } from "./new-id.ts";
 import type { Tables } from "./tables.ts";
 
@@ -28,26 +28,47 @@ export interface TokenRequest {
   readonly actor: string;
 }
 
+export interface StoredToken {
+  readonly id: string;
+  readonly expiresAt: Date;
+}
+
 /** Stores what a token is recognised by, never the token. Its id names its bearer in the audit trail. */
-export function storeToken(
+export function storeToken(ledger: Ledger, request: TokenRequest): Promise<StoredToken> {
+  return transact(ledger, (trx) => insertToken(trx, request));
+}
+
+/**
+ * Stores an admin's token where no admin has a valid one, and nothing otherwise. Several processes that start on a new
+ * ledger at once store one together.
+ */
+export function storeFirstToken(
   ledger: Ledger,
-  request: TokenRequest,
-): Promise<{ readonly id: string; readonly expiresAt: Date }> {
+  request: Omit<TokenRequest, "role" | "teamId">,
+): Promise<StoredToken | undefined> {
+  return transact(ledger, async (trx) => {
+    await sql`SELECT pg_advisory_xact_lock(${locks.firstToken})`.execute(trx);
+    const { rows } = await sql`
+      SELECT 1 FROM tokens WHERE role = 'admin' AND revoked_at IS NULL AND expires_at > clock_timestamp()
+      LIMIT 1`.execute(trx);
+    return rows.length > 0 ? undefined : insertToken(trx, { ...request, role: "admin" });
+  });
+}
+
+async function insertToken(trx: Transaction<Tables>, request: TokenRequest): Promise<StoredToken> {
   const { digest, role, teamId = null, description = "", lifeMs, actor } = request;
   const id = newId("token");
-  return transact(ledger, async (trx) => {
-    const { rows } = await sql<{ expiresAt: Date }>`
-      INSERT INTO tokens (id, digest, role, team_id, description, made_by, expires_at)
-      VALUES (${id}, ${digest}, ${role}, ${teamId}, ${description}, ${actor},
-        clock_timestamp() + ${lifeMs} * interval '1 millisecond')
-      RETURNING expires_at AS "expiresAt"`.execute(trx);
-    const [row] = rows;
-    if (row === undefined) throw new Error("The ledger has lost the token.");
-    const expiresAt = row.expiresAt.toISOString();
-    const details = { token: id, role, ...(teamId === null ? {} : { team: teamId }), description, expiresAt };
-    await recordEvent(trx, { actor, action: "token.made", details });
-    return { id, expiresAt: row.expiresAt };
-  });
+  const { rows } = await sql<{ expiresAt: Date }>`
+    INSERT INTO tokens (id, digest, role, team_id, description, made_by, expires_at)
+    VALUES (${id}, ${digest}, ${role}, ${teamId}, ${description}, ${actor},
+      clock_timestamp() + ${lifeMs} * interval '1 millisecond')
+    RETURNING expires_at AS "expiresAt"`.execute(trx);
+  const [row] = rows;
+  if (row === undefined) throw new Error("The ledger has lost the token.");
+  const expiresAt = row.expiresAt.toISOString();
+  const details = { token: id, role, ...(teamId === null ? {} : { team: teamId }), description, expiresAt };
+  await recordEvent(trx, { actor, action: "token.made", details });
+  return { id, expiresAt: row.expiresAt };
 }
 
 /** Of a token `k` and its team `t`. */
