@@ -244,7 +244,7 @@ describe("a team's token", () => {
       refuseGrant: (await grantFor(alder, askedFor({ name: "refused", secret: "refused" }))).id,
       withdrawGrant: (await grantFor(alder, askedFor({ name: "withdrawn", secret: "withdrawn" }))).id,
     };
-    const bodies: Partial<Record<RouteName, unknown>> = {
+    const bodies: Partial<Record<RouteName, object>> = {
       registerConsumer: { files: [{ name: "asked.yaml", text: askedFor({ name: "new", secret: "new" }) }] },
       acknowledgeConsumer: { version: 2 },
       approveGrant: { digest: grant.digest },

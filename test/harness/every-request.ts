@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { Route } from "../../api/route.ts";
 import { routes, type RouteName } from "../../api/route-table.ts";
 import { manifestsWith } from "./asking-teams.ts";
@@ -9,10 +10,14 @@ export function everyRequestWith(name: RouteName, word: string): readonly Least[
   return [
     ...(params === undefined ? [{}] : [{ named: word }]),
     ...Object.keys(query?.shape ?? {}).map((field) => ({ query: { [field]: word } })),
-    ...Object.keys(body?.shape ?? {}).map((field) => ({ body: { [field]: word } })),
+    ...Object.entries(body?.shape ?? {}).map(([field, schema]) => ({ body: { [field]: asTaken(schema, word) } })),
     ...(name === "registerConsumer" ? manifestsWith(word).map((sent) => ({ body: sent })) : []),
   ];
 }
+
+/** Alone, or in a list where the field takes lists alone. */
+const asTaken = (schema: z.ZodType, word: string) =>
+  !schema.safeParse(word).success && schema.safeParse([word]).success ? [word] : word;
 
 /** What differs between any two answers: the clock, the id of what was asked for just now, the digest of what was sent. */
 export const settled = (text: string) =>
