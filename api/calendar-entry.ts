@@ -1,9 +1,10 @@
-import { obstaclesAt, obstaclesFrom } from "../calendar/allowed.ts";
+import { neverMeet, obstaclesAt, obstaclesFrom } from "../calendar/allowed.ts";
 import { codes } from "../domain/errors.ts";
 import { effectivePolicy } from "../domain/policy.ts";
 import type { CalendarRow } from "../ledger/calendar-rows.ts";
+import { restrictionsOf } from "../ledger/felt-effects.ts";
 import { mostFailures } from "../ledger/sweep-due.ts";
-import { sayObstacle, sayTime } from "./say-obstacle.ts";
+import { sayNever, sayObstacle, sayTime } from "./say-obstacle.ts";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -28,17 +29,17 @@ function whyStopped({
   isHeld,
   isPaused,
   isUrgent,
-  policy: given,
+  policy: current,
+  pinned,
   freezes,
   nowMs,
 }: CalendarRow): string[] {
   if (isHeld) return [`a person's answer: rekey rotation show ${openRotation ?? ""}`];
   if (isPaused) return [`somebody has paused it: rekey rotation resume ${openRotation ?? ""}`];
-  const { windows, pause } = effectivePolicy(given);
-  const restrictions = { windows: windows === undefined ? [] : [windows], freezes, pause };
-  return isUrgent
-    ? []
-    : obstaclesAt(restrictions, nowMs).map((one) => `${sayObstacle(one)}; until then nothing that consumers feel`);
+  if (isUrgent) return [];
+  const restrictions = restrictionsOf({ pinned: pinned ?? {}, current, freezes });
+  if (neverMeet(restrictions.windows, nowMs)) return [sayNever(openRotation ?? "")];
+  return obstaclesAt(restrictions, nowMs).map((one) => `${sayObstacle(one)}; until then nothing that consumers feel`);
 }
 
 function whyNot(row: CalendarRow, state: "due" | "upcoming"): string[] {

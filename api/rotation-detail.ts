@@ -66,7 +66,7 @@ export async function readDetail(
     lastProblem: record.lastCode === null ? null : { code: record.lastCode, title: codes[record.lastCode] },
     phases: shownPhases(record),
     isPastReturn: isPastReturn(record.order, record.phase, state?.conditions),
-    waitsFor: waitsFor(record, { hold: open, commands, obstacles: felt.get(rotationId)?.obstacles ?? [] }),
+    waitsFor: waitsFor(record, { hold: open, commands, felt: felt.get(rotationId) }),
     hold,
     emergencies,
     broken,

@@ -119,6 +119,7 @@ describe("a freeze", () => {
 
 interface Entry {
   readonly state: string;
+  readonly rotation: string | null;
   readonly why: readonly string[];
 }
 
@@ -191,6 +192,34 @@ describe("the calendar", () => {
     expect((await calendar())?.why).toEqual([expect.stringContaining("a person's answer: rekey rotation show rot_")]);
     await sql`DELETE FROM holds`.execute(db());
     await sql`UPDATE rotations SET paused = false`.execute(db());
+  });
+
+  it("names the window that one under way was reserved by, and that it never meets the one of today", async () => {
+    const ahead = (by: number) => ["sun", "mon", "tue", "wed", "thu", "fri", "sat"][(new Date().getUTCDay() + by) % 7];
+    const pinned = { timeZone: "UTC", openings: [{ days: [ahead(2)], from: "10:00", to: "11:00" }] };
+    await sql`UPDATE rotations SET policy = jsonb_build_object('windows', ${JSON.stringify(pinned)}::jsonb), phase = 'issued'
+      WHERE outcome IS NULL`.execute(db());
+    await sql`DELETE FROM starts`.execute(db());
+    const id = String((await calendar())?.rotation);
+    const trouble = async () => (await api.ask("GET", "/credentials/shop%2Forders/policy")).json["trouble"];
+    const waits = async () => (await api.ask("GET", `/rotations/${id}`)).json["waitsFor"];
+    expect((await calendar())?.why).toEqual([
+      expect.stringMatching(/^its window opens .* 10:00 UTC; until then nothing/),
+    ]);
+    expect(await trouble()).toBeNull();
+    await applyText(
+      api,
+      policyOf(`{ grace: 0s, windows: { open: [{ days: [${ahead(2)}], from: "11:00", to: "12:00" }] } }`),
+    );
+    const never = expect.stringMatching(new RegExp(`never open together, .* rekey rotation expedite ${id}`));
+    expect((await calendar())?.why).toEqual([never]);
+    expect(await trouble()).toEqual(never);
+    expect(await waits()).toMatchObject({ text: never, until: null });
+    await sql`UPDATE rotations SET urgent = true WHERE outcome IS NULL`.execute(db());
+    expect(await calendar()).toMatchObject({ state: "running", why: [] });
+    expect(await trouble()).toBeNull();
+    await sql`UPDATE rotations SET urgent = false, policy = '{}' WHERE outcome IS NULL`.execute(db());
+    await applyText(api, policyOf("{ grace: 0s, schedule: { every: 30d } }"));
   });
 
   it("has what runs and what is due before what comes, however long it waits, and says when there is more", async () => {

@@ -1,5 +1,8 @@
+import { neverMeet } from "../calendar/allowed.ts";
 import { explainPolicy } from "../domain/explain-policy.ts";
+import { effectivePolicy, type GivenPolicy } from "../domain/policy.ts";
 import { readCalendar } from "../ledger/calendar-rows.ts";
+import { readOpenPinned, restrictionsOf } from "../ledger/felt-effects.ts";
 import { declareFreeze, endFreeze, listFreezes } from "../ledger/freezes.ts";
 import { readPolicyLevels } from "../ledger/policy-levels.ts";
 import type { Ledger } from "../ledger/database.ts";
@@ -12,6 +15,7 @@ import { asJson, type Handlers } from "./deps.ts";
 import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 import { refuseSecretReasonWithin } from "./refuse-secret-reason.ts";
+import { sayNever } from "./say-obstacle.ts";
 
 type Names = "explainPolicy" | "showCalendar" | "listFreezes" | "declareFreeze" | "endFreeze";
 
@@ -24,7 +28,8 @@ function shown(field: string, value: unknown): readonly [string, unknown] {
 
 export const routineHandlers: Handlers<Names> = {
   async explainPolicy({ params, scope }, { ledger }) {
-    const levels = await readPolicyLevels(ledger.db, await findCredentialId(ledger, scope, params.credential));
+    const credentialId = await findCredentialId(ledger, scope, params.credential);
+    const levels = await readPolicyLevels(ledger.db, credentialId);
     const fields = explainPolicy(levels).map(({ field, value, from, overruled }) => {
       const [name, said] = shown(field, value);
       return {
@@ -34,7 +39,8 @@ export const routineHandlers: Handlers<Names> = {
         overruled: overruled.map((other) => ({ from: other.from, value: shown(field, other.value)[1] })),
       };
     });
-    const trouble = policyTrouble(levels.map(({ policy }) => policy)) ?? null;
+    const policies = levels.map(({ policy }) => policy);
+    const trouble = policyTrouble(policies) ?? (await openTrouble(ledger, credentialId, policies)) ?? null;
     return { credential: (levels[0]?.from ?? "").replace(/^credential /, ""), fields, trouble };
   },
 
@@ -88,6 +94,14 @@ export const routineHandlers: Handlers<Names> = {
     return { freezeId: params.freeze };
   },
 };
+
+/** Why the rotation that is open can never go on by this policy, whose windows are not those that it was reserved by. */
+async function openTrouble({ db }: Ledger, credentialId: string, policies: readonly GivenPolicy[]) {
+  const open = await readOpenPinned(db, credentialId);
+  if (open === undefined) return undefined;
+  const { windows } = restrictionsOf({ pinned: open.pinned, current: effectivePolicy(...policies), freezes: [] });
+  return neverMeet(windows, open.nowMs) ? `of the open rotation ${sayNever(open.id)}` : undefined;
+}
 
 /** The ids of what is named. @throws ProblemError with the name that was most likely meant, when there is no such. */
 async function expectNames({ db }: Ledger, { team, environment }: Named) {

@@ -14,6 +14,10 @@ export function sayObstacle(obstacle: Obstacle): string {
   }
 }
 
+/** Of a rotation whose windows of when it was reserved and of today never meet. One clause, without a full stop. */
+export const sayNever = (rotationId: string): string =>
+  `its window of when it was reserved and the one of today are never open together, so that it waits for ever: change the policy's windows, or rekey rotation expedite ${rotationId}, or rekey rotation abort ${rotationId}`;
+
 /** `2027-01-07 08:00 UTC`, with seconds where there are some. */
 export function sayTime(ms: number): string {
   const [day = "", time = ""] = new Date(ms).toISOString().split("T");

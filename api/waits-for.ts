@@ -1,8 +1,8 @@
-import type { Obstacle } from "../calendar/allowed.ts";
 import { codes } from "../domain/errors.ts";
 import { feltSteps, previousPhase, stepFor, undoStepFor } from "../domain/order.ts";
+import type { FeltWait } from "../ledger/felt-effects.ts";
 import type { CommandView, HoldView, RotationRecord } from "../ledger/rotation-views.ts";
-import { sayObstacle } from "./say-obstacle.ts";
+import { sayNever, sayObstacle } from "./say-obstacle.ts";
 
 export interface Waiting {
   /** One sentence. */
@@ -20,12 +20,12 @@ export function waitsFor(
   {
     hold,
     commands,
-    obstacles,
+    felt,
   }: {
     readonly hold: HoldView | undefined;
     readonly commands: readonly CommandView[];
     /** What keeps its consumers from feeling anything now. */
-    readonly obstacles: readonly Obstacle[];
+    readonly felt: Pick<FeltWait, "obstacles" | "isNever"> | undefined;
   },
 ): Waiting {
   const { now, waitUntil, phaseSince, createdAt, closedAt, outcome } = record;
@@ -42,9 +42,13 @@ export function waitsFor(
     const isLate = now.getTime() - createdAt.getTime() > soonMs;
     return { text: `A worker to begin it.${isLate ? " Check that one runs." : ""}`, since: createdAt, until: null };
   }
+  const obstacles = felt?.obstacles ?? [];
   const last = obstacles.toSorted((a, b) => b.untilMs - a.untilMs)[0];
   const step = record.direction === "forward" ? (stepFor(record.order, record.phase) ?? "close") : "close";
-  if (last !== undefined && (feltSteps[record.order].has(step) || step === "guard"))
+  const isFelt = feltSteps[record.order].has(step) || step === "guard";
+  if (isFelt && felt?.isNever === true)
+    return { text: `Nothing that comes: ${sayNever(record.id)}.`, since: phaseSince, until: null };
+  if (last !== undefined && isFelt)
     return {
       text: `Consumers may feel nothing now: ${obstacles.map(sayObstacle).join("; ")}. Not to wait for it: \`rekey rotation expedite ${record.id}\`.`,
       since: phaseSince,

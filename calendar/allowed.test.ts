@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { days, type Windows } from "../domain/routine.ts";
-import { allowedFrom, obstaclesAt, obstaclesFrom, type Restrictions } from "./allowed.ts";
+import { allowedFrom, neverMeet, obstaclesAt, obstaclesFrom, type Restrictions } from "./allowed.ts";
 
 const at = (text: string): number => Date.parse(text);
 const iso = (ms: number | undefined): string => (ms === undefined ? "never" : new Date(ms).toISOString());
@@ -58,4 +58,9 @@ test("one after the other are told up to when nothing forbids, each once, the fi
 test("windows that never meet are found to", () => {
   const days_: Windows = { timeZone: "UTC", openings: [{ days: [...days], from: "09:00", to: "17:00" }] };
   expect(allowedFrom(only({ windows: [nights, days_] }), at("2026-01-02T10:00Z"))).toBeUndefined();
+  expect(neverMeet([nights, days_], at("2026-01-02T10:00Z"))).toBe(true);
+  // Apart by what their clocks show, and together for four hours.
+  const tokyo: Windows = { timeZone: "Asia/Tokyo", openings: [{ days: [...days], from: "09:00", to: "17:00" }] };
+  expect(neverMeet([nights, tokyo], at("2026-01-02T10:00Z"))).toBe(false);
+  expect(neverMeet([nights], at("2026-01-02T10:00Z"))).toBe(false);
 });

@@ -51,3 +51,8 @@ export function allowedFrom(restrictions: Restrictions, fromMs: number): number 
     if (at > fromMs + horizonMs) return undefined;
   }
 }
+
+/** Whether windows that all have to be open never are, as far as is planned from `fromMs` on. */
+export function neverMeet(windows: readonly Windows[], fromMs: number): boolean {
+  return windows.length > 1 && allowedFrom({ windows, freezes: [] }, fromMs) === undefined;
+}

@@ -45,6 +45,19 @@ function withoutJump(atMs: number, timeZone: string, minutes: number): number {
   return ahead;
 }
 
+/** For how long at a stretch a window is open at most, in a week in which the clocks do not jump; undefined: always. */
+export function longestOpenMs({ openings }: Windows): number | undefined {
+  if (openings.length === 0) return undefined;
+  let [longest, current] = [0, 0];
+  // Twice round the week, for the stretch that goes on from its last day into its first.
+  for (let at = 0; at < 2 * weekMinutes; at += 1) {
+    const day = days[Math.floor(at / dayMinutes) % days.length] ?? "mon";
+    current = openings.some((one) => isIn(one, { day, minutes: at % dayMinutes })) ? current + 1 : 0;
+    longest = Math.max(longest, current);
+  }
+  return longest >= weekMinutes ? undefined : longest * minuteMs;
+}
+
 /** The first minute from `fromMs` on at which a window is open, in milliseconds since 1970; `fromMs` itself if one is. */
 export function nextOpen(windows: Windows, fromMs: number): number {
   if (isOpen(windows, fromMs)) return fromMs;

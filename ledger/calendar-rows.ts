@@ -20,6 +20,8 @@ export interface CalendarRow {
   /** When nothing that is known now forbids to begin; null: not within 400 days. */
   readonly beginsMs: number | null;
   readonly policy: GivenPolicy;
+  /** That the open rotation was reserved by. */
+  readonly pinned: GivenPolicy | null;
   readonly freezes: readonly Freeze[];
   readonly failures: number;
   readonly failedCode: Code | null;
@@ -74,7 +76,7 @@ export async function readCalendar(db: Kysely<Tables>, query: CalendarQuery): Pr
       floor(extract(epoch FROM c.begins_at) * 1000)::float8 AS "beginsMs", c.policy, ${freezesOf} AS freezes,
       c.failures, c.failed_code AS "failedCode", floor(extract(epoch FROM c.not_before) * 1000)::float8 AS "notBeforeMs",
       c.refused_code AS "refusedCode",
-      r.id AS "openRotation", floor(extract(epoch FROM r.created_at) * 1000)::float8 AS "openSinceMs", coalesce(r.paused, false) AS "isPaused", coalesce(r.urgent, false) AS "isUrgent",
+      r.policy AS pinned, r.id AS "openRotation", floor(extract(epoch FROM r.created_at) * 1000)::float8 AS "openSinceMs", coalesce(r.paused, false) AS "isPaused", coalesce(r.urgent, false) AS "isUrgent",
       EXISTS (SELECT FROM holds h WHERE h.rotation_id = r.id AND h.decided_at IS NULL) AS "isHeld",
       ARRAY(SELECT place.name || ' (' || place.cap || ')' FROM place
         WHERE place.id IN (c.connection_id, c.team_id, c.environment_id) AND place.open >= place.cap AND ${seesPlace} ORDER BY 1) AS "full",

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { allowedFrom, obstaclesAt, type Obstacle, type Restrictions } from "../calendar/allowed.ts";
+import { allowedFrom, neverMeet, obstaclesAt, type Obstacle, type Restrictions } from "../calendar/allowed.ts";
 import { effectivePolicy, type GivenPolicy } from "../domain/policy.ts";
 import type { Freeze } from "../domain/routine.ts";
 import { recordEvents } from "./audit.ts";
@@ -18,6 +18,8 @@ export interface FeltWait {
   /** Until it may go on, as far as is known now. */
   readonly waitMs: number;
   readonly obstacles: readonly Obstacle[];
+  /** Its window of when it was reserved and the one of today are never open together. */
+  readonly isNever: boolean;
 }
 
 /** Further than this nobody looks: it is asked again long before. Milliseconds. */
@@ -40,16 +42,29 @@ export async function readFeltWaits(
       const restrictions = restrictionsOf(row);
       const obstacles = obstaclesAt(restrictions, row.nowMs);
       if (obstacles.length === 0) return [];
-      const waitMs = (allowedFrom(restrictions, row.nowMs) ?? row.nowMs + farMs) - row.nowMs;
-      return [[row.id, { waitMs, obstacles }] as const];
+      const allowedMs = allowedFrom(restrictions, row.nowMs);
+      const isNever = allowedMs === undefined && neverMeet(restrictions.windows, row.nowMs);
+      return [[row.id, { waitMs: (allowedMs ?? row.nowMs + farMs) - row.nowMs, obstacles, isNever }] as const];
     }),
   );
 }
 
-function restrictionsOf({ pinned, current, freezes }: Row): Restrictions {
+/** What binds a rotation that was reserved by one policy and is ruled by another today. */
+export function restrictionsOf({ pinned, current, freezes }: Omit<Row, "id" | "nowMs">): Restrictions {
   const { windows, pause } = effectivePolicy(current);
   const reserved = effectivePolicy(pinned).windows;
   return { windows: [windows, reserved].filter((one) => one !== undefined), freezes, pause };
+}
+
+/** A rotation that is open and not urgent, and by which policy it was reserved. */
+export async function readOpenPinned(
+  db: Kysely<Tables>,
+  credentialId: string,
+): Promise<{ readonly id: string; readonly pinned: GivenPolicy; readonly nowMs: number } | undefined> {
+  const { rows } = await sql<{ id: string; pinned: GivenPolicy; nowMs: number }>`
+    SELECT id, policy AS pinned, ${nowMs} AS "nowMs" FROM rotations
+    WHERE credential_id = ${credentialId} AND outcome IS NULL AND NOT urgent`.execute(db);
+  return rows[0];
 }
 
 /** Waiting for a window is no waiting for evidence: what is asked for over a time is asked for anew once it is over. */

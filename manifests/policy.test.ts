@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { defaultPolicy } from "../domain/policy.ts";
 import { changesBetween } from "./changes.ts";
 import { parseDuration, showDuration } from "./duration.ts";
+import { days, type Day } from "../domain/routine.ts";
 import { givenPolicy, policySchema, policyTrouble, showPolicy } from "./policy.ts";
 
 describe("durations", () => {
@@ -78,6 +79,23 @@ describe("a policy", () => {
     );
     expect(policyTrouble([{ graceMs: 60_000, disabledForMs: 0 }, often])).toBeUndefined();
     expect(policyTrouble([{ maxAgeMs: 3_600_000 }, { graceMs: 7_200_000 }])).toContain("maxAge 1h can never be kept");
+  });
+
+  it("is refused when its window closes before the old version has been watched for as long as it has to be", () => {
+    const windows = (from: string, to: string, on: readonly Day[] = ["sat", "sun"]) => ({
+      windows: { timeZone: "UTC", openings: [{ days: on, from, to }] },
+    });
+    expect(policyTrouble([windows("03:00", "03:01")])).toBe(
+      "windows are open for 1m at a stretch, and right before the old version is disabled its use is watched for 90s within one (observeFor 30s)",
+    );
+    expect(policyTrouble([windows("03:00", "03:02")])).toBeUndefined();
+    expect(policyTrouble([windows("03:00", "03:01"), { graceMs: 0 }])).toBeUndefined();
+    expect(policyTrouble([{ observeForMs: 3_600_000 }, windows("23:30", "00:30")])).toContain(
+      "open for 1h at a stretch",
+    );
+    // The end of one is the beginning of the next, over midnight too.
+    expect(policyTrouble([{ observeForMs: 86_400_000 }, windows("00:00", "24:00")])).toBeUndefined();
+    expect(policyTrouble([{ observeForMs: 8 * 86_400_000 }, windows("00:00", "24:00", [...days])])).toBeUndefined();
   });
 
   it("refuses to never look again, and counts below one", () => {

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { longestOpenMs } from "../calendar/windows.ts";
 import { deadlineOutcomes, emergencyOrders } from "../domain/emergency.ts";
 import { strengths } from "../domain/evidence.ts";
 import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
+import { watchedBeforeEndMs } from "../domain/watched.ts";
 import { durationSchema, showDuration } from "./duration.ts";
 import { routineFields, showRoutine } from "./routine-fields.ts";
 
@@ -70,13 +72,18 @@ export function givenPolicy(said: z.output<typeof policySchema>): GivenPolicy {
 
 /** Why what would rule a credential can never work; undefined when it can. */
 export function policyTrouble(given: readonly GivenPolicy[]): string | undefined {
-  const { schedule, maxAgeMs, graceMs, disabledForMs, observeForMs } = effectivePolicy(...given);
+  const { schedule, maxAgeMs, graceMs, disabledForMs, observeForMs, windows } = effectivePolicy(...given);
   const leastMs = graceMs + disabledForMs + observeForMs;
   const takes = `a rotation takes at least ${showDuration(leastMs)} (grace ${showDuration(graceMs)}, disabledFor ${showDuration(disabledForMs)}, observeFor ${showDuration(observeForMs)})`;
   if (schedule.kind === "every" && schedule.everyMs <= leastMs)
     return `schedule.every ${showDuration(schedule.everyMs)} can never be kept: ${takes}`;
   if (maxAgeMs !== undefined && maxAgeMs <= leastMs)
     return `maxAge ${showDuration(maxAgeMs)} can never be kept: ${takes}`;
+  const openMs = windows === undefined ? undefined : longestOpenMs(windows);
+  // It begins anew whenever the window closes, for nobody is refused long after it was seen that nobody is there.
+  const watchMs = watchedBeforeEndMs({ graceMs, observeForMs });
+  if (openMs !== undefined && openMs <= watchMs)
+    return `windows are open for ${showDuration(openMs)} at a stretch, and right before the old version is disabled its use is watched for ${showDuration(watchMs)} within one (observeFor ${showDuration(observeForMs)})`;
   return undefined;
 }
 
