@@ -9,6 +9,7 @@ import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { invalidManifests } from "./manifests.ts";
 import { ProblemError } from "./problem.ts";
 import { refuseSecretReason } from "./refuse-secret-reason.ts";
+import { settleProposals } from "./settle-proposals.ts";
 
 type Names = "registerConsumer" | "listGrants" | "showGrant" | "approveGrant" | "refuseGrant" | "withdrawGrant";
 
@@ -45,7 +46,10 @@ export const grantHandlers: Handlers<Names> = {
 
   async approveGrant({ params, body, actor, scope }, deps) {
     await refuseSecret(deps, scope, params.grant, body.reason);
-    return take(deps, scope, params.grant, { kind: "approve", digest: body.digest, actor }, body.reason);
+    const given = { kind: "approve", digest: body.digest, actor } as const;
+    const answered = await take(deps, scope, params.grant, given, body.reason);
+    await settleProposals(deps);
+    return answered;
   },
 
   async refuseGrant({ params, body, actor, scope }, deps) {

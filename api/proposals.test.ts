@@ -5,6 +5,7 @@ import { recordProposals } from "../ledger/proposals.ts";
 import { sessions } from "../providers/evidence/sessions/definition.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { applyText } from "../test/harness/apply-text.ts";
+import { approve, grantFor } from "../test/harness/asking-teams.ts";
 import { withCli, type CliPlace } from "../test/harness/cli.ts";
 import { fakeCatalog } from "../test/harness/fake-catalog.ts";
 import { withLedger } from "../test/harness/ledger.ts";
@@ -82,6 +83,42 @@ describe("a proposal to register who was seen", () => {
     expect(await stateOf(id)).toBe("open");
     await createWatcher(api.deps, 60_000).runOnce();
     expect(await stateOf(id)).toBe("registered");
+    await sql`UPDATE consumers SET evidence = '{"collectors": {}}' WHERE name = 'web'`.execute(db());
+  });
+
+  it("is closed by the approval of a grant whose consumer explains it", async () => {
+    const id = await seen({ applicationName: "Team Report" });
+    const { rows } = await sql<{ id: string }>`SELECT id FROM teams WHERE name = 'shop'`.execute(db());
+    const team = await api.as("team", rows[0]?.id);
+    const { text } = await api.ask("GET", `/proposals/${id}`);
+    const { manifest } = JSON.parse(text) as { readonly manifest: string };
+    const grant = await grantFor(team, edited(manifest, "/srv/team.env"));
+    expect(await stateOf(id)).toBe("open");
+    expect(await approve(api, grant)).toMatchObject({ status: 200 });
+    expect(await stateOf(id)).toBe("registered");
+  });
+
+  it("is closed however many others stay open, seen later or earlier than it", async () => {
+    const explained = await seen({ applicationName: "First Of Many" });
+    await sql`
+      INSERT INTO proposals (id, credential_id, address, application_name, database, principal)
+      SELECT 'prp_' || side || lpad(n::text, 25, '0'), p.credential_id, '10.9.0.1', 'other ' || side || n, p.database, p.principal
+      FROM proposals p, generate_series(1, 1100) n, (VALUES ('0'), ('z')) AS sides (side) WHERE p.id = ${explained}`.execute(
+      db(),
+    );
+    const collectors = { sessions: { database: "orders", networks: ["10.0.0.9/32"], instances: 1 } };
+    await sql`UPDATE consumers SET evidence = ${JSON.stringify({ collectors })}::jsonb WHERE name = 'web'`.execute(
+      db(),
+    );
+    await createWatcher(api.deps, 60_000).runOnce();
+    const { rows } = await sql<{ state: string; n: number }>`
+      SELECT state, count(*) AS n FROM proposals WHERE id = ${explained} OR application_name LIKE 'other %'
+      GROUP BY 1 ORDER BY 1`.execute(db());
+    expect(rows).toEqual([
+      { state: "open", n: 2200 },
+      { state: "registered", n: 1 },
+    ]);
+    await sql`DELETE FROM proposals WHERE application_name LIKE 'other %'`.execute(db());
     await sql`UPDATE consumers SET evidence = '{"collectors": {}}' WHERE name = 'web'`.execute(db());
   });
 

@@ -2,23 +2,29 @@ import { closeProposals, readOpenProposals, type OpenProposal } from "../ledger/
 import type { Catalog } from "../providers/catalog.ts";
 import type { ApiDeps } from "./deps.ts";
 
-/** At one look; what is left is looked at the next time. */
+/** At one look, one after the other until all have been looked at: most may stay open for good. */
 const atOnce = 1_000;
 
 /**
  * Closes the proposals of whoever is a registered consumer by now. It is asked after each registration and by the
  * watcher besides, so that no way to register has to think of it.
  */
-export async function settleProposals({ ledger, catalog }: Pick<ApiDeps, "ledger" | "catalog">): Promise<void> {
-  const open = await readOpenProposals(ledger.db, atOnce);
-  await closeProposals(
-    ledger,
-    open.flatMap((proposal) => {
-      const consumer = proposal.consumers.find(({ collectors }) => explains(catalog, collectors, proposal));
-      return consumer === undefined ? [] : [{ id: proposal.id, consumerId: consumer.id }];
-    }),
-  );
+export async function settleProposals(deps: Pick<ApiDeps, "ledger" | "catalog">): Promise<void> {
+  let after = "";
+  for (;;) {
+    const open = await readOpenProposals(deps.ledger.db, { after, atMost: atOnce });
+    await closeProposals(deps.ledger, explained(deps.catalog, open));
+    const last = open.at(-1);
+    if (last === undefined || open.length < atOnce) return;
+    after = last.id;
+  }
 }
+
+const explained = (catalog: Catalog, open: readonly OpenProposal[]) =>
+  open.flatMap((proposal) => {
+    const consumer = proposal.consumers.find(({ collectors }) => explains(catalog, collectors, proposal));
+    return consumer === undefined ? [] : [{ id: proposal.id, consumerId: consumer.id }];
+  });
 
 function explains(
   { collectors }: Catalog,

@@ -93,11 +93,15 @@ describe("who was seen and is not registered", () => {
   it("is closed by the consumer that explains it, and open again when it is a stranger again", async () => {
     const credentialId = await one();
     await record(credentialId, report);
-    expect((await readOpenProposals(test.ledger.db, 1_000)).some((each) => each.credentialId === credentialId)).toBe(
-      false,
-    );
+    expect(
+      (await readOpenProposals(test.ledger.db, { after: "", atMost: 1_000 })).some(
+        (each) => each.credentialId === credentialId,
+      ),
+    ).toBe(false);
     const consumerId = await addConsumer(credentialId);
-    const open = (await readOpenProposals(test.ledger.db, 1_000)).filter((each) => each.credentialId === credentialId);
+    const open = (await readOpenProposals(test.ledger.db, { after: "", atMost: 1_000 })).filter(
+      (each) => each.credentialId === credentialId,
+    );
     expect(open).toMatchObject([
       { ...report, consumers: [{ id: consumerId, collectors: { sessions: { database: "orders" } } }] },
     ]);

@@ -89,16 +89,19 @@ export interface OpenProposal extends SeenClient {
   readonly consumers: readonly { readonly id: string; readonly collectors: Readonly<Record<string, unknown>> }[];
 }
 
-/** Those that nobody has settled; whose consumer may be registered by now. */
-export async function readOpenProposals(db: Kysely<Tables>, atMost: number): Promise<readonly OpenProposal[]> {
+/** Those that nobody has settled; whose consumer may be registered by now. In the order of their ids, from after the given one on. */
+export async function readOpenProposals(
+  db: Kysely<Tables>,
+  { after, atMost }: { readonly after: string; readonly atMost: number },
+): Promise<readonly OpenProposal[]> {
   const { rows } = await sql<OpenProposal>`
     SELECT p.id, p.credential_id AS "credentialId", p.principal, p.address, p.application_name AS "applicationName",
       p.database, (SELECT jsonb_agg(jsonb_build_object('id', n.id, 'collectors', n.evidence -> 'collectors') ORDER BY n.id)
         FROM consumers n WHERE n.credential_id = p.credential_id AND n.retired_at IS NULL) AS consumers
     FROM proposals p JOIN credentials c ON c.id = p.credential_id AND c.retired_at IS NULL
-    WHERE p.state = 'open' AND EXISTS (SELECT FROM consumers n
+    WHERE p.state = 'open' AND p.id > ${after} AND EXISTS (SELECT FROM consumers n
       WHERE n.credential_id = p.credential_id AND n.retired_at IS NULL)
-    ORDER BY p.last_seen_at DESC LIMIT ${atMost}`.execute(db);
+    ORDER BY p.id LIMIT ${atMost}`.execute(db);
   return rows;
 }
 
