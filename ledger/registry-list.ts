@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import {
   findConnections,
   findConsumers,
@@ -71,12 +71,72 @@ export async function readPlaceNames(db: Kysely<Tables>): Promise<Pick<Registere
   return rows[0] ?? { teams: [], environments: [] };
 }
 
-/** `team/name` of every credential that a scope reaches. */
-export async function readSeenCredentials(db: Kysely<Tables>, scope: Scope): Promise<readonly TeamRef[]> {
+/** Those of the named credentials that a scope reaches. */
+export async function readSeenCredentials(
+  db: Kysely<Tables>,
+  scope: Scope,
+  refs: readonly TeamRef[],
+): Promise<readonly TeamRef[]> {
   const { rows } = await sql<TeamRef>`
-    SELECT t.name AS team, c.name FROM credentials c JOIN teams t ON t.id = c.team_id
+    SELECT DISTINCT g.team, g.name FROM jsonb_to_recordset(${JSON.stringify(refs)}::jsonb) AS g (team text, name text)
+    JOIN teams t ON t.name = g.team JOIN credentials c ON c.team_id = t.id AND c.name = g.name
     WHERE c.retired_at IS NULL AND ${seesCredential(scope)}`.execute(db);
   return rows;
+}
+
+/** Of so many words that name nothing the neighbours are read, and so many of each: enough for a hint, however many there are. */
+const mostWords = 20;
+const mostNeighbours = 100;
+
+/**
+ * What may have been meant by names that nothing has: the neighbours of each in its team's alphabet, and the same name in
+ * other teams. For a team it is what its own alphabet and what it sees of others have near, whichever team it names, so
+ * that neither the answer nor its time depends on what others have.
+ */
+export async function readNeighbours(
+  db: Kysely<Tables>,
+  kind: "connections" | "credentials",
+  refs: readonly TeamRef[],
+  scope: Scope,
+): Promise<readonly TeamRef[]> {
+  if (refs.length === 0) return [];
+  const rowsOf = sql`${sql.table(kind)} c JOIN teams t ON t.id = c.team_id AND c.retired_at IS NULL`;
+  const ofTeam = scope === "everything" ? sql`t.name = g.team` : sql`t.id = ${scope.teamId}`;
+  const { rows } = await sql<TeamRef>`
+    SELECT DISTINCT near.team, near.name
+    FROM jsonb_to_recordset(${JSON.stringify(refs.slice(0, mostWords))}::jsonb) AS g (team text, name text)
+    CROSS JOIN LATERAL (
+      (SELECT t.name AS team, c.name FROM ${rowsOf}
+        WHERE ${ofTeam} AND c.name >= g.name ORDER BY c.name LIMIT ${mostNeighbours})
+      UNION ALL
+      (SELECT t.name, c.name FROM ${rowsOf}
+        WHERE ${ofTeam} AND c.name < g.name ORDER BY c.name DESC LIMIT ${mostNeighbours})
+      UNION ALL
+      (SELECT t.name, c.name FROM ${rowsOf} WHERE ${isOfOthers(kind, scope)} ORDER BY t.name, c.name LIMIT ${mostNeighbours})
+    ) near ORDER BY 1, 2`.execute(db);
+  return rows;
+}
+
+function isOfOthers(kind: "connections" | "credentials", scope: Scope): RawBuilder<boolean> {
+  if (scope === "everything") return sql`c.name = g.name`;
+  if (kind === "connections") return sql`false`;
+  const { teamId } = scope;
+  return sql`c.id IN (SELECT credential_id FROM consumers WHERE team_id = ${teamId} AND retired_at IS NULL
+    UNION SELECT credential_id FROM credential_shares WHERE team_id = ${teamId})`;
+}
+
+/** One consumer with its credential, by their names; undefined when it is not registered, or not any more. */
+export async function readConsumerName(
+  db: Kysely<Tables>,
+  id: string,
+): Promise<{ readonly named: TeamRef; readonly of: TeamRef } | undefined> {
+  const { rows } = await sql<{ named: TeamRef; of: TeamRef }>`
+    SELECT jsonb_build_object('team', t.name, 'name', n.name) AS named,
+      jsonb_build_object('team', ct.name, 'name', c.name) AS of
+    FROM consumers n JOIN teams t ON t.id = n.team_id
+    JOIN credentials c ON c.id = n.credential_id AND c.retired_at IS NULL JOIN teams ct ON ct.id = c.team_id
+    WHERE n.id = ${id} AND n.retired_at IS NULL`.execute(db);
+  return rows[0];
 }
 
 export async function readAllNames(db: Kysely<Tables>): Promise<RegisteredNames> {

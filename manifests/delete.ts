@@ -3,7 +3,7 @@ import canonicalize from "canonicalize";
 import { transact, type Ledger } from "../ledger/database.ts";
 import { lockRegistry } from "../ledger/registry.ts";
 import { isNamed, nameHint } from "./kind-named.ts";
-import { lookUp, type Found } from "./look-up.ts";
+import { lookUp, lookUpConsumer, type Found } from "./look-up.ts";
 import { planDeletion } from "./plan-deletion.ts";
 import type { ConnectionSecrets } from "./planning.ts";
 import type { ManifestKind } from "./schemas.ts";
@@ -14,7 +14,7 @@ export interface DeleteRequest {
   readonly name: string;
   /** Tells apart consumers of one name: `name` or `team/name` of the credential. */
   readonly credential?: string | undefined;
-  /** Instead of the names, once it has been found. */
+  /** Of a consumer, instead of the names, once it has been found. */
   readonly id?: string | undefined;
   readonly actor: string;
   /** Absent: only what would be done is wanted. The digest of what a person has said yes to. */
@@ -50,7 +50,8 @@ export async function deleteRegistered({ ledger, secrets }: DeleteDeps, request:
   let tidy: (() => Promise<void>) | undefined;
   const answer = await transact(ledger, async (trx): Promise<DeleteAnswer> => {
     await lockRegistry(trx);
-    const all = await lookUp(trx, request.kind);
+    const { kind, id } = request;
+    const all = kind === "Consumer" && id !== undefined ? await lookUpConsumer(trx, id) : await lookUp(trx, kind);
     const found = all.filter((one) => isMeant(one, request));
     const [only, second] = found;
     if (only === undefined) return { outcome: "not-found", hint: absenceOf(request, all) };

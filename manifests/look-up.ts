@@ -7,7 +7,7 @@ import {
   readCredentials,
 } from "../ledger/registry-views.ts";
 import { findNotices } from "../ledger/notice-rows.ts";
-import { readAllNames } from "../ledger/registry-list.ts";
+import { readAllNames, readConsumerName } from "../ledger/registry-list.ts";
 import type { Transaction } from "./registry-snapshot.ts";
 import type { ManifestKind } from "./schemas.ts";
 
@@ -18,6 +18,12 @@ export interface Found {
   readonly named: { readonly team?: string; readonly name: string };
   /** Of a consumer: its credential, without which its name may mean several. */
   readonly of?: { readonly team: string; readonly name: string };
+}
+
+/** The consumer of that id, and no other. */
+export async function lookUpConsumer(trx: Transaction, id: string): Promise<readonly Found[]> {
+  const found = await readConsumerName(trx, id);
+  return found === undefined ? [] : [{ kind: "Consumer", id, ...found }];
 }
 
 /** Everything of one kind that is registered. */

@@ -18,7 +18,7 @@ import {
   type TeamRow,
 } from "../ledger/registry-views.ts";
 import { findNotices, type NoticeRow } from "../ledger/notice-rows.ts";
-import { readAllNames, readSeenCredentials } from "../ledger/registry-list.ts";
+import { readNeighbours, readSeenCredentials } from "../ledger/registry-list.ts";
 import type { Manifest } from "./schemas.ts";
 
 export type Transaction = Parameters<Parameters<ReturnType<Ledger["db"]["transaction"]>["execute"]>[0]>[0];
@@ -31,11 +31,11 @@ export interface RegistrySnapshot {
   readonly policies: Map<string, PolicyRow>;
   /** By `team/name`. */
   readonly connections: Map<string, ConnectionRow>;
-  /** `team/name` of every connection that is registered, for who has mistyped one. */
+  /** `team/name` of connections that may have been meant by names that no connection has. */
   readonly connectionNames: readonly string[];
   /** By `team/name`. */
   readonly credentials: Map<string, CredentialRow>;
-  /** `team/name` of every credential that is registered, likewise. */
+  /** `team/name` of credentials, likewise. */
   readonly credentialNames: readonly string[];
   /** By id of the credential and name. */
   readonly consumers: Map<string, ConsumerRow>;
@@ -75,9 +75,11 @@ export async function readSnapshot(
   manifests: readonly Manifest[],
   asking?: AskingTeam,
 ): Promise<RegistrySnapshot> {
-  const seen = asking && new Set((await readSeenCredentials(trx, { teamId: asking.id })).map(refKey));
+  const scope = asking === undefined ? "everything" : { teamId: asking.id };
   const isOwn = ({ team }: { readonly team: string }) => asking === undefined || team === asking.name;
   const refs = manifests.map(refsOf);
+  const namedCredentials = refs.flatMap((one) => one.credentials);
+  const namedConnections = refs.flatMap((one) => one.connections);
   const teams = await findTeams(
     trx,
     refs.flatMap((one) => one.teams),
@@ -92,13 +94,16 @@ export async function readSnapshot(
   );
   const credentials = await lockCredentials(
     trx,
-    refs.flatMap((one) => one.credentials).filter((ref) => seen?.has(refKey(ref)) !== false),
+    asking === undefined ? namedCredentials : await readSeenCredentials(trx, scope, namedCredentials),
   );
-  const connections = await findConnections(
-    trx,
-    refs.flatMap((one) => one.connections),
-  );
-  const names = await readAllNames(trx);
+  const connections = await findConnections(trx, namedConnections);
+  const known = new Set([
+    ...manifests.map(({ kind, metadata }) => ("team" in metadata ? `${kind} ${refKey(metadata)}` : kind)),
+    ...credentials.map((row) => `Credential ${refKey(row)}`),
+    ...connections.map((row) => `Connection ${refKey(row)}`),
+  ]);
+  const unknownCredentials = namedCredentials.filter((ref) => !known.has(`Credential ${refKey(ref)}`));
+  const unknownConnections = namedConnections.filter((ref) => isOwn(ref) && !known.has(`Connection ${refKey(ref)}`));
   const consumers = await findConsumers(trx, { credentials: credentials.map(({ id }) => id) });
   const reached = await findConsumers(trx, { connections: connections.map(({ id }) => id) });
   const notices = await findNotices(
@@ -114,9 +119,9 @@ export async function readSnapshot(
     environments: byName(environments),
     policies: byRef(policies),
     connections: byRef(connections),
-    connectionNames: names.connections.filter(isOwn).map(refKey),
+    connectionNames: (await readNeighbours(trx, "connections", unknownConnections, scope)).map(refKey),
     credentials: byRef(credentials),
-    credentialNames: seen === undefined ? names.credentials.map(refKey) : [...seen],
+    credentialNames: (await readNeighbours(trx, "credentials", unknownCredentials, scope)).map(refKey),
     consumers: new Map(consumers.filter(isOwn).map((row) => [consumerKey(row.credentialId, row.name), row])),
     notices: byRef(notices),
     reached,
