@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { afterEach, expect, it } from "vitest";
 import { withDatabase } from "../test/harness/ledger.ts";
+import type { OperatorNeededError } from "../domain/errors.ts";
 import { grantLedger } from "./grant-ledger.ts";
 import { assertSchemaCurrent, migrate } from "./migrate.ts";
 
@@ -71,6 +72,73 @@ it("refuses a login that is not there, and one that could do everything anyway",
   });
   const [owner] = await ask(url, "SELECT current_user AS name");
   await expect(grantLedger(url, String(owner?.["name"]))).rejects.toMatchObject({ code: "ledger_schema" });
+});
+
+it("refuses what the login may do to the audit trail by what everybody may, and leaves everything as it was", async () => {
+  const { url, login } = await withLogin();
+  for (const [grant, said] of [
+    ["UPDATE ON audit", "Everybody has UPDATE on audit: REVOKE ALL ON audit FROM PUBLIC;"],
+    ["UPDATE (details) ON audit", "Everybody has UPDATE on audit:"],
+    ["DELETE, TRUNCATE ON audit_seals", "Everybody has DELETE, TRUNCATE on audit_seals:"],
+    ["INSERT ON schema_migrations", "Everybody has INSERT on schema_migrations:"],
+  ] as const) {
+    await ask(url, `GRANT ${grant} TO PUBLIC`);
+    await expect(grantLedger(url, login)).rejects.toMatchObject({
+      code: "ledger_schema",
+      detail: expect.stringContaining(said),
+    });
+    expect(await rightsOn(url, login, "tokens")).toEqual([]);
+    await ask(url, `REVOKE ${grant} FROM PUBLIC`);
+  }
+  await ask(url, "GRANT SELECT, INSERT ON audit TO PUBLIC");
+  await grantLedger(url, login);
+});
+
+it("refuses what it may do by a group, directly or through another, inherited or not", async () => {
+  const { url, login } = await withLogin();
+  const groups = ["a", "b"].map((end) => `${login}_${end}`);
+  const [group = "", through = ""] = groups;
+  await ask(url, `CREATE ROLE ${group}; CREATE ROLE ${through}; GRANT ${group} TO ${through}`);
+  try {
+    const refusal = async () =>
+      grantLedger(url, login).then(
+        () => "",
+        ({ detail }: OperatorNeededError) => detail,
+      );
+    await ask(url, `GRANT UPDATE ON audit_heads TO ${group}; GRANT ${through} TO ${login}`);
+    const inherited = await refusal();
+    expect(inherited).toContain(
+      `${login} is in ${through}, which has UPDATE on audit_heads: REVOKE "${through}" FROM "${login}";`,
+    );
+    expect(inherited).not.toContain(group);
+    await ask(url, `ALTER ROLE ${through} NOINHERIT; REVOKE ${group} FROM ${through}; GRANT ${group} TO ${through}`);
+    expect(await rightsOn(url, login, "audit_heads")).toEqual([]);
+    expect(await refusal()).toContain(`${login} can become ${group} by a role that is in it, and that has UPDATE on`);
+    await ask(url, `REVOKE ${through} FROM ${login}`);
+    await grantLedger(url, login);
+    await ask(url, `GRANT pg_write_all_data TO ${login}`);
+    expect(await refusal()).toContain(`${login} is in pg_write_all_data, which has DELETE, UPDATE on audit; `);
+    await ask(url, `REVOKE pg_write_all_data FROM ${login}`);
+  } finally {
+    await ask(url, groups.map((name) => `DROP OWNED BY ${name}; DROP ROLE ${name};`).join(" "));
+  }
+});
+
+it("refuses one that can become a superuser, or owns the schema in which the tables lie", async () => {
+  const { url, login } = await withLogin();
+  const [owner] = await ask(url, "SELECT current_user AS name");
+  const mighty = { code: "ledger_schema", detail: expect.stringContaining("Name another login") };
+  const boss = `${login}_boss`;
+  await ask(url, `CREATE ROLE ${boss} SUPERUSER; GRANT ${boss} TO ${login}`);
+  try {
+    await expect(grantLedger(url, login)).rejects.toMatchObject(mighty);
+  } finally {
+    await ask(url, `DROP ROLE ${boss}`);
+  }
+  await ask(url, `ALTER SCHEMA public OWNER TO ${login}`);
+  await expect(grantLedger(url, login)).rejects.toMatchObject(mighty);
+  await ask(url, `ALTER SCHEMA public OWNER TO ${pg.escapeIdentifier(String(owner?.["name"]))}`);
+  await grantLedger(url, login);
 });
 
 it("says what is wrong with the way to the ledger, in words of the setting", async () => {
