@@ -4,9 +4,10 @@ import type { RotationState } from "../domain/command.ts";
 import { isPastReturn } from "../domain/order.ts";
 import { effectivePolicy } from "../domain/policy.ts";
 import type { Scope } from "../domain/scope.ts";
+import { readBroken } from "../ledger/broken-consumers.ts";
 import { readConsumerViews } from "../ledger/credential-views.ts";
 import { readAfterDeath } from "../ledger/death-watches.ts";
-import { emergenciesOf, readBroken } from "../ledger/emergency-views.ts";
+import { emergenciesOf } from "../ledger/emergency-views.ts";
 import { readToldUses } from "../ledger/last-uses.ts";
 import { rotationState } from "../ledger/rotation-state.ts";
 import {

@@ -1,6 +1,27 @@
 import { sql, type Kysely } from "kysely";
 import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
+import { exactTime } from "./audit-chain.ts";
+import type { Overridden } from "./overridden.ts";
 import type { Tables } from "./tables.ts";
+
+/** A consumer that may be the leak. Times are UTC with microseconds. */
+export interface Suspect {
+  /** `team/name` */
+  readonly ref: string;
+  readonly releasedAt: string | null;
+  readonly releasedBy: string | null;
+  /** Why it was released. */
+  readonly reason: string | null;
+}
+
+/** Something that would have kept routine work, and when it was passed over. */
+export interface PassedOver {
+  readonly what: Overridden["what"];
+  /** In the words of whoever declared it; of a hold its code. */
+  readonly why: string | null;
+  readonly until: string | null;
+  readonly at: string;
+}
 
 /** An emergency as people see it. */
 export interface EmergencyView {
@@ -21,13 +42,29 @@ export interface EmergencyView {
   readonly outcome: string | null;
   readonly createdAt: Date;
   readonly closedAt: Date | null;
+  readonly suspects: readonly Suspect[];
+  readonly overridden: readonly PassedOver[];
 }
+
+/** Those of emergency `e`. */
+export const suspectsOf = sql`coalesce((
+  SELECT jsonb_agg(jsonb_build_object('ref', st.name || '/' || sn.name, 'releasedAt', ${exactTime("s.released_at")},
+    'releasedBy', s.released_by, 'reason', s.reason) ORDER BY st.name, sn.name)
+  FROM suspicions s JOIN consumers sn ON sn.id = s.consumer_id JOIN teams st ON st.id = sn.team_id
+  WHERE s.emergency_id = e.id), '[]'::jsonb)`;
+
+const overriddenOf = sql`coalesce((
+  SELECT jsonb_agg(jsonb_build_object('what', a.details ->> 'what', 'why', a.details ->> 'why',
+    'until', a.details ->> 'until', 'at', ${exactTime("a.at")}) ORDER BY a.id)
+  FROM audit a WHERE a.credential_id = e.credential_id AND a.action = 'emergency.overrode'
+    AND a.details ->> 'emergency' = e.id), '[]'::jsonb)`;
 
 const columns = sql`e.id, t.name || '/' || c.name AS credential, v.name AS environment, e.versions,
   e.requested_by AS "requestedBy", e.reason, e.contain, e.deadline, e.at_deadline AS "atDeadline",
   e.is_overdue AS "isOverdue", coalesce(e.rotation_id, (
     SELECT r.id FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL AND e.outcome IS NULL
-  )) AS "rotationId", e.refused_code AS "refusedCode", e.outcome, e.created_at AS "createdAt", e.closed_at AS "closedAt"`;
+  )) AS "rotationId", e.refused_code AS "refusedCode", e.outcome, e.created_at AS "createdAt", e.closed_at AS "closedAt",
+  ${suspectsOf} AS suspects, ${overriddenOf} AS overridden`;
 const joins = sql`JOIN credentials c ON c.id = e.credential_id JOIN teams t ON t.id = c.team_id
   JOIN environments v ON v.id = c.environment_id`;
 
@@ -80,28 +117,4 @@ export async function readExposed(db: Kysely<Tables>, credentialId: string): Pro
     WHERE c.id = ${credentialId}`.execute(db);
   const [row] = rows;
   return row === undefined ? undefined : { ...row, policy: effectivePolicy(row.policy) };
-}
-
-/** Whom a contained rotation broke: from when the version that it runs on was ended until it showed the new one. */
-export interface Broken {
-  readonly ref: string;
-  readonly from: Date;
-  /** Null while it has shown nothing yet. */
-  readonly until: Date | null;
-}
-
-/** Of a rotation whose order contains: each consumer's outage as far as evidence tells; none before the end. */
-export async function readBroken(db: Kysely<Tables>, rotationId: string): Promise<readonly Broken[]> {
-  const { rows } = await sql<Broken>`
-    SELECT nt.name || '/' || n.name AS ref, f.ended_at AS "from", (
-      SELECT min(x.at) FROM evidence x
-      WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.version = r.to_version AND x.complete
-        AND x.at > f.ended_at) AS "until"
-    FROM rotations r
-    JOIN versions f ON f.credential_id = r.credential_id AND f.number = r.from_version AND f.ended_at IS NOT NULL
-    JOIN consumers n ON n.credential_id = r.credential_id AND n.retired_at IS NULL
-    JOIN teams nt ON nt.id = n.team_id
-    WHERE r.id = ${rotationId} AND r.rotation_order IN ('contain-first', 'contain-single-slot')
-    ORDER BY nt.name, n.name`.execute(db);
-  return rows;
 }

@@ -1,8 +1,10 @@
-import { sql, type Kysely, type Transaction } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Gap } from "../domain/guard.ts";
 import type { Direction, Outcome } from "../domain/order.ts";
-import { chainHash, exactTime, type AuditHead, type ChainRow } from "./audit-chain.ts";
+import { exactTime, type AuditHead } from "./audit-chain.ts";
 import type { Ledger } from "./database.ts";
+import { readEmergencyFacts, type EmergencyFacts } from "./receipt-emergencies.ts";
+import { readSealed, type SealedRow } from "./sealed-rows.ts";
 import type { Tables } from "./tables.ts";
 
 type Db = Kysely<Tables>;
@@ -80,16 +82,6 @@ export interface CommandFacts {
   readonly state: string;
 }
 
-/** A row of the trail with its seal. */
-export interface SealedRow extends ChainRow {
-  /** Null: no sealer has come to it yet. */
-  readonly position: number | null;
-  /** Hex. */
-  readonly hash: string | null;
-  /** It is what was sealed. */
-  readonly isGenuine: boolean;
-}
-
 export interface ReceiptFacts {
   readonly rotation: RotationFacts;
   readonly consumers: readonly ConsumerFacts[];
@@ -97,7 +89,9 @@ export interface ReceiptFacts {
   readonly holds: readonly HoldFacts[];
   readonly commands: readonly CommandFacts[];
   readonly actors: readonly { readonly id: string; readonly role: string; readonly description: string }[];
+  /** Its own rows. */
   readonly trail: readonly SealedRow[];
+  readonly emergency: EmergencyFacts;
   readonly head: AuditHead | null;
 }
 
@@ -111,14 +105,19 @@ export function readReceiptFacts(ledger: Ledger, rotationId: string): Promise<Re
       const rotation = await readRotationFacts(trx, rotationId);
       if (rotation === undefined) return undefined;
       const [holds, commands] = [await readHoldFacts(trx, rotationId), await readCommandFacts(trx, rotationId)];
-      const trail = await readTrail(trx, rotationId);
+      const trail = await readSealed(trx, sql`a.rotation_id = ${rotationId}`);
+      const emergency = await readEmergencyFacts(trx, { rotationId, credentialId: rotation.credentialId });
       const acting = [
         rotation.requestedBy,
         ...holds.map(({ decidedBy }) => decidedBy),
         ...commands.map(({ by }) => by),
+        ...emergency.declarations.flatMap(({ requestedBy, suspects }) => [
+          requestedBy,
+          ...suspects.map(({ releasedBy }) => releasedBy),
+        ]),
       ];
       return {
-        ...{ rotation, holds, commands, trail },
+        ...{ rotation, holds, commands, trail, emergency },
         consumers: await readConsumerFacts(trx, rotationId),
         verdicts: await readVerdictFacts(trx, rotationId),
         actors: await readActors(
@@ -194,25 +193,6 @@ async function readActors(db: Db, ids: readonly string[]): Promise<ReceiptFacts[
   const { rows } = await sql<ReceiptFacts["actors"][number]>`
     SELECT id, role, description FROM tokens WHERE id = ANY(${[...ids]}) ORDER BY id`.execute(db);
   return rows;
-}
-
-interface TrailRow extends ChainRow {
-  readonly position: number | null;
-  readonly previous: Buffer | null;
-  readonly hash: Buffer | null;
-}
-
-async function readTrail(trx: Transaction<Tables>, rotationId: string): Promise<readonly SealedRow[]> {
-  const { rows } = await sql<TrailRow>`
-    SELECT a.id, ${exactTime("a.at")} AS at, a.credential_id AS "credentialId", a.rotation_id AS "rotationId", a.actor,
-      a.action, a.details, s.position, s.previous_hash AS previous, s.hash
-    FROM audit a LEFT JOIN audit_seals s ON s.audit_id = a.id
-    WHERE a.rotation_id = ${rotationId} ORDER BY s.position, a.id`.execute(trx);
-  return rows.map(({ previous, hash, position, ...row }) => ({
-    ...{ ...row, position },
-    hash: hash === null ? null : hash.toString("hex"),
-    isGenuine: previous !== null && hash !== null && chainHash(previous, row).equals(hash),
-  }));
 }
 
 async function readHead(db: Db, instance: string, position: number): Promise<AuditHead | null> {

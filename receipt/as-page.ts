@@ -1,5 +1,5 @@
 import { reportOf } from "./report.ts";
-import type { Section, Shown } from "./report-sections.ts";
+import type { Section, Shown } from "./section.ts";
 import { visible } from "./said.ts";
 import { receiptText } from "./sign.ts";
 import type { SignedReceipt } from "./shape.ts";

@@ -1,5 +1,5 @@
 import { reportOf } from "./report.ts";
-import type { Section } from "./report-sections.ts";
+import type { Section } from "./section.ts";
 import { visible } from "./said.ts";
 import type { ReceiptBody, SignedReceipt } from "./shape.ts";
 

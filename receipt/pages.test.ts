@@ -145,6 +145,95 @@ describe("the headline", () => {
   });
 });
 
+describe("a rotation of an emergency", () => {
+  const token = "tok_00000000000000000000abcdef";
+  type Emergency = NonNullable<ReceiptBody["emergency"]>;
+  const declared: Emergency["declarations"][number] = {
+    ...{ id: "emg_1", by: token, at: "2026-11-30T09:39:10.000000Z", reason: "found in a repository" },
+    ...{ way: "contain", contained: true, deadline: "2026-11-30T09:54:10.000000Z", atDeadline: "contain" },
+    ...{ outcome: "proven", closedAt: "2026-11-30T09:40:21.000000Z", carriedBy: null, suspects: [] },
+    versions: [{ number: 5, provenAt: "2026-11-30T09:40:20.500000Z", seconds: 70.5 }],
+    row: { id: 1, position: 1, at: "2026-11-30T09:39:10.000000Z", action: "emergency.declared", hash: "00" },
+  };
+  const gap = (key: string) => ({ code: "evidence_missing", key, text: `Consumer ${key} does not run on it yet.` });
+
+  const receiptWith = (change: (emergency: Emergency, body: ReceiptBody) => void) =>
+    signed((body) => {
+      const carriedBy = body.rotation.id;
+      const emergency: Emergency = {
+        declarations: [{ ...declared, carriedBy, versions: [...declared.versions], suspects: [] }],
+        overridden: [],
+        broken: [],
+      };
+      body.emergency = emergency;
+      body.actors = [{ id: token, role: "responder", description: "on call" }];
+      change(emergency, body);
+    });
+
+  it("says who declared it, when and why, how long it took, whom it broke and what did not keep it", () => {
+    const made = receiptWith(({ declarations, overridden, broken }) => {
+      declarations[0]?.suspects.push({ consumer: "shop/ci", releasedAt: null, releasedBy: null, reason: null });
+      const until = "2026-12-01T00:00:00.000Z";
+      overridden.push({ what: "freeze", why: "quarter end", until, by: token, at: declared.at });
+      broken.push({ consumer: "shop/orders", from: declared.at, until: "2026-11-30T09:39:12.250000Z", seconds: 2.25 });
+    });
+    expect(faultsOf(made.page, made.pinned)).toEqual([]);
+    expect(faultsOf(receiptText(made.document), made.pinned)).toEqual([]);
+    const short = receiptInShort(made.document.receipt).join("\n");
+    expect(short).toContain(
+      "An emergency was declared by on call (responder, tok_…abcdef) at 2026-11-30 09:39:10.000 UTC: version 5 had leaked. Proven dead 70.500 s (1 min 10 s) later.",
+    );
+    expect(short).toContain("It broke shop/orders, for 2.250 s.");
+    const text = receiptAsText(made.document).replaceAll(/\s+/g, " ");
+    expect(text).toContain("ended before its consumers had another");
+    expect(text).toContain("shop/ci not released when this was made");
+    expect(text).toContain("a freeze quarter end 2026-12-01 00:00:00.000 UTC");
+    expect(faultsOf(made.page.replace(">quarter end<", ">quarter-end<"), made.pinned)).toMatchObject([
+      { at: "/receipt/emergency/overridden/0/why" },
+    ]);
+  });
+
+  it("never says that a person accepted what the emergency did not wait for", () => {
+    const verdict = { purpose: "revoke", clear: true, at: declared.at, standing: [] };
+    const nobody = { by: null, reason: null, acceptedAt: null };
+    const person = { by: token, reason: "it is a report", acceptedAt: declared.at };
+    const contained = receiptWith((_, { verdicts }) => {
+      verdicts.splice(0, verdicts.length, { ...verdict, accepted: [{ ...gap("a"), ...nobody }] });
+    });
+    expect(contained.page).toContain("although a gap was open, since the emergency waited for nobody");
+    expect(contained.page).toContain("Consumer a does not run on it yet. Not waited for, by the emergency.");
+    for (const wrong of ["a person accepted", "Accepted by", "nobody on record"])
+      expect(contained.page).not.toContain(wrong);
+    const both = receiptWith((_, { verdicts }) => {
+      const accepted = [
+        { ...gap("a"), ...nobody },
+        { ...gap("b"), ...person },
+      ];
+      verdicts.splice(0, verdicts.length, { ...verdict, accepted });
+    });
+    expect(both.page).toContain("although a gap was open, since the emergency waited for nobody");
+    expect(both.page).toContain("although a gap was open, which a person accepted");
+    expect(both.page).toContain("Accepted by on call (responder, tok_…abcdef): it is a report.");
+  });
+
+  it("invariant 5: calls nothing proven that was not, and names the rotation that goes on", () => {
+    const summary = (change: (one: Emergency["declarations"][number]) => void) => {
+      const made = receiptWith(({ declarations: [one] }) => one && change(one));
+      return reportOf(made.document.receipt).summary.join(" ");
+    };
+    const alive = { number: 6, provenAt: null, seconds: null };
+    const open = summary((one) => {
+      one.versions.push(alive);
+      Object.assign(one, { outcome: null, closedAt: null, carriedBy: "rot_other" });
+    });
+    expect(open).toContain("NOT PROVEN DEAD when this was made: version 6.");
+    expect(open).toContain("gave way to rot_other");
+    const letGo = summary((one) => Object.assign(one, { outcome: "unproven", versions: [alive] }));
+    expect(letGo).toContain("Version 6 is NOT PROVEN DEAD, and it was closed without proof.");
+    for (const said of [open, letGo]) expect(said).not.toContain("Proven dead");
+  });
+});
+
 describe("a file of pinned keys", () => {
   const jwk = () => generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" }) as unknown as PublicJwk;
 

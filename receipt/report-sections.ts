@@ -1,28 +1,8 @@
+import { emergencySections } from "./emergency-sections.ts";
 import { timeText, whoIs } from "./said.ts";
+import { or, rowsOf, type Section, type Shown } from "./section.ts";
 import type { ReceiptBody } from "./shape.ts";
 
-/** A text with the part of the receipt that it shows, by JSON pointer; undefined for words of ours. */
-export interface Shown {
-  readonly text: string;
-  readonly at: string | undefined;
-}
-
-export interface Section {
-  readonly title: string;
-  /** How to read the rows. */
-  readonly note?: string;
-  /** Said in place of rows where there is none. */
-  readonly empty: string;
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly Shown[])[];
-}
-
-/** One row of cells, each named for its field below the row's own pointer. */
-type Cells = readonly (readonly [field: string, text: string])[];
-const rowsOf = <T>(list: readonly T[], pointer: string, cells: (one: T) => Cells): readonly (readonly Shown[])[] =>
-  list.map((one, place) => cells(one).map(([field, text]) => ({ text, at: `${pointer}/${place}/${field}` })));
-
-const or = (text: string | null, other: string): string => (text === null || text === "" ? other : text);
 const gapTexts = (gaps: readonly { readonly text: string }[]): string => gaps.map(({ text }) => text).join("\n");
 
 /** What follows a verdict, in words. */
@@ -36,6 +16,7 @@ const purposes: Readonly<Record<string, string>> = {
 export function sectionsOf(receipt: ReceiptBody): readonly Section[] {
   const { deaths, effects, commands, phases, consumers, verdicts, holds, actors, audit } = receipt;
   return [
+    ...emergencySections(receipt),
     {
       title: "Proof of death",
       note: "A refusal counts only with its controls: in the same round, on the same path, the version that is in force was accepted, so that the question was put to the right place.",
@@ -103,18 +84,7 @@ export function sectionsOf(receipt: ReceiptBody): readonly Section[] {
         ["clear", one.clear ? "clear" : "not clear"],
         ["at", timeText(one.at)],
         ["standing", or(gapTexts(one.standing), "nothing")],
-        [
-          "accepted",
-          or(
-            one.accepted
-              .map(
-                (gap) =>
-                  `${gap.text} Accepted by ${gap.by === null ? "nobody on record" : whoIs(receipt, gap.by)}: ${or(gap.reason, "no reason given")}.`,
-              )
-              .join("\n"),
-            "nothing",
-          ),
-        ],
+        ["accepted", or(one.accepted.map((gap) => `${gap.text} ${acceptedSaid(receipt, gap)}.`).join("\n"), "nothing")],
       ]),
     },
     {
@@ -175,6 +145,15 @@ export function sectionsOf(receipt: ReceiptBody): readonly Section[] {
     },
     headSection(receipt),
   ];
+}
+
+/** Of a gap without anybody's answer: what an emergency asks for waits for nobody. */
+function acceptedSaid(
+  receipt: ReceiptBody,
+  { by, reason }: ReceiptBody["verdicts"][number]["accepted"][number],
+): string {
+  if (by === null && receipt.emergency !== undefined) return "Not waited for, by the emergency";
+  return `Accepted by ${by === null ? "nobody on record" : whoIs(receipt, by)}: ${or(reason, "no reason given")}`;
 }
 
 function whoseOf({ name, target }: ReceiptBody["consumers"][number], place: number): readonly Shown[] {

@@ -1,4 +1,6 @@
-import { sectionsOf, type Section, type Shown } from "./report-sections.ts";
+import { emergencySaid } from "./emergency-sections.ts";
+import { sectionsOf } from "./report-sections.ts";
+import type { Section, Shown } from "./section.ts";
 import { timeText, whoIs } from "./said.ts";
 import type { ReceiptBody } from "./shape.ts";
 
@@ -36,17 +38,33 @@ function headlineOf(receipt: ReceiptBody): Pick<Report, "headline" | "isProven">
 }
 
 function summaryOf(receipt: ReceiptBody): readonly string[] {
-  const { verdicts, holds } = receipt;
-  const accepted = new Set(verdicts.flatMap((verdict) => verdict.accepted.map(({ key }) => key))).size;
-  const gaps = accepted === 1 ? "a gap was" : `${accepted} gaps were`;
+  const { verdicts, holds, emergency } = receipt;
+  const all = verdicts.flatMap(({ accepted }) => accepted);
+  // What an emergency does not wait for nobody has accepted.
+  const isOverridden = ({ by }: (typeof all)[number]): boolean => by === null && emergency !== undefined;
+  const overridden = gapsSaid(all.filter(isOverridden));
+  const accepted = gapsSaid(all.filter((gap) => !isOverridden(gap)));
   const isAnswered = holds.some(({ decision }) => decision === "accept");
   return [
     endSaid(receipt),
-    ...(accepted > 0
-      ? [`It went on although ${gaps} open, which a person accepted: see the verdicts of its guard.`]
-      : []),
-    ...(accepted === 0 && isAnswered ? ["It went on by what a person accepted: see its holds."] : []),
+    ...emergencySaid(receipt),
+    ...(overridden === undefined
+      ? []
+      : [
+          `It went on although ${overridden} open, since the emergency waited for nobody: see the verdicts of its guard.`,
+        ]),
+    ...(accepted === undefined
+      ? []
+      : [`It went on although ${accepted} open, which a person accepted: see the verdicts of its guard.`]),
+    ...(accepted === undefined && isAnswered ? ["It went on by what a person accepted: see its holds."] : []),
   ];
+}
+
+/** Undefined of none. */
+function gapsSaid(gaps: readonly { readonly key: string }[]): string | undefined {
+  const count = new Set(gaps.map(({ key }) => key)).size;
+  if (count === 0) return undefined;
+  return count === 1 ? "a gap was" : `${count} gaps were`;
 }
 
 function endSaid(receipt: ReceiptBody): string {

@@ -53,6 +53,62 @@ const consumer = z.object({
   ),
 });
 
+/** A row of the audit trail with its place in the chain and its seal, hex. */
+const trailRow = z.object({ id: z.number(), position: z.number(), at: time, action: z.string(), hash: z.string() });
+
+/** Somebody's demand that versions which had leaked be proven dead. */
+const declaration = z.object({
+  id: z.string(),
+  by: actor,
+  at: time,
+  reason: z.string(),
+  /** As it was declared; `continuity`: consumers move first. */
+  way: z.enum(["continuity", "contain"]),
+  /** In the end what had leaked was to end before its consumers had another: declared so, or because its time was over. */
+  contained: z.boolean(),
+  deadline: time,
+  atDeadline: z.enum(["contain", "hold"]),
+  /** Null: it was open when the receipt was made. */
+  outcome: z.enum(["proven", "unproven"]).nullable(),
+  closedAt: time.nullable(),
+  /** That makes the clean version; null: none has begun. Another one's receipt says the rest. */
+  carriedBy: z.string().nullable(),
+  versions: z.array(
+    z.object({
+      number: z.number(),
+      /** Seen refused, under controls; null: not yet, or never. */
+      provenAt: time.nullable(),
+      /** From the declaration to that. */
+      seconds: z.number().nullable(),
+    }),
+  ),
+  suspects: z.array(
+    z.object({
+      /** `team/name` */
+      consumer: z.string(),
+      /** Null: it gets nothing to this day. */
+      releasedAt: time.nullable(),
+      releasedBy: actor.nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  /** Its own row in the audit trail, which may be none of the rotation's. */
+  row: trailRow,
+});
+
+/** What emergencies did to a rotation. */
+const emergency = z.object({
+  declarations: z.array(declaration),
+  /** What would have kept routine work and did not keep this: `window`, `freeze`, `pause`, … */
+  overridden: z.array(
+    z.object({ what: z.string(), why: z.string().nullable(), until: time.nullable(), by: actor, at: time }),
+  ),
+  /** Consumers that had nothing which their issuer accepts, as far as evidence tells; `until` null: to this day. */
+  broken: z.array(
+    z.object({ consumer: z.string(), from: time, until: time.nullable(), seconds: z.number().nullable() }),
+  ),
+});
+
 /**
  * What a receipt says of one closed rotation. Facts only: no value, no fingerprint. A section that is added later is
  * optional, so that older receipts stay what they are; what changes its meaning gets a new format.
@@ -96,6 +152,7 @@ export const receiptBody = z.object({
       at: time,
       standing: z.array(gap),
       accepted: z.array(
+        /** Without anybody where the emergency waits for nobody. */
         gap.extend({ by: actor.nullable(), reason: z.string().nullable(), acceptedAt: time.nullable() }),
       ),
     }),
@@ -128,11 +185,13 @@ export const receiptBody = z.object({
       inRow: z.number().nullable(),
     }),
   ),
+  /** Only where one had a say. */
+  emergency: emergency.optional(),
   /** Who the actors above are. */
   actors: z.array(z.object({ id: actor, role: z.string(), description: z.string() })),
   audit: z.object({
-    /** Every row of this rotation with its place in the chain and its seal, hex. */
-    rows: z.array(z.object({ id: z.number(), position: z.number(), at: time, action: z.string(), hash: z.string() })),
+    /** Every row of this rotation. */
+    rows: z.array(trailRow),
     /** The first signed head that covers them all; null when none was signed yet. */
     head: auditHead.nullable(),
   }),

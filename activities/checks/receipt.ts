@@ -1,9 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { OperatorNeededError } from "../../domain/errors.ts";
-import { readReceiptFacts, type ReceiptFacts, type SealedRow } from "../../ledger/receipt-facts.ts";
+import { readReceiptFacts, type ReceiptFacts } from "../../ledger/receipt-facts.ts";
+import type { SealedRow } from "../../ledger/sealed-rows.ts";
 import type { ReceiptBody } from "../../receipt/shape.ts";
 import { signReceipt } from "../../receipt/sign.ts";
 import type { CheckWork } from "../run-check.ts";
+import { emergencyOf } from "./receipt-emergency.ts";
 
 /** A sealer comes by each quarter of a second. */
 const betweenLooksMs = 200;
@@ -15,7 +17,7 @@ export const receipt: CheckWork = async ({ deps, check, context }) => {
   for (let look = 1; ; look += 1) {
     const facts = await readReceiptFacts(deps.ledger, rotationId);
     if (facts === undefined) throw new OperatorNeededError("not_found", "The rotation is gone. List what there is.");
-    const isSealed = facts.trail.every(({ hash }) => hash !== null);
+    const isSealed = [...facts.trail, ...facts.emergency.rows].every(({ hash }) => hash !== null);
     if (isSealed || look === mostLooks)
       return { ok: true, findings: [], result: { receipt: signReceipt(receiptOf(facts), deps.signingKey) } };
     await pause(betweenLooksMs, undefined, { signal: context.signal });
@@ -31,6 +33,7 @@ function receiptOf(facts: ReceiptFacts): ReceiptBody {
   const { rotation, consumers, verdicts, holds, commands, actors, trail, head } = facts;
   const { outcome, closedAt, credential: name, environment, instance } = rotation;
   const rows = trail.map(sealed);
+  const emergency = emergencyOf(facts.emergency, trail, sealed);
   if (outcome === null || closedAt === null || lastOf(trail, "rotation.closed")?.details["outcome"] !== outcome)
     throw unfit("The trail does not say that it was closed with the outcome that its row has.");
   return {
@@ -79,6 +82,7 @@ function receiptOf(facts: ReceiptFacts): ReceiptBody {
           ]
         : [],
     ),
+    ...(emergency === undefined ? {} : { emergency }),
     actors: [...actors],
     audit: { rows, head },
   };
