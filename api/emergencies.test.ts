@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { declareFreeze, endFreeze } from "../ledger/freezes.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { setVersion } from "../test/harness/leaked-version.ts";
@@ -153,5 +154,36 @@ describe("an emergency", () => {
       credential: other,
       refusedCode: expect.stringMatching(/^\w+$/),
     });
+  });
+
+  it("names who is suspected, who released them and why, and what was overridden, in the list and at its rotation", async () => {
+    const until = new Date(Date.now() + 3_600_000);
+    const freeze = { teamId: null, environmentId: null, reason: "quarter end", until, actor: "tok_operator" };
+    const freezeId = (await declareFreeze(test.ledger, freeze)) ?? "";
+    try {
+      const { affected } = await declare({ credentials: [ref], suspects: ["web"] });
+      const { rotationId, emergencyId } = affected[0] ?? {};
+      const web = `${ref.split("/")[0]}/web`;
+      const seen = async () => {
+        const [list, shown] = await Promise.all([
+          api.ask("GET", "/emergencies"),
+          api.ask("GET", `/rotations/${String(rotationId)}`),
+        ]);
+        const [first] = (list.json["emergencies"] as Affected[]).filter(({ id }) => id === emergencyId);
+        expect(shown.json["emergencies"]).toEqual([first]);
+        return first;
+      };
+      expect(await seen()).toMatchObject({
+        suspects: [{ ref: web, releasedAt: null, releasedBy: null, reason: null }],
+        overridden: [{ what: "freeze", why: "quarter end", until: until.toISOString(), at: expect.any(String) }],
+      });
+      const body = { credential: ref, reason: "installed anew" };
+      expect((await api.ask("POST", `/consumers/${encodeURIComponent(web)}/release`, body)).status).toBe(200);
+      expect(await seen()).toMatchObject({
+        suspects: [{ ref: web, releasedAt: expect.any(String), releasedBy: expect.any(String), reason: body.reason }],
+      });
+    } finally {
+      await endFreeze(test.ledger, freezeId, "tok_operator");
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { deadlineOutcomes } from "../domain/emergency.ts";
+import { deadlineOutcomes, obstructions } from "../domain/emergency.ts";
 import { limit, reference } from "./route.ts";
 
 /** ISO 8601, UTC. */
@@ -75,6 +75,19 @@ const emergency = z.object({
   outcome: z.string().nullable(),
   createdAt: time,
   closedAt: time.nullable(),
+  /** Consumers that may be the leak; they get nothing until somebody releases them. */
+  suspects: z.array(
+    z.object({
+      ref: z.string(),
+      releasedAt: time.nullable(),
+      releasedBy: z.string().nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  /** What would have kept routine work, and when it was passed over. */
+  overridden: z.array(
+    z.object({ what: z.enum(obstructions), why: z.string().nullable(), until: time.nullable(), at: time }),
+  ),
 });
 
 export const emergencyShape = emergency;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { declareFreeze, endFreeze } from "../ledger/freezes.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { withCli, type CliPlace } from "../test/harness/cli.ts";
@@ -102,6 +103,34 @@ describe("rekey rotate --emergency", () => {
     const status = await cli.run(["status"]);
     expect([status.code, status.out]).toEqual([1, expect.stringMatching(/\n\nbad {3}Emergencies\n/)]);
     expect(flat(status.out)).toContain("what has leaked may be alive");
+  });
+});
+
+describe("what an emergency passes over, and whom it suspects", () => {
+  it("stands in `rekey emergency list` and in `rekey rotation show`", async () => {
+    const until = new Date(Date.now() + 3_600_000);
+    const freeze = { teamId: null, environmentId: null, reason: "quarter end", until, actor: "tok_operator" };
+    const freezeId = (await declareFreeze(admin.deps.ledger, freeze)) ?? "";
+    try {
+      await cli.run(["rotate", ref, "--emergency", "--suspect", "web", ...reason]);
+      const web = `${ref.split("/")[0]}/web`;
+      const texts = async () =>
+        Promise.all(
+          [
+            ["emergency", "list"],
+            ["rotation", "show", ref],
+          ].map(async (args) => flat((await cli.run(args)).out)),
+        );
+      for (const text of await texts()) {
+        expect(text).toContain(`suspected ${web}, which gets nothing until it is released.`);
+        expect(text).toMatch(/overrode freeze "quarter end" until .* \(at \d\d:\d\d:\d\d\)\./);
+      }
+      await cli.run(["consumer", "release", web, "--credential", ref, "--reason", "installed anew"]);
+      for (const text of await texts())
+        expect(text).toMatch(new RegExp(`suspected ${web}, released at \\S+ by tok_\\w+: "installed anew"`));
+    } finally {
+      await endFreeze(admin.deps.ledger, freezeId, "tok_operator");
+    }
   });
 });
 

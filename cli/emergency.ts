@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Client, Request } from "../api/client.ts";
 import { CliError, usage } from "./cli-error.ts";
+import { aboutEmergency } from "./emergency-lines.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { holdLines } from "./hold-lines.ts";
 import type { Io } from "./io.ts";
@@ -250,11 +251,12 @@ export async function listEmergencies(io: Io, { open, limit }: ListEmergenciesOp
     clock(one.createdAt, answer.now),
     printable(one.reason),
   ]);
+  const [head = "", ...lines] = table([
+    ["EMERGENCY", "CREDENTIAL", "VERSIONS", "STANDS AT", "WAY", "ROTATION", "SINCE", "WHY"],
+    ...rows,
+  ]);
   if (rows.length === 0) io.say(open === true ? "No emergency is open." : "There was no emergency yet.");
-  else
-    io.say(
-      ...table([["EMERGENCY", "CREDENTIAL", "VERSIONS", "STANDS AT", "WAY", "ROTATION", "SINCE", "WHY"], ...rows]),
-    );
+  else io.say(head, ...answer.emergencies.flatMap((one, at) => [lines[at] ?? "", ...aboutEmergency(one, answer.now)]));
   return exitCodes.done;
 }
 

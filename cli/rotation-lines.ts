@@ -1,4 +1,5 @@
 import type { Answer } from "../api/client.ts";
+import { aboutEmergency } from "./emergency-lines.ts";
 import { clock, since } from "./show-time.ts";
 import { printable, table } from "./table.ts";
 import { wrap, wrapAfter } from "./wrap.ts";
@@ -121,16 +122,17 @@ export function sessionLines({ sessions, now }: Rotation): readonly string[] {
   return [`Sessions at the issuer, ${clock(sessions.at, now)}${rows.length === 0 ? ": none" : ""}`, ...table(rows)];
 }
 
-/** What has leaked, until when it waits for the consumers, and whom it broke for how long. */
+/** What has leaked, until when it waits for the consumers, who is suspected, what it passed over, and whom it broke for how long. */
 export function emergencyLines({ emergencies, broken, afterDeath, now }: Rotation): readonly string[] {
   if (emergencies.length === 0) return [];
   return [
     "Emergency",
-    ...emergencies.flatMap(({ versions: leaked, reason, contain, deadline, atDeadline, requestedBy, outcome }) => {
+    ...emergencies.flatMap((one) => {
+      const { versions: leaked, reason, contain, deadline, atDeadline, requestedBy, outcome } = one;
       const then = atDeadline === "contain" ? "ends it whoever breaks" : "asks a person";
       const way = contain ? "waits for nobody" : `waits for the consumers until ${clock(deadline, now)}, then ${then}`;
       const text = `${leaked.join(", ")} has leaked: "${printable(reason)}", by ${requestedBy}; ${outcome ?? way}.`;
-      return wrapAfter("  version", text, " ".repeat(10));
+      return [...wrapAfter("  version", text, " ".repeat(10)), ...aboutEmergency(one, now)];
     }),
     ...broken.map(({ ref, from, until }) =>
       until === null

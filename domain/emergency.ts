@@ -8,6 +8,10 @@ export type DeadlineOutcome = (typeof deadlineOutcomes)[number];
 export const emergencyOrders = ["continuity-first", "contain-first"] as const;
 export type EmergencyOrder = (typeof emergencyOrders)[number];
 
+/** What keeps routine work and does not keep an emergency. */
+export const obstructions = ["window", "freeze", "policy-pause", "pause", "hold", "back-off", "given-up"] as const;
+export type Obstruction = (typeof obstructions)[number];
+
 /** What an emergency asks of one credential. */
 export interface Demand {
   /** To be proven dead. */

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
+import type { Obstruction } from "../domain/emergency.ts";
 import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
 import { exactTime } from "./audit-chain.ts";
-import type { Overridden } from "./overridden.ts";
 import type { Tables } from "./tables.ts";
 
 /** A consumer that may be the leak. Times are UTC with microseconds. */
@@ -16,7 +16,7 @@ export interface Suspect {
 
 /** Something that would have kept routine work, and when it was passed over. */
 export interface PassedOver {
-  readonly what: Overridden["what"];
+  readonly what: Obstruction;
   /** In the words of whoever declared it; of a hold its code. */
   readonly why: string | null;
   readonly until: string | null;

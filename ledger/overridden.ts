@@ -1,11 +1,12 @@
 import { sql, type Kysely } from "kysely";
+import type { Obstruction } from "../domain/emergency.ts";
 import { readFeltWaits } from "./felt-effects.ts";
 import { mostFailures } from "./sweep-due.ts";
 import type { Tables } from "./tables.ts";
 
 /** What would have kept a routine rotation, and does not keep an emergency: a closed vocabulary, and what it says. */
 export interface Overridden {
-  readonly what: "window" | "freeze" | "policy-pause" | "pause" | "hold" | "back-off" | "given-up";
+  readonly what: Obstruction;
   /** In the words of whoever declared it; of a hold its code. */
   readonly why?: string | undefined;
   /** ISO 8601. */
