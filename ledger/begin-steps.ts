@@ -6,6 +6,7 @@ import { transact, type Ledger } from "./database.ts";
 import { askAnew, drainAgain, readFeltWaits } from "./felt-effects.ts";
 import { hearCommands } from "./hear-commands.ts";
 import { takeTurns, type Turn } from "./operations.ts";
+import { noteOverridden } from "./overridden.ts";
 import { rotationState } from "./rotation-state.ts";
 import type { Tables } from "./tables.ts";
 
@@ -65,6 +66,10 @@ export function beginSteps(ledger: Ledger, { step, carried }: BeginCall): Promis
     );
     for (const [id, answer] of await waitForWindows(trx, step, felt)) begun.set(id, { acts: false, answer });
     const acting = [...begun].filter(([, { acts }]) => acts).map(([rotationId]) => ({ rotationId, step }));
+    await noteOverridden(
+      trx,
+      acting.flatMap(({ rotationId }) => (states.get(rotationId)?.urgent === true ? rotationId : [])),
+    );
     for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
     return begun;
   });

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import { allowedFrom, neverMeet, obstaclesAt, type Obstacle, type Restrictions } from "../calendar/allowed.ts";
 import { effectivePolicy, type GivenPolicy } from "../domain/policy.ts";
 import type { Freeze } from "../domain/routine.ts";
@@ -29,14 +29,26 @@ const farMs = 24 * 3_600_000;
  * What keeps rotations from effects that their consumers can feel, keyed by rotation; one that nothing keeps is left out,
  * and so is one that is urgent. Windows of the policy as it was reserved count beside those of today.
  */
-export async function readFeltWaits(
+export function readFeltWaits(
   db: Kysely<Tables>,
   rotationIds: readonly string[],
 ): Promise<ReadonlyMap<string, FeltWait>> {
+  return readWaits(db, sql`r.id = ANY(${[...rotationIds]}) AND NOT r.urgent`);
+}
+
+/** What would keep them, if they were not urgent. */
+export function readObstacles(
+  db: Kysely<Tables>,
+  rotationIds: readonly string[],
+): Promise<ReadonlyMap<string, FeltWait>> {
+  return readWaits(db, sql`r.id = ANY(${[...rotationIds]})`);
+}
+
+async function readWaits(db: Kysely<Tables>, which: RawBuilder<unknown>): Promise<ReadonlyMap<string, FeltWait>> {
   const { rows } = await sql<Row>`
     SELECT r.id, r.policy AS pinned, c.policy AS current, ${freezesOf} AS freezes, ${nowMs} AS "nowMs"
     FROM rotations r JOIN credentials c ON c.id = r.credential_id
-    WHERE r.id = ANY(${[...rotationIds]}) AND NOT r.urgent`.execute(db);
+    WHERE ${which}`.execute(db);
   return new Map(
     rows.flatMap((row) => {
       const restrictions = restrictionsOf(row);

@@ -5,7 +5,7 @@ import { recordEvents, type AuditEvent } from "./audit.ts";
 import { answerHold, openHolds } from "./holds.ts";
 import { newId } from "./new-id.ts";
 import { outdateOpenOperations } from "./operations.ts";
-import { readOverridden, type Overridden } from "./overridden.ts";
+import { overrode, readOverridden } from "./overridden.ts";
 import { reserveIn } from "./reserve-rotations.ts";
 import { readRunning, type RunningRotation } from "./running-rotations.ts";
 import type { Tables } from "./tables.ts";
@@ -155,7 +155,7 @@ async function reserveOne(
     SELECT rotation_order FROM rotations WHERE id = ${rotationId}`.execute(trx);
   const order = rows[0]?.rotation_order ?? "overlap";
   const overridden = await readOverridden(trx, { credentialId, rotationId, isNew: true });
-  events.push(...overrode({ credentialId, rotationId, demands }, overridden));
+  events.push(...overrode({ credentialId, rotationId, by: lastOf(demands) }, overridden));
   await sql`
     UPDATE rotations SET urgent = true, rotation_order = ${demand.contain ? containing(order) : order}
     WHERE id = ${rotationId}`.execute(trx);
@@ -175,17 +175,10 @@ async function reserveOne(
   return { credentialId, how: "reserved", rotationId };
 }
 
-/** Each thing that would have kept routine work and does not keep this, so that nobody has to guess later. */
-function overrode(
-  { credentialId, rotationId, demands }: Pick<Wanted, "credentialId" | "demands"> & { readonly rotationId: string },
-  overridden: readonly Overridden[],
-): readonly AuditEvent[] {
-  const by = demands.at(-1);
-  return overridden.map(({ what, why, until }) => ({
-    ...{ credentialId, rotationId, actor: by?.requested_by ?? "system:ledger", action: "emergency.overrode" },
-    details: { emergency: by?.id, what, why, until },
-  }));
-}
+const lastOf = (demands: readonly DemandRow[]) => {
+  const last = demands.at(-1);
+  return { emergencyId: last?.id, actor: last?.requested_by };
+};
 
 interface Steered extends Wanted {
   readonly found: RunningRotation;
@@ -212,7 +205,7 @@ async function steer(
   const held = found.holdCode ?? undefined;
   events.push(
     ...overrode(
-      { credentialId, rotationId, demands },
+      { credentialId, rotationId, by: lastOf(demands) },
       await readOverridden(trx, { credentialId, rotationId, paused, held }),
     ),
   );

@@ -79,6 +79,37 @@ describe("what keeps routine work", () => {
     await orders.shop.close();
   });
 
+  it("that begins after the emergency was declared is on record too, each once however many steps pass it over", async () => {
+    for (const contain of [true, false]) {
+      const orders = await bench.register({ policy: patient });
+      const { credentialId } = orders;
+      const logins = await loginsOf(bench, orders);
+      const { rotationId = "" } = await declare(bench, credentialId, { versions: [1], contain, deadlineMs: 300_000 });
+      await bench.reach(rotationId, "issued");
+      expect(await overridden(credentialId)).toEqual([]);
+      await freeze(credentialId);
+      await bench.reach(rotationId, contain ? "proven" : "promoted");
+      expect(await overridden(credentialId)).toEqual(["freeze"]);
+      await sql`UPDATE credentials SET policy = policy || ${JSON.stringify({ windows: closedNow })}::jsonb
+        WHERE id = ${credentialId}`.execute(bench.ledger.db);
+      await carryAll(bench, credentialId);
+      expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+      expect(await overridden(credentialId)).toEqual(["freeze", "window"]);
+      await orders.shop.close();
+    }
+  });
+
+  it("is not said to be overridden by what is urgent without an emergency, which has nobody's reason", async () => {
+    const orders = await bench.register({ policy: patient });
+    const rotationId = await orders.rotate();
+    await freeze(orders.credentialId);
+    await say(bench, rotationId, { kind: "expedite" });
+    await bench.carry(rotationId);
+    expect(await readRotation(bench, rotationId)).toMatchObject({ outcome: "proven" });
+    expect(await overridden(orders.credentialId)).toEqual([]);
+    await orders.shop.close();
+  });
+
   it("does not keep one from beginning, after failures and while the policy is paused", async () => {
     const until = new Date(Date.now() + 3_600_000).toISOString();
     const orders = await bench.register({ policy: { ...patient, pause: { reason: "peak", until } } });
