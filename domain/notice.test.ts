@@ -77,7 +77,11 @@ describe("a notice", () => {
     );
     const closed = (outcome: string) => noticeOf(event("emergency.closed", { versions: [7], outcome }))?.text;
     expect(closed("proven")).toContain("version 7 is proven dead.");
-    expect(closed("unproven")).toContain("version 7 was ENDED WITHOUT PROOF");
+    expect(closed("unproven")).toContain("version 7 was ENDED WITHOUT PROOF, by a person's decision, and may");
+    const why = "its credential was deleted";
+    expect(noticeOf(event("emergency.closed", { versions: [7], outcome: "unproven", why }))?.text).toContain(
+      "version 7 was ENDED WITHOUT PROOF, since its credential was deleted, and may",
+    );
   });
 
   it("says when a rotation begins, to the minute and with its zone", () => {

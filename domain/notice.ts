@@ -161,7 +161,7 @@ const told: Readonly<Record<string, (event: ToldEvent) => Said>> = {
     const how =
       outcome === "proven"
         ? `${was[0]} proven dead.`
-        : `${was[1]} ENDED WITHOUT PROOF, by a person's decision, and may still be accepted.`;
+        : `${was[1]} ENDED WITHOUT PROOF, ${event.details["why"] === undefined ? "by a person's decision" : `since ${textOf(event.details["why"])}`}, and may still be accepted.`;
     return {
       event: "emergency",
       text: `The emergency of ${nameOf(event)} is over: ${versionsOf(event)} ${how} See: rekey credential show ${event.credential ?? ""}`,

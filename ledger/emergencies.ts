@@ -2,6 +2,7 @@ import { sql, type Kysely, type Transaction } from "kysely";
 import type { DeadlineOutcome } from "../domain/emergency.ts";
 import { recordEvent } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
+import { endOfDeleted } from "./end-emergencies.ts";
 import { newId } from "./new-id.ts";
 import { settleEmergencies, type Settled } from "./settle-emergencies.ts";
 import type { Tables } from "./tables.ts";
@@ -152,8 +153,13 @@ export async function settleDue(ledger: Ledger): Promise<number> {
   const due = await readDue(ledger.db);
   for (const credentialId of due)
     await transact(ledger, async (trx) => {
-      await sql`SELECT id FROM credentials WHERE id = ${credentialId} FOR UPDATE`.execute(trx);
-      await settleEmergencies(trx, [credentialId]);
+      const { rows } = await sql<{ isDeleted: boolean }>`
+        SELECT retired_at IS NOT NULL AS "isDeleted" FROM credentials WHERE id = ${credentialId} FOR UPDATE`.execute(
+        trx,
+      );
+      // Deleted by a release that left its emergencies open: none can ever begin.
+      if (rows[0]?.isDeleted === true) await endOfDeleted(trx, credentialId, "system:ledger");
+      else await settleEmergencies(trx, [credentialId]);
     });
   return due.length;
 }

@@ -1,5 +1,6 @@
 import { sql, type Transaction } from "kysely";
 import { recordEvent } from "./audit.ts";
+import { endOfDeleted } from "./end-emergencies.ts";
 import { outdateGrants } from "./grants.ts";
 import type { Tables } from "./tables.ts";
 
@@ -92,10 +93,11 @@ export async function retireConnection(trx: Trx, id: string, actor: string): Pro
   await recordEvent(trx, { actor, action: "connection.deleted", details: { connection: id } });
 }
 
-/** Its consumers are to be retired before. Versions, rotations and the audit trail stay. */
+/** Its consumers are to be retired before. Versions, rotations and the audit trail stay; its emergencies are over. */
 export async function retireCredential(trx: Trx, id: string, actor: string): Promise<void> {
   await sql`UPDATE credentials SET retired_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
   await sql`UPDATE versions SET retired_at = clock_timestamp() WHERE credential_id = ${id}`.execute(trx);
+  await endOfDeleted(trx, id, actor);
   await recordEvent(trx, { actor, action: "credential.deleted", credentialId: id, details: { credential: id } });
   await outdateGrants(trx, sql`g.credential_id = ${id}`, "The credential was deleted.", actor);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectionSecretRef, type ConnectionSecretRow } from "../custody/refs.ts";
+import { settleDue } from "../ledger/emergencies.ts";
 import { newId } from "../ledger/new-id.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
@@ -155,6 +156,57 @@ describe("deleting what is registered", () => {
     expect(await refusal("credential", ref)).toContain("Version 2");
     await sql`UPDATE versions SET state = 'proven-dead' WHERE credential_id = ${id}`.execute(db());
     await remove("credential", ref);
+  });
+
+  describe("of a credential that has leaked", () => {
+    const declare = async (ref: string) => {
+      const asked = { credentials: [ref], reason: "found in a repository" };
+      const { json, text } = await api.ask("POST", "/emergencies", asked);
+      if (json["affected"] === undefined) throw new Error(text);
+      return (json["affected"] as readonly { readonly emergencyId: string }[])[0]?.emergencyId ?? "";
+    };
+    /** No rotation of it can begin. */
+    const block = async (ref: string) =>
+      sql`UPDATE credentials SET current_version = NULL WHERE id = ${await idOf(ref)}`.execute(db());
+    const stateOf = async (emergency: string) =>
+      (
+        await sql<{ outcome: string | null; actor: string | null; left: number[] | null }>`
+          SELECT e.outcome, a.actor, a.details -> 'left' AS left FROM emergencies e
+          LEFT JOIN audit a ON a.action = 'emergency.closed' AND a.details ->> 'emergency' = e.id
+          WHERE e.id = ${emergency}`.execute(db())
+      ).rows;
+
+    it("is refused while its emergency runs or is about to begin", async () => {
+      const ref = await adopted(api);
+      const emergency = await declare(ref);
+      expect(await refusal("credential", ref)).toMatch(/^Its rotation rot_\w+ is open/);
+      await sql`UPDATE rotations SET outcome = 'undone', phase = 'closed', closed_at = clock_timestamp()
+        WHERE credential_id = ${await idOf(ref)}`.execute(db());
+      expect(await refusal("credential", ref)).toContain(`Its emergency ${emergency} is about to begin its rotation.`);
+    });
+
+    it("ends an emergency that cannot begin, says so before, and calls nothing proven; nobody looks at it any more", async () => {
+      const ref = await adopted(api);
+      await block(ref);
+      const emergency = await declare(ref);
+      const { notes } = await remove("credential", ref);
+      expect(notes[0]).toContain(`Its emergency ${emergency} is ended WITHOUT PROOF: version 1 has leaked`);
+      expect(await stateOf(emergency)).toEqual([
+        { outcome: "unproven", actor: expect.stringMatching(/^tok_/), left: [1] },
+      ]);
+      const { rows } = await sql`SELECT state FROM versions WHERE credential_id IN (
+        SELECT credential_id FROM emergencies WHERE id = ${emergency})`.execute(db());
+      expect(rows).toEqual([{ state: "live" }]);
+    });
+
+    it("that a former release deleted with its emergency open is looked at once more, and then no more", async () => {
+      const ref = await adopted(api);
+      await block(ref);
+      const emergency = await declare(ref);
+      await sql`UPDATE credentials SET retired_at = clock_timestamp() WHERE id = ${await idOf(ref)}`.execute(db());
+      await settleDue(api.deps.ledger);
+      expect(await stateOf(emergency)).toEqual([{ outcome: "unproven", actor: "system:ledger", left: [1] }]);
+    });
   });
 
   it("of a credential keeps all of its history, and nothing more is done with it", async () => {

@@ -1,3 +1,4 @@
+import { openEmergencies } from "../ledger/end-emergencies.ts";
 import {
   findConnections,
   findConsumers,
@@ -111,7 +112,9 @@ async function planCredential(trx: Transaction, ref: Ref): Promise<DeletionPlan>
   const consumers = (await findConsumers(trx, { credentials: [row.id] })).toSorted((a, b) =>
     a.name < b.name ? -1 : 1,
   );
+  const emergencies = row.openRotation === null ? await openEmergencies(trx, row.id) : [];
   const refusals = [
+    ...emergencies.flatMap(({ id, refusedCode }) => (refusedCode === null ? [refuseUrgent(id)] : [])),
     ...(row.openRotation === null
       ? []
       : [
@@ -125,6 +128,7 @@ async function planCredential(trx: Transaction, ref: Ref): Promise<DeletionPlan>
   return {
     refusals,
     notes: [
+      ...emergencies.map(noteUrgent),
       ...(currentVersion === null
         ? []
         : [`Version ${currentVersion} goes on working at its issuer, and nobody rotates or ends it any more.`]),
@@ -136,6 +140,13 @@ async function planCredential(trx: Transaction, ref: Ref): Promise<DeletionPlan>
     },
   };
 }
+
+const refuseUrgent = (id: string): string =>
+  `Its emergency ${id} is about to begin its rotation. Wait until that is closed: rekey emergency list --open.`;
+
+/** One that cannot begin has no other end, where the issuer is gone for good. */
+const noteUrgent = ({ id, versions }: { readonly id: string; readonly versions: readonly number[] }): string =>
+  `Its emergency ${id} is ended WITHOUT PROOF: version ${versions.join(", ")} has leaked, was not seen dead, and may be accepted by its issuer. See to that there yourself.`;
 
 const refuseOnly = (row: CredentialRow, version: number): string =>
   `Version ${version} works at its issuer, and custody alone has its value: no registered consumer was given it, so that nobody could log in any more. Register a consumer that takes it, such as a file of yours, and rotate once: rekey rotate ${refKey(row)}.`;
