@@ -9,6 +9,7 @@ import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { findCredentialId } from "./find-credential.ts";
 import { ProblemError } from "./problem.ts";
 import { refuseSecretReason } from "./refuse-secret-reason.ts";
+import { showEmergency } from "./show-emergency.ts";
 
 type Names = "previewEmergency" | "declareEmergency" | "listEmergencies" | "releaseConsumer";
 type Demand = Omit<Request<"declareEmergency">["body"], "credentials" | "reason" | "suspects"> & {
@@ -32,7 +33,7 @@ export const emergencyHandlers: Handlers<Names> = {
 
   async listEmergencies({ query }, { ledger }) {
     const emergencies = await listEmergencies(ledger.db, { onlyOpen: query.open === "true", limit: query.limit });
-    return asJson({ now: new Date().toISOString(), emergencies });
+    return asJson({ now: new Date().toISOString(), emergencies: emergencies.map(showEmergency) });
   },
 
   async releaseConsumer({ params, body, actor, scope }, deps) {

@@ -75,6 +75,8 @@ const emergency = z.object({
   outcome: z.string().nullable(),
   createdAt: time,
   closedAt: time.nullable(),
+  /** What its rotation failed with last and is tried again, or what a person is asked. */
+  trouble: z.object({ code: z.string(), title: z.string(), attempts: z.number(), isHeld: z.boolean() }).nullable(),
   /** Consumers that may be the leak; they get nothing until somebody releases them. */
   suspects: z.array(
     z.object({

@@ -27,6 +27,7 @@ import { evidenceOf } from "./consumer-evidence.ts";
 import { asJson, type ApiDeps } from "./deps.ts";
 import { lastUsesOf } from "./last-use.ts";
 import type { Answer } from "./route-table.ts";
+import { showEmergency } from "./show-emergency.ts";
 import { shownPhases } from "./shown-phases.ts";
 import { readFeltWaits } from "../ledger/felt-effects.ts";
 import { waitsFor } from "./waits-for.ts";
@@ -69,7 +70,7 @@ export async function readDetail(
     isPastReturn: isPastReturn(record.order, record.phase, state?.conditions),
     waitsFor: waitsFor(record, { hold: open, commands, felt: felt.get(rotationId) }),
     hold,
-    emergencies,
+    emergencies: emergencies.map(showEmergency),
     broken,
     afterDeath,
     answeredHolds: holds.flatMap(asAnswered),

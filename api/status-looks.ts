@@ -16,8 +16,10 @@ function sayFailing(more: string): string {
   return `${credential} (${titleOf(code)})`;
 }
 function sayEmergency({ more, ageMs }: Noted): string {
-  const [credential = "", refused] = more.split(" ");
-  return `${credential} (for ${roughly(ageMs)}${refused === undefined ? "" : `; ${titleOf(refused)}`})`;
+  const [credential = "", code, how] = more.split(" ");
+  const title = code === undefined ? "" : `; ${how === "held" ? "a person is asked: " : ""}${titleOf(code)}`;
+  const tried = how === undefined || how === "held" ? "" : `, tried ${plural(Number(how), "time")} and tried again`;
+  return `${credential} (for ${roughly(ageMs)}${title}${tried})`;
 }
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 /** What has leaked is read before all else. */

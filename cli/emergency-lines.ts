@@ -16,11 +16,20 @@ const obstacles: Readonly<Record<Overridden["what"], string>> = {
   "given-up": "too many failures in a row",
 };
 
-/** Who may be the leak, and what was passed over: nothing where there is neither. */
-export function aboutEmergency({ suspects, overridden }: Emergency, now: string): readonly string[] {
+/** `open`, how it ended, or what keeps it from getting on. */
+export function standsAt({ outcome, refusedCode, trouble }: Emergency): string {
+  if (outcome !== null) return outcome;
+  if (refusedCode !== null) return `waits: ${refusedCode}`;
+  if (trouble === null) return "open";
+  return trouble.isHeld ? `asks: ${trouble.code}` : `fails: ${trouble.code}`;
+}
+
+/** What its rotation fails with, who may be the leak, and what was passed over: nothing where there is none of it. */
+export function aboutEmergency({ suspects, overridden, trouble }: Emergency, now: string): readonly string[] {
   const lines = (lead: string, texts: readonly string[]) =>
     texts.length === 0 ? [] : wrapAfter(`    ${lead}`, `${texts.join("; ")}.`, " ".repeat(15));
   return [
+    ...lines("trouble", trouble === null ? [] : [sayTrouble(trouble)]),
     ...lines(
       "suspected",
       suspects.map(({ ref, releasedAt, releasedBy, reason }) =>
@@ -37,4 +46,9 @@ export function aboutEmergency({ suspects, overridden }: Emergency, now: string)
       }),
     ),
   ];
+}
+
+export function sayTrouble({ title, code, attempts, isHeld }: NonNullable<Emergency["trouble"]>): string {
+  if (isHeld) return `${title} (${code}): a person is asked`;
+  return `${title} (${code}), ${attempts} ${attempts === 1 ? "try" : "tries"} so far; it is tried again by itself`;
 }

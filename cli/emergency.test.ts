@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { declareFreeze, endFreeze } from "../ledger/freezes.ts";
+import { newId } from "../ledger/new-id.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
 import { withCli, type CliPlace } from "../test/harness/cli.ts";
@@ -131,6 +132,32 @@ describe("what an emergency passes over, and whom it suspects", () => {
     } finally {
       await endFreeze(admin.deps.ledger, freezeId, "tok_operator");
     }
+  });
+});
+
+describe("an emergency whose issuer is away", () => {
+  it("says in the list, the status and to who waits that it is tried again, or that a person is asked", async () => {
+    const waits = cli.start(["rotate", ref, "--emergency", "--wait", "--timeout", "20s", ...reason]);
+    await waits.line("Follow it");
+    const rotation = sql`(SELECT e.rotation_id FROM emergencies e JOIN credentials c ON c.id = e.credential_id
+      JOIN teams t ON t.id = c.team_id WHERE t.name || '/' || c.name = ${ref})`;
+    await sql`UPDATE rotations SET attempts = 12, last_code = 'issuer_unreachable' WHERE id = ${rotation}`.execute(
+      db(),
+    );
+    await waits.line("12 tries so far");
+    const list = await cli.run(["emergency", "list", "--open"]);
+    expect(list.out).toMatch(new RegExp(`emg_\\w+ +${ref} +1 +fails: issuer_unreachable`));
+    expect(flat(list.out)).toContain("(issuer_unreachable), 12 tries so far; it is tried again by itself.");
+    expect(flat((await cli.run(["status"])).out)).toMatch(new RegExp(`${ref} \\(for [^;]*; [^;]*, tried 12 times and`));
+    await sql`INSERT INTO holds (id, rotation_id, number, phase, code, detail, gaps)
+      VALUES (${newId("hold")}, ${rotation}, 1, 'reserved', 'issuer_unreachable', 'It is away.', '[]')`.execute(db());
+    const held = await cli.run(["emergency", "list", "--open"]);
+    expect(held.out).toMatch(new RegExp(`${ref} +1 +asks: issuer_unreachable`));
+    expect(flat((await cli.run(["status"])).out)).toMatch(new RegExp(`${ref} \\(for [^;]*; a person is asked: `));
+    await sql`UPDATE emergencies SET outcome = 'proven', closed_at = clock_timestamp() WHERE outcome IS NULL`.execute(
+      db(),
+    );
+    expect((await waits.ended).code).toBe(0);
   });
 });
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Client, Request } from "../api/client.ts";
 import { CliError, usage } from "./cli-error.ts";
-import { aboutEmergency } from "./emergency-lines.ts";
+import { aboutEmergency, sayTrouble, standsAt } from "./emergency-lines.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { holdLines } from "./hold-lines.ts";
 import type { Io } from "./io.ts";
@@ -187,9 +187,15 @@ async function waitUntilDead(
 ): Promise<ExitCode> {
   const end = timeout === undefined ? Infinity : performance.now() + timeout;
   const waited = new Set(affected.flatMap(({ emergencyId }) => emergencyId ?? []));
+  const told = new Set<string>();
   let isProven = true;
   while (waited.size > 0) {
-    const { emergencies } = await client.call("listEmergencies", { query: { limit: 500 } });
+    const { emergencies, now } = await client.call("listEmergencies", { query: { limit: 500 } });
+    for (const { id, credential, trouble } of emergencies)
+      if (waited.has(id) && trouble !== null && !told.has(`${id} ${trouble.code}`)) {
+        told.add(`${id} ${trouble.code}`);
+        io.say(...wrap(`${clock(now, now)} ${credential}: ${sayTrouble(trouble)}.`, "  "));
+      }
     for (const one of emergencies.filter(({ id, outcome }) => waited.has(id) && outcome !== null)) {
       waited.delete(one.id);
       isProven &&= one.outcome === "proven";
@@ -245,7 +251,7 @@ export async function listEmergencies(io: Io, { open, limit }: ListEmergenciesOp
     one.id,
     one.credential,
     one.versions.join(", "),
-    one.outcome ?? (one.refusedCode === null ? "open" : `waits: ${one.refusedCode}`),
+    standsAt(one),
     one.contain ? "contain-first" : `until ${clock(one.deadline, answer.now)}`,
     one.rotationId ?? "",
     clock(one.createdAt, answer.now),

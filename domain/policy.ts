@@ -19,7 +19,7 @@ export interface Policy {
   readonly holdAfterMs: number;
   /** "Works" and "dead" mean so many answers in a row. */
   readonly answersInRow: number;
-  /** How often a step that fails for a passing reason is tried before a person is asked. */
+  /** How often a step that fails for a passing reason is tried before a person is asked; of an emergency until its deadline. */
   readonly attempts: number;
   /** Between two such attempts at first; doubles up to `retryLongestMs`. */
   readonly retryFirstMs: number;

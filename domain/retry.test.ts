@@ -5,8 +5,10 @@ import {
   backOffMs,
   nextRoutineMs,
   routineFailures,
+  longestUrgentMs,
   stepRetry,
   undoRetry,
+  urgentLimits,
   type Failure,
 } from "./retry.ts";
 
@@ -48,6 +50,18 @@ test("the limits of a step and of an undo hold where none are given", () => {
   expect(afterFailure({ ...failure, attempt: 8 })).toEqual({ action: "hold" });
   expect(afterFailure({ ...failure, attempt: 8, direction: "undo" })).toEqual({ action: "retry", afterMs: 60_000 });
   expect(afterFailure({ ...failure, attempt: 12, direction: "undo" })).toEqual({ action: "hold" });
+});
+
+test("an emergency is tried often and on and on until its deadline, and after it as ever", () => {
+  const urgent = urgentLimits(stepRetry, 1);
+  for (const attempt of [5, 8, 9, 1_000, 100_000]) {
+    const afterMs = Math.min(500 * 2 ** (attempt - 1), longestUrgentMs);
+    expect(afterFailure({ ...failure, attempt }, urgent)).toEqual({ action: "retry", afterMs });
+  }
+  expect(longestUrgentMs).toBeLessThanOrEqual(10_000);
+  expect(urgentLimits({ ...stepRetry, longestMs: 700 }, 1).longestMs).toBe(700);
+  for (const leftMs of [undefined, 0, -1]) expect(urgentLimits(stepRetry, leftMs)).toEqual(stepRetry);
+  expect(afterFailure({ ...failure, failureClass: "operator-needed" }, urgent)).toEqual({ action: "hold" });
 });
 
 test("what a person has to change holds at once", () => {

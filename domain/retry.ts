@@ -32,6 +32,18 @@ export interface RetryLimits {
 export const stepRetry: RetryLimits = { attempts: 8, firstMs: 500, longestMs: 60_000 };
 export const undoRetry: RetryLimits = { attempts: 12, firstMs: 500, longestMs: 60_000 };
 
+/** Between two tries while an emergency is open: whoever waits for it sees the issuer come back within this. */
+export const longestUrgentMs = 10_000;
+
+/**
+ * While an emergency has `leftMs` until its deadline nobody is asked about what may pass by itself: it is tried on and on,
+ * never long apart. After the deadline it is as ever.
+ */
+export function urgentLimits(limits: RetryLimits, leftMs: number | undefined): RetryLimits {
+  if (leftMs === undefined || leftMs <= 0) return limits;
+  return { ...limits, attempts: Infinity, longestMs: Math.min(limits.longestMs, longestUrgentMs) };
+}
+
 /** Doubles from `firstMs` up to `longestMs`; `attempt` counts from 1. */
 export function backOffMs(attempt: number, limits: RetryLimits): number {
   return Math.min(limits.longestMs, limits.firstMs * 2 ** (attempt - 1));

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from "kysely";
+import type { Code } from "../domain/errors.ts";
 import type { Obstruction } from "../domain/emergency.ts";
 import { effectivePolicy, type GivenPolicy, type Policy } from "../domain/policy.ts";
 import { exactTime } from "./audit-chain.ts";
@@ -42,8 +43,17 @@ export interface EmergencyView {
   readonly outcome: string | null;
   readonly createdAt: Date;
   readonly closedAt: Date | null;
+  /** Why its rotation does not get on: what failed last and is tried again, or what a person is asked. */
+  readonly trouble: EmergencyTrouble | null;
   readonly suspects: readonly Suspect[];
   readonly overridden: readonly PassedOver[];
+}
+
+export interface EmergencyTrouble {
+  readonly code: Code;
+  /** In a row. */
+  readonly attempts: number;
+  readonly isHeld: boolean;
 }
 
 /** Those of emergency `e`. */
@@ -59,12 +69,18 @@ const overriddenOf = sql`coalesce((
   FROM audit a WHERE a.credential_id = e.credential_id AND a.action = 'emergency.overrode'
     AND a.details ->> 'emergency' = e.id), '[]'::jsonb)`;
 
+const troubleOf = sql`(
+  SELECT jsonb_build_object('code', coalesce(h.code, o.last_code), 'attempts', o.attempts, 'isHeld', h.id IS NOT NULL)
+  FROM rotations o LEFT JOIN holds h ON h.rotation_id = o.id AND h.decided_at IS NULL
+  WHERE o.credential_id = e.credential_id AND o.outcome IS NULL AND e.outcome IS NULL
+    AND (h.id IS NOT NULL OR (o.attempts > 0 AND o.last_code IS NOT NULL)))`;
+
 const columns = sql`e.id, t.name || '/' || c.name AS credential, v.name AS environment, e.versions,
   e.requested_by AS "requestedBy", e.reason, e.contain, e.deadline, e.at_deadline AS "atDeadline",
   e.is_overdue AS "isOverdue", coalesce(e.rotation_id, (
     SELECT r.id FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL AND e.outcome IS NULL
   )) AS "rotationId", e.refused_code AS "refusedCode", e.outcome, e.created_at AS "createdAt", e.closed_at AS "closedAt",
-  ${suspectsOf} AS suspects, ${overriddenOf} AS overridden`;
+  ${troubleOf} AS trouble, ${suspectsOf} AS suspects, ${overriddenOf} AS overridden`;
 const joins = sql`JOIN credentials c ON c.id = e.credential_id JOIN teams t ON t.id = c.team_id
   JOIN environments v ON v.id = c.environment_id`;
 

@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { codes, OperatorNeededError, PermanentError, TransientError, type RekeyError } from "../domain/errors.ts";
 import type { Gap } from "../domain/guard.ts";
 import { isPastReturn, type Direction, type Order, type Phase } from "../domain/order.ts";
-import { afterFailure, type AfterFailure } from "../domain/retry.ts";
+import { afterFailure, urgentLimits, type AfterFailure, type RetryLimits } from "../domain/retry.ts";
 import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
 import { advanceRotations } from "./advance-rotations.ts";
 import { recordEvents } from "./audit.ts";
@@ -127,6 +127,8 @@ interface FailingRow {
   readonly attempts_limit: number | null;
   readonly first_ms: number | null;
   readonly longest_ms: number | null;
+  /** Until the last deadline of its credential's emergencies; null: none is open. */
+  readonly left_ms: number | null;
 }
 
 /** Decides for each failed step what follows, and records it: a later try, a hold, the undo, or the end. */
@@ -143,7 +145,9 @@ export function failSteps(ledger: Ledger, failures: readonly StepFailure[]): Pro
       RETURNING r.id, r.credential_id, r.attempts, r.direction,
         EXISTS (SELECT FROM operations o WHERE o.rotation_id = r.id AND o.step <> 'close') AS has_effect,
         (r.policy ->> 'attempts')::int AS attempts_limit, (r.policy ->> 'retryFirstMs')::float8 AS first_ms,
-        (r.policy ->> 'retryLongestMs')::float8 AS longest_ms`.execute(trx);
+        (r.policy ->> 'retryLongestMs')::float8 AS longest_ms,
+        (SELECT (extract(epoch FROM max(e.deadline) - clock_timestamp()) * 1000)::float8 FROM emergencies e
+          WHERE e.credential_id = r.credential_id AND e.outcome IS NULL AND r.urgent) AS left_ms`.execute(trx);
     const states = await rotationState(trx, ids);
     const answers = new Map<string, StepAnswer>();
     for (const failure of failures) {
@@ -166,16 +170,22 @@ export function failSteps(ledger: Ledger, failures: readonly StepFailure[]): Pro
           hasEffect: row.has_effect,
           isPastReturn: isPastReturn(state.order, state.phase, state.conditions),
         },
-        {
-          attempts: row.attempts_limit ?? 8,
-          firstMs: row.first_ms ?? 500,
-          longestMs: row.longest_ms ?? 60_000,
-        },
+        limitsOf(row, isForeign),
       );
       answers.set(failure.rotationId, await follow(trx, row, failure, next));
     }
     return answers;
   });
+}
+
+/** Who meets somebody else at the target is to be seen by a person soon, an emergency or not. */
+function limitsOf(row: FailingRow, isForeign: boolean): RetryLimits {
+  const limits = {
+    attempts: row.attempts_limit ?? 8,
+    firstMs: row.first_ms ?? 500,
+    longestMs: row.longest_ms ?? 60_000,
+  };
+  return isForeign ? limits : urgentLimits(limits, row.left_ms ?? undefined);
 }
 
 /** A newer attempt has the say: this one leaves no trace and asks again. */

@@ -23,7 +23,7 @@ export interface StatusFacts {
   readonly nextAt: Date | null;
   /** Due, and kept from beginning by a window, a freeze or a pause. */
   readonly waiting: number;
-  /** Open ones that are in time; `name` is the rotation, or of those that wait for one the emergency; `more` is the credential. */
+  /** Open ones that are in time; `name` is the rotation, or of those that wait for one the emergency; `more` is the credential, then what keeps it: a code, and `held` or how often that was tried. */
   readonly emergencies: Counted;
   /** Those whose time is over, or for which no rotation could begin; `more` is the credential, and why that was refused. */
   readonly lateEmergencies: Counted;
@@ -88,9 +88,15 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       SELECT ref AS name, coalesce(failed_code, '') AS more, ${ageMs("begins_at")} AS age FROM registered
       WHERE failures >= ${mostFailures} AND due_at < clock_timestamp()
     ), leaked AS (
-      SELECT coalesce(e.rotation_id, e.id) AS name, concat_ws(' ', c.ref, e.refused_code) AS more,
+      SELECT coalesce(e.rotation_id, e.id) AS name, CASE
+          WHEN e.refused_code IS NOT NULL THEN concat_ws(' ', c.ref, e.refused_code)
+          WHEN h.id IS NOT NULL THEN concat_ws(' ', c.ref, h.code, 'held')
+          WHEN r.attempts > 0 THEN concat_ws(' ', c.ref, r.last_code, r.attempts) ELSE c.ref END AS more,
         ${ageMs("e.created_at")} AS age, e.deadline < clock_timestamp() OR e.refused_code IS NOT NULL AS is_late
-      FROM emergencies e JOIN registered c ON c.id = e.credential_id WHERE e.outcome IS NULL
+      FROM emergencies e JOIN registered c ON c.id = e.credential_id
+      LEFT JOIN rotations r ON r.credential_id = e.credential_id AND r.outcome IS NULL
+      LEFT JOIN holds h ON h.rotation_id = r.id AND h.decided_at IS NULL
+      WHERE e.outcome IS NULL
     ), emergencies_in_time AS (
       SELECT name, more, age FROM leaked WHERE NOT is_late
     ), emergencies_late AS (

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listEmergencies } from "../../ledger/emergency-views.ts";
 import { declareFreeze } from "../../ledger/freezes.ts";
 import { days } from "../../domain/routine.ts";
 import { say } from "../harness/say.ts";
@@ -210,18 +211,58 @@ describe("versions that nothing can be done about", () => {
 });
 
 describe("trouble around it", () => {
-  it("the issuer is away for a while: it still ends proven", async () => {
-    const orders = await bench.register({ policy: { ...patient, attempts: 200, retryLongestMs: 300 } });
+  /** So few and so short that the patience of routine work is over at once. */
+  const impatient = { ...patient, attempts: 2, retryFirstMs: 20, retryLongestMs: 50 };
+  const standing = async (emergencyId: string | undefined) => {
+    const all = await listEmergencies(bench.ledger.db, { onlyOpen: false, limit: 100 });
+    return all.find(({ id }) => id === emergencyId)?.trouble;
+  };
+
+  it("the issuer is away for longer than routine work is patient: nobody is asked, it is said, and it ends proven", async () => {
+    const orders = await bench.register({ policy: impatient });
     const { credentialId } = orders;
     const logins = await loginsOf(bench, orders);
-    const { rotationId = "" } = await declare(bench, credentialId, { versions: [1], contain: true });
+    const asked = { versions: [1], contain: true, deadlineMs: 300_000 };
+    const { rotationId = "", emergencyId } = await declare(bench, credentialId, asked);
     await bench.reach(rotationId, "revoking");
     await bench.issuer.halt();
     const ending = carryAll(bench, credentialId);
-    const hasFailed = async () => (await readRotation(bench, rotationId)).last_code !== null;
-    while (!(await hasFailed())) await pause(20);
+    const tries = async () => {
+      const trouble = await standing(emergencyId);
+      if (trouble?.isHeld === true) throw new Error("A person is asked.");
+      return trouble?.attempts ?? 0;
+    };
+    while ((await tries()) <= impatient.attempts + 2) await pause(20);
+    expect(await standing(emergencyId)).toMatchObject({ code: "issuer_unreachable", isHeld: false });
     await bench.issuer.resume();
     await ending;
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    const { rows } = await sql`SELECT FROM holds WHERE rotation_id = ${rotationId}`.execute(bench.ledger.db);
+    expect(rows).toEqual([]);
+    expect(await standing(emergencyId)).toBeNull();
+    await orders.shop.close();
+  });
+
+  it("the issuer is away until the deadline: a person is asked after it, and an answer goes on", async () => {
+    const orders = await bench.register({ policy: impatient });
+    const { credentialId } = orders;
+    const logins = await loginsOf(bench, orders);
+    const { rotationId = "", emergencyId } = await declare(bench, credentialId, { versions: [1], contain: true });
+    await bench.reach(rotationId, "revoking");
+    await sql`UPDATE emergencies SET deadline = clock_timestamp() + interval '1 second' WHERE id = ${emergencyId}`.execute(
+      bench.ledger.db,
+    );
+    await bench.issuer.halt();
+    await carryAll(bench, credentialId, async () => (await readRotation(bench, rotationId)).hold !== null);
+    expect((await readRotation(bench, rotationId)).hold?.code).toBe("issuer_unreachable");
+    const { rows } = await sql`
+      SELECT FROM emergencies e JOIN holds h ON h.rotation_id = ${rotationId} AND h.opened_at > e.deadline
+      WHERE e.id = ${emergencyId}`.execute(bench.ledger.db);
+    expect(rows).toHaveLength(1);
+    expect(await standing(emergencyId)).toMatchObject({ code: "issuer_unreachable", isHeld: true });
+    await bench.issuer.resume();
+    await bench.answer(rotationId, "retry");
+    await carryAll(bench, credentialId);
     expect(await troubles(bench, orders, logins, [1])).toEqual([]);
     await orders.shop.close();
   });
