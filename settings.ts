@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { embeddedPlace } from "./domain/custody-place.ts";
-import { OperatorNeededError } from "./domain/errors.ts";
 import { ownNames, refuseListenPlace, type ListenPlace } from "./domain/listen-place.ts";
 import { nearestWord } from "./domain/nearest-word.ts";
 import {
@@ -27,10 +25,7 @@ import {
   type Program,
   type Reload,
 } from "./settings-shapes.ts";
-
-/** Names the variable and what to write. Never what was written: it may be a secret in the wrong place. */
-const wrong = (variable: string, advice: string) =>
-  new OperatorNeededError("setting_invalid", `${variable}: ${advice}`);
+import { readEntries, readText, wrong } from "./settings-files.ts";
 
 export type { CustodyEntry, Program, Reload } from "./settings-shapes.ts";
 
@@ -290,13 +285,17 @@ export function readSettings(environment: Environment = process.env, over: Envir
 }
 
 function asSettings(parsed: Parsed): Settings {
+  const entriesOf = <Entry>(
+    name: "REKEY_CUSTODIES_FILE" | "REKEY_RELOADS_FILE" | "REKEY_EXEC_CONSUMERS_FILE",
+    schema: z.ZodType<Readonly<Record<string, Entry>>>,
+  ) => readEntries({ name, meaning: variables[name].meaning }, parsed[name], schema);
   const home = parsed.REKEY_HOME;
   const hasTlsFile = [parsed.TEMPORAL_TLS_CA_FILE, parsed.TEMPORAL_TLS_CERT_FILE, parsed.TEMPORAL_API_KEY_FILE].some(
     (file) => file !== undefined,
   );
   if ((parsed.TEMPORAL_TLS_CERT_FILE === undefined) !== (parsed.TEMPORAL_TLS_KEY_FILE === undefined))
     throw wrong("TEMPORAL_TLS_CERT_FILE", "needs TEMPORAL_TLS_KEY_FILE beside it, and the other way round.");
-  const custodies = readEntries("REKEY_CUSTODIES_FILE", parsed.REKEY_CUSTODIES_FILE, custodyEntries);
+  const custodies = entriesOf("REKEY_CUSTODIES_FILE", custodyEntries);
   const places = [embeddedPlace, ...Object.keys(custodies)];
   if (!places.includes(parsed.REKEY_CUSTODY_DEFAULT))
     throw wrong("REKEY_CUSTODY_DEFAULT", `must be one of ${places.join(", ")}, which REKEY_CUSTODIES_FILE names.`);
@@ -328,8 +327,8 @@ function asSettings(parsed: Parsed): Settings {
     tls,
     caFile: parsed.REKEY_CA_FILE,
     fileRoots: parsed.REKEY_FILE_ROOTS,
-    reloads: readEntries("REKEY_RELOADS_FILE", parsed.REKEY_RELOADS_FILE, reloads),
-    programs: readEntries("REKEY_EXEC_CONSUMERS_FILE", parsed.REKEY_EXEC_CONSUMERS_FILE, programs),
+    reloads: entriesOf("REKEY_RELOADS_FILE", reloads),
+    programs: entriesOf("REKEY_EXEC_CONSUMERS_FILE", programs),
     egressLocalPorts: parsed.REKEY_EGRESS_LOCAL_PORTS,
     doctorLookMs: parsed.REKEY_DOCTOR_LOOK_MS,
     leakValuesAMinute: parsed.REKEY_LEAK_VALUES_A_MINUTE,
@@ -360,34 +359,6 @@ function textOf(name: string, { secret }: Variable, given: Environment): string 
   if (file === undefined || file === "") return direct;
   if (direct !== undefined) throw wrong(name, `is given twice; remove it and keep ${name}_FILE.`);
   return readText(`${name}_FILE`, file).trim();
-}
-
-function readText(name: string, file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw wrong(name, `the file it names cannot be read (${code}). Name a file that this user can read.`);
-  }
-}
-
-function readEntries<Entry>(
-  name: Name,
-  file: string | undefined,
-  schema: z.ZodType<Readonly<Record<string, Entry>>>,
-): Readonly<Record<string, Entry>> {
-  if (file === undefined) return {};
-  let content: unknown;
-  try {
-    content = JSON.parse(readText(name, file));
-  } catch (error) {
-    if (error instanceof OperatorNeededError) throw error;
-    throw wrong(name, `${file} is not JSON. ${variables[name].meaning}`);
-  }
-  const result = schema.safeParse(content);
-  if (result.success) return result.data;
-  const where = result.error.issues[0]?.path.join(".") ?? "";
-  throw wrong(name, `the entry "${where}" in ${file} is not valid. ${variables[name].meaning}`);
 }
 
 function refuseUnknown(given: Environment): void {

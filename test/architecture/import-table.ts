@@ -103,9 +103,10 @@ export const importTable: readonly FolderRule[] = [
   {
     place: "settings.ts",
     holds: "the only reader of the environment",
-    imports: ["domain/", "settings-shapes.ts"],
+    imports: ["domain/", "settings-files.ts", "settings-shapes.ts"],
     packages: ["zod"],
   },
+  { place: "settings-files.ts", holds: "files that settings name", imports: ["domain/"], packages: ["zod"] },
   { place: "settings-shapes.ts", holds: "how settings are written", imports: ["domain/"], packages: ["zod"] },
   { place: "release.ts", holds: "which release this program is", imports: [], packages: ["node:"], isClosed: true },
   {
