@@ -5,7 +5,10 @@ import { createCallCounts } from "./count-calls.ts";
 import { onBudget } from "./on-budget.ts";
 
 /** A way over a connection whose budget answers so, and what was asked of it and of the network, in order. */
-function way(waits: readonly number[], { urgent = false, limit = 5 as number | null } = {}) {
+function way(
+  waits: readonly number[],
+  { urgent = false, limit = 5 }: { readonly urgent?: boolean; readonly limit?: number | null } = {},
+) {
   const told: string[] = [];
   const left = [...waits];
   const budgets: RequestBudgets = {

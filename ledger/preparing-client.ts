@@ -22,6 +22,7 @@ export class PreparingClient extends pg.Client {
     const [text, values, ...rest] = given;
     const isPlain = typeof text !== "string" || !Array.isArray(values) || values.length === 0;
     const call = isPlain ? given : [{ name: nameOf(text), text, values: values as unknown[] }, ...rest];
+    // oxlint-disable-next-line typescript/unbound-method -- bound here
     return Reflect.apply(super.query, this, call) as never;
   }
 }

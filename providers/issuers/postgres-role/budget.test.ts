@@ -6,7 +6,7 @@ onEachRelease((get) => {
   async function opened(spend: () => Promise<void>) {
     const server = get();
     const { owner, logins, admin, password } = await makePair(server);
-    const [a = ""] = logins;
+    const [a] = logins;
     const session = await openRole(server, admin, { owner, logins, database: "orders" }, { spend });
     const first = { handle: `${a}/1`, value: valueOf(server, a, password) };
     return { session, first };

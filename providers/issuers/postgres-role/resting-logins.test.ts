@@ -15,7 +15,7 @@ onEachRelease((get) => {
       openRole(server, { ...admin, password }, config, signal === undefined ? {} : { signal });
     const pids = async () => {
       const rows = await server.ask(`SELECT pid FROM pg_stat_activity WHERE usename = '${admin.user}' ORDER BY 1`);
-      return rows.map(({ pid }) => pid);
+      return rows.map(({ pid }) => Number(pid));
     };
     return { admin, open, pids };
   }
