@@ -55,8 +55,9 @@ export async function findConsumer(
       "Consumer",
       reference,
       all.map(({ team, name }) => `${team}/${name}`),
+      "rekey consumer list",
     );
-    throw new ProblemError("not_found", `${hint} List them: rekey consumer list`);
+    throw new ProblemError("not_found", hint);
   }
   if (others.length > 0) {
     const names = [first, ...others].map((one) => `${one.team}/${one.name} of ${one.credential}`).join(", ");

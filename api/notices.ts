@@ -5,12 +5,15 @@ import { transact } from "../ledger/database.ts";
 import { listNoticeDeliveries, listNotices, type NoticeView } from "../ledger/notice-views.ts";
 import { nameHint } from "../manifests/kind-named.ts";
 import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
+import { findPlaces } from "./find-places.ts";
 import { ProblemError } from "./problem.ts";
 
 type Names = "listNotices" | "showNotice" | "listNoticeDeliveries" | "testNotice";
 
 export const noticeHandlers: Handlers<Names> = {
   async listNotices({ query, scope }, { ledger }) {
+    // What a team may not see is not there for it either.
+    if (scope === "everything") await findPlaces(ledger, { team: query.team });
     return asJson({ notices: (await listNotices(ledger.db, { scope, ...query })).map(shown) });
   },
 
@@ -48,8 +51,7 @@ async function findNotice({ ledger }: ApiDeps, scope: Scope, reference: string):
   const refOf = ({ team, name }: NoticeView) => `${team}/${name}`;
   if (first === undefined) {
     const all = await listNotices(ledger.db, { scope, limit: 500 });
-    const hint = nameHint("Notice", reference, all.map(refOf));
-    throw new ProblemError("not_found", `${hint} List them: rekey notice list`);
+    throw new ProblemError("not_found", nameHint("Notice", reference, all.map(refOf), "rekey notice list"));
   }
   if (others.length > 0)
     throw new ProblemError(

@@ -6,13 +6,11 @@ import { readOpenPinned, restrictionsOf } from "../ledger/felt-effects.ts";
 import { declareFreeze, endFreeze, listFreezes } from "../ledger/freezes.ts";
 import { readPolicyLevels } from "../ledger/policy-levels.ts";
 import type { Ledger } from "../ledger/database.ts";
-import { readPlaceNames } from "../ledger/registry-list.ts";
-import { findEnvironments, findTeams } from "../ledger/registry-views.ts";
-import { nameHint } from "../manifests/kind-named.ts";
 import { policyTrouble, showPolicy } from "../manifests/policy.ts";
 import { calendarEntry } from "./calendar-entry.ts";
 import { asJson, type Handlers } from "./deps.ts";
 import { findCredentialId } from "./find-credential.ts";
+import { findPlaces } from "./find-places.ts";
 import { ProblemError } from "./problem.ts";
 import { refuseSecretReasonWithin } from "./refuse-secret-reason.ts";
 import { sayNever } from "./say-obstacle.ts";
@@ -47,7 +45,7 @@ export const routineHandlers: Handlers<Names> = {
   async showCalendar({ query, scope }, { ledger }) {
     const { team, environment, credential, days, limit } = query;
     // What a team may not see is not there for it either.
-    if (scope === "everything") await expectNames(ledger, { team, environment });
+    if (scope === "everything") await findPlaces(ledger, { team, environment });
     const credentialId = credential === undefined ? undefined : await findCredentialId(ledger, scope, credential);
     const found = await readCalendar(ledger.db, {
       scope,
@@ -76,7 +74,7 @@ export const routineHandlers: Handlers<Names> = {
     const { team, environment, reason, from, until } = body;
     if (team !== undefined && environment !== undefined)
       throw new ProblemError("request_invalid", "A freeze is of a team or of an environment. Declare two.");
-    const { teamId, environmentId } = await expectNames(ledger, { team, environment });
+    const { teamId, environmentId } = await findPlaces(ledger, { team, environment });
     await refuseSecretReasonWithin(deps, { teamId, environmentId }, reason);
     const freezeId = await declareFreeze(ledger, {
       ...{ teamId, environmentId, reason, actor },
@@ -101,24 +99,6 @@ async function openTrouble({ db }: Ledger, credentialId: string, policies: reado
   if (open === undefined) return undefined;
   const { windows } = restrictionsOf({ pinned: open.pinned, current: effectivePolicy(...policies), freezes: [] });
   return neverMeet(windows, open.nowMs) ? `of the open rotation ${sayNever(open.id)}` : undefined;
-}
-
-/** The ids of what is named. @throws ProblemError with the name that was most likely meant, when there is no such. */
-async function expectNames({ db }: Ledger, { team, environment }: Named) {
-  const [teams, environments] = [
-    team === undefined ? [] : await findTeams(db, [team]),
-    environment === undefined ? [] : await findEnvironments(db, [environment]),
-  ];
-  if (team !== undefined && teams.length === 0)
-    throw new ProblemError("not_found", nameHint("Team", team, (await readPlaceNames(db)).teams));
-  if (environment !== undefined && environments.length === 0)
-    throw new ProblemError("not_found", nameHint("Environment", environment, (await readPlaceNames(db)).environments));
-  return { teamId: teams[0]?.id ?? null, environmentId: environments[0]?.id ?? null };
-}
-
-interface Named {
-  readonly team?: string | undefined;
-  readonly environment?: string | undefined;
 }
 
 const isStillOf =

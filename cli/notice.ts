@@ -18,9 +18,11 @@ interface ListOptions {
 
 const time = (at: string | null): string => (at === null ? "never" : clock(at));
 
-function stateOf({ hasSecret, pending, lastCode }: Shown): string {
+function stateOf({ hasSecret, pending, lastCode, lastSentAt, lastGivenUpAt }: Shown): string {
   if (!hasSecret) return "no secret";
-  if (pending === 0) return "all told";
+  // It has taken nothing since.
+  if (pending === 0 && lastGivenUpAt !== null && (lastSentAt === null || lastSentAt < lastGivenUpAt)) return "given up";
+  if (pending === 0) return lastSentAt === null ? "nothing to tell yet" : "all told";
   return lastCode === null ? `${pending} to tell` : `${pending} to tell, ${lastCode}`;
 }
 
@@ -31,7 +33,7 @@ async function listNotices(io: Io, { team, limit }: ListOptions): Promise<ExitCo
   io.give(answer);
   const rows = answer.notices.map((one) => [one.ref, one.format, one.of, stateOf(one), time(one.lastSentAt)]);
   if (rows.length === 0) io.say(emptyList("notice", { team }, "Register one of kind Notice: rekey apply -f FILE"));
-  else io.say(...table([["NOTICE", "FORMAT", "OF", "STATE", "LAST TOLD"], ...rows]));
+  else io.say(...table([["NOTICE", "FORMAT", "OF", "STATE", "LAST TOLD (UTC)"], ...rows]));
   return exitCodes.done;
 }
 
@@ -46,9 +48,12 @@ async function showNotice(io: Io, notice: string): Promise<ExitCode> {
     `${ref}: ${format}${url === null ? ", to an address that is its secret" : ` to ${printable(url)}`}`,
     ...wrap(`is told of ${events.join(", ")}; of ${hears}`, "  "),
     `  ${stateOf(found)}; last told ${time(lastSentAt)}`,
+    ...(found.hasSecret ? [] : ["  Apply its manifest with secretFrom again."]),
     ...(advice === null ? [] : wrap(advice, "  ")),
     ...(formerUntil === null ? [] : [`  its former secret signs as well until ${clock(formerUntil)}`]),
-    ...(lastGivenUpAt === null ? [] : [`  last given up ${clock(lastGivenUpAt)}`]),
+    ...(lastGivenUpAt === null
+      ? []
+      : [`  last given up ${clock(lastGivenUpAt)}: what had waited too long is not told any more`]),
     `  Try it: rekey notice test ${ref}; see what it was told: rekey notice deliveries ${ref}`,
   );
   return exitCodes.done;
@@ -68,8 +73,9 @@ async function listDeliveries(io: Io, notice: string, { limit }: { limit?: numbe
     one.nextAt === null ? "" : clock(one.nextAt),
     one.text,
   ]);
-  if (rows.length === 0) io.say(`${answer.ref} was told nothing yet. Try it: rekey notice test ${answer.ref}`);
-  else io.say(...table([["AT", "EVENT", "STATE", "TRIES", "LAST", "NEXT", "TEXT"], ...rows]));
+  if (rows.length === 0)
+    io.say(`${answer.ref} was told nothing yet, tests aside. Try it: rekey notice test ${answer.ref}`);
+  else io.say(...table([["AT (UTC)", "EVENT", "STATE", "TRIES", "LAST", "NEXT", "TEXT"], ...rows]));
   return exitCodes.done;
 }
 
@@ -99,8 +105,12 @@ async function testNotice(io: Io, notice: string, { timeout }: TestOptions): Pro
     return exitCodes.failed;
   }
   const status = result.status === null ? "" : `, status ${result.status}`;
-  throw new CliError(`It has not taken the test (${result.code}${status})`, result.text, exitCodes.failed);
+  const [what = "", next = ""] = partsOf(result.text);
+  throw new CliError(`It has not taken the test (${result.code}${status}). ${what}`, next, exitCodes.failed);
 }
+
+/** How it ended, without its full stop, and what to do about it. */
+const partsOf = (text: string): readonly string[] => /^(.*?)\. (.*)$/.exec(text)?.slice(1) ?? [text];
 
 /** The commands about endpoints that are told what happens. */
 export function addNoticeCommands(

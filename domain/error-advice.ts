@@ -102,7 +102,8 @@ export const advice: Readonly<Record<Code, string>> = {
   delete_refused: "Do what the message names for each reason, then delete it again; nothing has been changed.",
   grant_refused:
     "Read the grant as it is now (`rekey grant show`) and do what the message says; `rekey grant list` shows those that wait.",
-  not_found: "Check the name and its team: `rekey credential list` and `rekey rotation list` show what there is.",
+  not_found:
+    "Check the name and its team. `rekey credential list`, `rekey consumer list`, `rekey rotation list`, `rekey notice list` and the like show what there is.",
   token_refused:
     "Point `REKEY_TOKEN_FILE` at a token that is valid. An admin makes one for you with `rekey token create`; `rekey up`, started again, writes one to its home folder; whoever has the ledger's address makes one with `rekey token recover`.",
   forbidden:

@@ -16,11 +16,16 @@ export function kindHint(text: string): string {
   return `There is no such kind. Kinds: ${lower.join(", ")}.${didYouMean(nearest)}`;
 }
 
-/** What to write instead of a name that nothing of the kind has. */
-export function nameHint(kind: ManifestKind, text: string, names: readonly string[]): string {
-  const noun = kind.toLowerCase();
+/** What to write instead of a name that nothing of the kind has. `list`: the command that shows those that there are. */
+export function nameHint(
+  kind: ManifestKind,
+  text: string,
+  names: readonly string[],
+  list: string = `rekey export ${kind.toLowerCase()}`,
+): string {
   const nearest = nearestWord(text, names) ?? nearestByName(text, names);
-  return `There is no such ${noun}.${nearest === undefined ? ` See which there are: rekey export ${noun}` : didYouMean(nearest)}`;
+  const hint = nearest === undefined ? ` See which there are: ${list}` : didYouMean(nearest);
+  return `There is no such ${kind.toLowerCase()}.${hint}`;
 }
 
 /** The one whose name without its team is nearest: the team is what people leave out or mistake. */
