@@ -5,6 +5,7 @@ import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { newFolder, rekey, start } from "../test/harness/cli.ts";
 import { withDatabase } from "../test/harness/ledger.ts";
+import { startProgram } from "./child-program.ts";
 
 async function query(url: string, text: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
@@ -127,6 +128,21 @@ describe("rekey serve", () => {
     }
     const json = start(["serve", "--json"], { env: others[0] ?? {} });
     expect(JSON.parse(await json.line("address"))).toMatchObject({ tokenFile: null });
+  });
+
+  it("makes a lost one anew for whoever runs all on one machine by `rekey up`, though admins have valid ones", async () => {
+    const { home, env } = await place();
+    const token = join(home, "token");
+    const texts: string[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      // What `rekey up` runs as its API.
+      const api = startProgram<{ tokenFile?: string }>({ program: "api/program", args: ["up"], env });
+      expect((await api.ready).tokenFile).toBe(token);
+      texts.push(await readFile(token, "utf8"));
+      await api.stop();
+      await rm(token);
+    }
+    expect(new Set(texts).size).toBe(2);
   });
 
   it("lets whoever has the ledger's address make an admin's token when all are lost, and the audit trail says so", async () => {

@@ -6,7 +6,7 @@ import { askedFor } from "../test/harness/asking-teams.ts";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeCredentials } from "../test/harness/rows.ts";
 import { readManifests } from "./read-manifests.ts";
-import { readSnapshot, type AskingTeam, type Transaction } from "./registry-snapshot.ts";
+import { readSnapshot, type AskingTeam } from "./registry-snapshot.ts";
 
 let test: TestLedger;
 let asking: AskingTeam;
@@ -44,9 +44,7 @@ async function read(asks: Parameters<typeof askedFor>[0], by: AskingTeam | undef
   const text = askedFor({ team: asking.name, ...asks });
   const manifests = readManifests([{ name: "asked.yaml", text }]).manifests.map(({ manifest }) => manifest);
   expect(manifests).toHaveLength(1);
-  const snapshot = await transact(test.ledger, (trx) =>
-    readSnapshot(trx.withPlugin(count) as Transaction, manifests, by),
-  );
+  const snapshot = await transact(test.ledger, (trx) => readSnapshot(trx.withPlugin(count), manifests, by));
   return { snapshot, size };
 }
 

@@ -7,10 +7,11 @@ import type { Least } from "./least-requests.ts";
 /** Every request that has a word of the caller's in it: in the address, in a parameter, in a field. */
 export function everyRequestWith(name: RouteName, word: string): readonly Least[] {
   const { params, query, body }: Route = routes[name];
+  const fields: Readonly<Record<string, z.ZodType>> = body?.shape ?? {};
   return [
     ...(params === undefined ? [{}] : [{ named: word }]),
     ...Object.keys(query?.shape ?? {}).map((field) => ({ query: { [field]: word } })),
-    ...Object.entries(body?.shape ?? {}).map(([field, schema]) => ({ body: { [field]: asTaken(schema, word) } })),
+    ...Object.entries(fields).map(([field, schema]) => ({ body: { [field]: asTaken(schema, word) } })),
     ...(name === "registerConsumer" ? manifestsWith(word).map((sent) => ({ body: sent })) : []),
   ];
 }
