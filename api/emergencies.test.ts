@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { settleDue } from "../ledger/emergencies.ts";
 import { declareFreeze, endFreeze } from "../ledger/freezes.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
@@ -154,6 +155,23 @@ describe("an emergency", () => {
       credential: other,
       refusedCode: expect.stringMatching(/^\w+$/),
     });
+  });
+
+  it("that no rotation could begin for begins by itself once one can", async () => {
+    const setVersionOf = async (version: number | null) =>
+      sql`UPDATE credentials c SET current_version = ${version} FROM teams t
+        WHERE t.id = c.team_id AND t.name || '/' || c.name = ${ref}`.execute(db());
+    const own = async () => {
+      const { json } = await api.ask("GET", "/emergencies?open=true");
+      return (json["emergencies"] as Affected[]).find(({ credential }) => credential === ref);
+    };
+    await setVersionOf(null);
+    expect((await declare({ credentials: [ref], versions: [1] })).affected).toMatchObject([{ how: "refused" }]);
+    await settleDue(test.ledger);
+    expect(await own()).toMatchObject({ rotationId: null, refusedCode: "not_adopted" });
+    await setVersionOf(1);
+    await settleDue(test.ledger);
+    expect(await own()).toMatchObject({ rotationId: expect.stringMatching(/^rot_/), refusedCode: null });
   });
 
   it("names who is suspected, who released them and why, and what was overridden, in the list and at its rotation", async () => {

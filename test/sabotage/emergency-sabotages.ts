@@ -1,6 +1,8 @@
 import { crash, named, type Sabotage } from "./sabotage.ts";
 
 const eachPhase = "test/emergency/each-phase.test.ts";
+const consumers = "test/emergency/consumers.test.ts";
+const routineWork = "test/emergency/routine-work.test.ts";
 
 /** What may never become of a rotation of which something has leaked. */
 export const emergencySabotages: readonly Sabotage[] = [
@@ -69,5 +71,72 @@ export const emergencySabotages: readonly Sabotage[] = [
       },
     ],
     caughtBy: [crash("emergency/turned-former/restore:B2")],
+  },
+  {
+    name: "what a suspect still does counts against those who have moved",
+    edits: [
+      {
+        file: "activities/evidence-round.ts",
+        find: ".map(({ usage }) => usageOfOthers(deps, one, usage))",
+        put: ".map(({ usage }) => usage)",
+      },
+    ],
+    caughtBy: [named(consumers, "gets nothing, nobody waits for it")],
+  },
+  {
+    name: "an emergency whose versions are dead stays open as long as its rotation",
+    edits: [
+      { file: "ledger/emergencies.ts", find: "AND v.state NOT IN ('proven-dead', 'accepted-unproven'))", put: ")" },
+    ],
+    caughtBy: [named(consumers, "that is the only consumer is cut off")],
+  },
+  {
+    name: "an emergency that could not begin is forgotten",
+    edits: [
+      {
+        file: "ledger/emergencies.ts",
+        find: "OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL))",
+        put: ")",
+      },
+    ],
+    caughtBy: [named("api/emergencies.test.ts", "begins by itself once one can")],
+  },
+  {
+    name: "a version that is being ended is kept up by a question about its deadline",
+    edits: [
+      {
+        file: "ledger/settle-emergencies.ts",
+        find: '"undo" || !isEnding(',
+        put: '"undo" || isEnding("overlap", "closed") || !isEnding(',
+      },
+    ],
+    caughtBy: [named(consumers, "a version that is being ended goes on to be")],
+  },
+  {
+    name: "what began to stand in the way of an emergency after its declaration is passed over in silence",
+    edits: [
+      {
+        file: "ledger/overridden.ts",
+        find: "if (rotationIds.length === 0) return;",
+        put: "if (rotationIds.length >= 0) return;",
+      },
+    ],
+    caughtBy: [named(routineWork, "that begins after the emergency was declared")],
+  },
+  {
+    name: "a version that is being issued just now cannot be named as leaked",
+    edits: [{ file: "ledger/emergencies.ts", find: ' || (state === "intended" && isBegun);', put: ";" }],
+    caughtBy: [named(routineWork, "one that is being issued just now is given up")],
+  },
+  {
+    name: "an emergency gives up on an issuer that is away for a minute",
+    edits: [
+      {
+        file: "domain/retry.ts",
+        find: "if (leftMs === undefined || leftMs <= 0) return",
+        put: "if (leftMs !== 0) return",
+      },
+    ],
+    caughtBy: [named("domain/retry.test.ts", "an emergency is tried often")],
   },
 ];
