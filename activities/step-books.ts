@@ -1,3 +1,4 @@
+import { RekeyError } from "../domain/errors.ts";
 import type { Step } from "../domain/order.ts";
 import type { StepAnswer } from "../domain/standing.ts";
 import { beginSteps, type Begun, type Carried } from "../ledger/begin-steps.ts";
@@ -24,7 +25,11 @@ export interface StepBooks {
 }
 
 /** A transaction of fifty costs hardly more than one of one; two beside each other keep the ledger busy. */
-const how = { most: 50, beside: 2 };
+const how = {
+  ...{ most: 50, beside: 2 },
+  // Whether its last word was heard is not known: the orchestrator asks again, and finds what was recorded.
+  isEverybodys: (error: unknown) => error instanceof RekeyError && error.code === "ledger_unreachable",
+};
 
 /**
  * The ledger of all steps that a worker takes at one time: what they ask while a transaction is on its way goes into the next

@@ -39,6 +39,15 @@ describe("calls that come at one time", () => {
     expect(asked).toEqual([[1], [2, 3, 4], [2], [3], [4]]);
   });
 
+  it("all fail where the error is everybody's: what was asked may have been done", async () => {
+    const { run, asked, next } = held(new Set([3]));
+    const ask = together(run, { most: 10, beside: 1, isEverybodys: () => true });
+    const answers = Promise.allSettled([1, 2, 3].map(ask));
+    for (let call = 0; call < 2; call += 1) await next();
+    expect((await answers).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+    expect(asked).toEqual([[1], [2, 3]]);
+  });
+
   it("are made beside each other, so many as may be", async () => {
     const { run, asked, next } = held();
     const ask = together(run, { most: 10, beside: 2 });

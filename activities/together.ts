@@ -9,6 +9,8 @@ export interface TogetherHow {
   readonly most: number;
   /** So many calls beside each other. */
   readonly beside: number;
+  /** Whether an error concerns all who asked: nobody is asked for alone then, since what was asked may have been done. */
+  readonly isEverybodys?: (error: unknown) => boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface TogetherHow {
  */
 export function together<One, Answer>(
   run: (all: readonly One[]) => Promise<readonly Answer[]>,
-  { most, beside }: TogetherHow,
+  { most, beside, isEverybodys = () => false }: TogetherHow,
 ): (one: One) => Promise<Answer> {
   const waiting: Waiting<One, Answer>[] = [];
   let running = 0;
@@ -28,7 +30,7 @@ export function together<One, Answer>(
       const answers = await run(asked.map(({ one }) => one));
       for (const [at, { answered }] of asked.entries()) answered(answers[at] as Answer);
     } catch (error) {
-      if (asked.length === 1) asked[0]?.failed(error);
+      if (asked.length === 1 || isEverybodys(error)) for (const { failed } of asked) failed(error);
       else await Promise.all(asked.map(async (each) => ask([each])));
     }
   };
