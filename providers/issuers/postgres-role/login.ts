@@ -97,6 +97,8 @@ export async function logIn(connection: ConnectionConfig, login: Login, way: Req
   follow(signal);
   try {
     await whileArriving(connection, client.connect());
+    // The driver would keep it for as long as the session lasts.
+    client.password = undefined;
     if (auth.challenged && !auth.proven) throw new LoginFailure("server_unproven", true);
     return {
       client,

@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from "node:crypto";
 import type { Secret } from "../../contract/secret.ts";
 import type { ConnectionConfig } from "./config.ts";
 import type { LoggedIn } from "./login.ts";
@@ -5,22 +6,27 @@ import type { LoggedIn } from "./login.ts";
 /** Long enough for the next step of a rotation that hurries, or of one beside it. Milliseconds. */
 const restMs = 2_000;
 /** Of one connection; one more is closed. */
-const mostResting = 16;
+const mostResting = 8;
 
 interface Resting {
   readonly session: LoggedIn;
-  readonly password: Secret<string>;
+  /** Of its password, which is kept nowhere: a login says nothing of it any more. */
+  readonly mark: string;
   readonly leave: () => void;
 }
 
 /** Of this process, by where they lead. Whoever takes one asks the server again who it is. */
 const resting = new Map<string, Resting[]>();
 
+const markKey = randomBytes(32);
+const markOf = (password: Secret<string>): string =>
+  createHmac("sha256", markKey).update(password.reveal()).digest("base64");
 const keyOf = (connection: ConnectionConfig): string => JSON.stringify(connection);
 
 /** A login of the connection that somebody has just done with, by the same password; undefined: log in. */
 export function takeResting(connection: ConnectionConfig, password: Secret<string>): LoggedIn | undefined {
-  const found = resting.get(keyOf(connection))?.findLast((one) => one.password.reveal() === password.reveal());
+  const mark = markOf(password);
+  const found = resting.get(keyOf(connection))?.findLast((one) => one.mark === mark);
   found?.leave();
   return found?.session;
 }
@@ -40,7 +46,7 @@ export function rest(connection: ConnectionConfig, password: Secret<string>, ses
     leave();
     void session.close();
   }, restMs).unref();
-  const one = { session, password, leave };
+  const one = { session, mark: markOf(password), leave };
   session.client.once("end", leave);
   session.follow(undefined);
   beside.push(one);
