@@ -39,6 +39,10 @@ interface HoldRow {
   readonly opened_at: Date;
 }
 
+const columns = ["id", "rotation_id", "number", "phase", "code", "detail", "gaps", "opened_at"];
+/** By name: statements are prepared, and a column that a migration adds would change what they answer. */
+const columnsOf = (table: string) => sql.raw(columns.map((column) => `${table}.${column}`).join(", "));
+
 /**
  * Opens a numbered hold on each rotation that has none open; one that has keeps it as it is, so that the decision a
  * person is about to give still names what they have read.
@@ -55,9 +59,9 @@ export async function openHolds(trx: Kysely<Tables>, requests: readonly HoldRequ
       FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "rotationId" text, code text, detail text, gaps jsonb)
       JOIN rotations r ON r.id = g."rotationId" AND r.outcome IS NULL
       ON CONFLICT (rotation_id) WHERE decided_at IS NULL DO NOTHING
-      RETURNING *
+      RETURNING ${columnsOf("holds")}
     )
-    SELECT s.*, r.credential_id FROM stored s JOIN rotations r ON r.id = s.rotation_id`.execute(trx);
+    SELECT ${columnsOf("s")}, r.credential_id FROM stored s JOIN rotations r ON r.id = s.rotation_id`.execute(trx);
   await recordEvents(
     trx,
     rows.map((row) => ({
@@ -77,7 +81,7 @@ export async function readOpenHolds(
   rotationIds: readonly string[],
 ): Promise<ReadonlyMap<string, Hold>> {
   const { rows } = await sql<HoldRow>`
-    SELECT h.*, r.credential_id FROM holds h JOIN rotations r ON r.id = h.rotation_id
+    SELECT ${columnsOf("h")}, r.credential_id FROM holds h JOIN rotations r ON r.id = h.rotation_id
     WHERE h.rotation_id = ANY(${[...rotationIds]}) AND h.decided_at IS NULL`.execute(db);
   return new Map(rows.map((row) => [row.rotation_id, asHold(row)]));
 }
@@ -96,7 +100,7 @@ export async function answerHold(trx: Kysely<Tables>, answer: HoldAnswer): Promi
       decided_at = clock_timestamp()
     FROM rotations r
     WHERE r.id = h.rotation_id AND h.id = ${answer.holdId} AND h.decided_at IS NULL
-    RETURNING h.*, r.credential_id`.execute(trx);
+    RETURNING ${columnsOf("h")}, r.credential_id`.execute(trx);
   await recordEvents(
     trx,
     rows.map((row) => ({
