@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { createRequestBudgets, keptOf, type RequestBudgets } from "./request-budgets.ts";
@@ -36,6 +37,17 @@ describe("a budget of ten requests, of which two workers spend", () => {
   it("is one connection's alone", async () => {
     expect(await letGo(two(), "one", 12, true)).toBe(10);
     expect(await letGo(two(), "another", 12, true)).toBe(10);
+  });
+
+  it("is not gone for as long as a clock was set back", async () => {
+    const id = "set-back";
+    const inAnHour = Date.now() + hour;
+    await sql`INSERT INTO request_budgets (key, points, expire) VALUES (${`all:${id}`}, 10, ${inAnHour})`.execute(
+      test.ledger.db,
+    );
+    const budgets = createRequestBudgets(test.ledger, 60_000);
+    const spend = async () => budgets.spend({ id, requestsPerSecond: 10 }, true);
+    expect([await spend(), await spend()]).toEqual([1, 0]);
   });
 
   it("says when to ask again, and is whole again then", async () => {

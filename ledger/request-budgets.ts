@@ -53,8 +53,11 @@ export function createRequestBudgets({ db }: Ledger, secondMs = 1_000): RequestB
       await limiter.consume(id);
       return 0;
     } catch (error) {
-      if (error instanceof RateLimiterRes) return Math.max(error.msBeforeNext, 1);
-      throw error;
+      if (!(error instanceof RateLimiterRes)) throw error;
+      if (error.msBeforeNext <= secondMs) return Math.max(error.msBeforeNext, 1);
+      // It was spent before this worker's clock was set back, or by one whose clock is ahead.
+      await limiter.delete(id);
+      return 1;
     }
   };
   return {
