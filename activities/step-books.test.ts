@@ -30,23 +30,28 @@ describe("steps of many rotations that begin at one time", () => {
     expect(cases.map((one) => one?.rotationId)).toEqual(ids);
   });
 
-  it("wait for none that somebody else has locked", async () => {
-    const ids = await makeRotations(test.ledger, 6);
-    const [locked = "", ...others] = ids;
+  it("wait for none that somebody else has locked, however many those are", async () => {
+    const ids = await makeRotations(test.ledger, 12);
+    const [locked, others] = [ids.slice(0, 6), ids.slice(6)];
     const books = createStepBooks(test.ledger)(true);
     const begin = async (rotationId: string) => books.begin("issue", { rotationId, carrier: carrierOf(rotationId) });
-    let late: Promise<unknown> = Promise.resolve();
+    let late: Promise<unknown>[] = [];
     await transact(test.ledger, async (trx) => {
-      await sql`SELECT FROM credentials WHERE id = (SELECT credential_id FROM rotations WHERE id = ${locked})
+      await sql`SELECT FROM credentials WHERE id IN (SELECT credential_id FROM rotations WHERE id = ANY(${locked}))
         FOR UPDATE`.execute(trx);
-      // Two are asked for at once and alone, the others together with the one that is locked.
-      const [first = "", second = "", ...last] = others;
-      const answers = [first, second].map(begin);
-      late = begin(locked);
-      answers.push(...last.map(begin));
-      expect((await Promise.all(answers)).map((one) => one?.acts)).toEqual(others.map(() => true));
+      late = locked.map(begin);
+      expect((await Promise.all(others.map(begin))).map((one) => one?.acts)).toEqual(others.map(() => true));
     });
-    expect(await late).toMatchObject({ acts: true });
+    expect(await Promise.all(late)).toMatchObject(locked.map(() => ({ acts: true })));
+  });
+
+  it("of one rotation have each a claim of its own", async () => {
+    const [rotationId = "", ...others] = await makeRotations(test.ledger, 4);
+    const books = createStepBooks(test.ledger)(true);
+    const begin = async (id: string) => books.begin("issue", { rotationId: id, carrier: carrierOf(id) });
+    const begun = await Promise.all([...others, rotationId, rotationId, rotationId].map(begin));
+    const claims = begun.slice(others.length).map((one) => (one?.acts === true ? one.turn?.claim.number : undefined));
+    expect(new Set(claims).size).toBe(3);
   });
 
   it("are told when there is no such rotation", async () => {

@@ -1,7 +1,7 @@
-import { RekeyError } from "../domain/errors.ts";
+import { RekeyError, type Code } from "../domain/errors.ts";
 import type { Step } from "../domain/order.ts";
 import type { StepAnswer } from "../domain/standing.ts";
-import { beginSteps, type Begun, type Carried } from "../ledger/begin-steps.ts";
+import { beginSteps, type Begun, type Carried, type Patience } from "../ledger/begin-steps.ts";
 import type { Ledger } from "../ledger/database.ts";
 import {
   failSteps,
@@ -25,11 +25,16 @@ export interface StepBooks {
 }
 
 /** A transaction of fifty costs hardly more than one of one; two beside each other keep the ledger busy. */
-const how = {
+const how = <One extends { readonly rotationId: string } | string>() => ({
   ...{ most: 50, beside: 2 },
+  keyOf: (one: One) => (typeof one === "string" ? one : one.rotationId),
   // Whether its last word was heard is not known: the orchestrator asks again, and finds what was recorded.
-  isEverybodys: (error: unknown) => error instanceof RekeyError && error.code === "ledger_unreachable",
-};
+  isEverybodys: isCode("ledger_unreachable"),
+  isBusy: isCode("ledger_busy"),
+});
+
+const isCode = (code: Code) => (error: unknown) => error instanceof RekeyError && error.code === code;
+const patience = (mayWait: boolean): Patience => (mayWait ? "some" : "none");
 
 /**
  * The ledger of all steps that a worker takes at one time: what they ask while a transaction is on its way goes into the next
@@ -45,10 +50,10 @@ function openBooks(ledger: Ledger): StepBooks {
   const beginnerOf = (step: Step | "undo") => {
     const found = beginners.get(step);
     if (found !== undefined) return found;
-    const made = together<Carried, Begun | undefined>(async (carried) => {
-      const begun = await beginSteps(ledger, { step, carried });
+    const made = together<Carried, Begun | undefined>(async (carried, mayWait) => {
+      const begun = await beginSteps(ledger, { step, carried }, patience(mayWait));
       return carried.map(({ rotationId }) => begun.get(rotationId));
-    }, how);
+    }, how());
     beginners.set(step, made);
     return made;
   };
@@ -57,18 +62,18 @@ function openBooks(ledger: Ledger): StepBooks {
     read: together(async (ids: readonly string[]) => {
       const cases = await readCases(ledger.db, ids);
       return ids.map((id) => cases.get(id));
-    }, how),
-    finish: together(async (done: readonly Finish[]) => {
-      await finishSteps(ledger, done);
+    }, how()),
+    finish: together(async (done: readonly Finish[], mayWait) => {
+      await finishSteps(ledger, done, patience(mayWait));
       return done.map(() => undefined);
-    }, how),
-    wait: together(async (waits: readonly StepWait[]) => {
-      await waitSteps(ledger, waits);
+    }, how()),
+    wait: together(async (waits: readonly StepWait[], mayWait) => {
+      await waitSteps(ledger, waits, patience(mayWait));
       return waits.map(() => undefined);
-    }, how),
-    fail: together(async (failures: readonly StepFailure[]) => {
-      const answers = await failSteps(ledger, failures);
+    }, how()),
+    fail: together(async (failures: readonly StepFailure[], mayWait) => {
+      const answers = await failSteps(ledger, failures, patience(mayWait));
       return failures.map(({ rotationId }) => answers.get(rotationId));
-    }, how),
+    }, how()),
   };
 }

@@ -38,13 +38,17 @@ export interface BeginCall {
  * step may act, and stores the intent of what has an effect outside under a new claim. A rotation that does not exist
  * is left out of the answer.
  */
-export function beginSteps(ledger: Ledger, { step, carried }: BeginCall): Promise<Map<string, Begun>> {
+export function beginSteps(
+  ledger: Ledger,
+  { step, carried }: BeginCall,
+  patience?: Patience,
+): Promise<Map<string, Begun>> {
   const rotationIds = carried.map(({ rotationId }) => rotationId);
   const strolling = new Set(
     carried.flatMap(({ rotationId, carrier }) => (carrier.isUrgent === false ? rotationId : [])),
   );
   return transact(ledger, async (trx) => {
-    await lockRotations(trx, rotationIds);
+    await lockRotations(trx, rotationIds, patience);
     await hearCommands(trx, rotationIds);
     await markCarried(trx, carried);
     const states = await rotationState(trx, rotationIds);
@@ -103,12 +107,23 @@ async function waitForWindows(
 }
 
 /**
- * Credentials first and in the order of their ids, as everywhere, so that nobody waits in a circle. Many are locked at once or
- * not at all: a transaction of many must not wait for the one that somebody else has.
+ * How a transaction waits for rows that somebody else has: as long as it takes; not at all, where it is of many; or for a while,
+ * where it is one of them that was left over. What it did not get ends it as `ledger_busy`.
  */
-export async function lockRotations(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+export type Patience = "endless" | "none" | "some";
+
+/** What holds a row for longer is a process that has stopped, or a place outside that does not answer. Milliseconds. */
+const someMs = 10_000;
+
+/** Credentials first and in the order of their ids, as everywhere, so that nobody waits in a circle. */
+export async function lockRotations(
+  trx: Kysely<Tables>,
+  rotationIds: readonly string[],
+  waits: Patience = "endless",
+): Promise<void> {
   const ids = [...rotationIds];
-  const patience = ids.length > 1 ? sql`NOWAIT` : sql``;
+  const patience = waits === "none" ? sql`NOWAIT` : sql``;
+  if (waits === "some") await sql`SELECT set_config('lock_timeout', ${String(someMs)}, true)`.execute(trx);
   await sql`
     SELECT c.id FROM credentials c
     WHERE c.id IN (SELECT credential_id FROM rotations WHERE id = ANY(${ids})) ORDER BY c.id FOR UPDATE ${patience}`.execute(

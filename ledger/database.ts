@@ -13,6 +13,8 @@ export interface LedgerOptions {
   /** Connections this process may hold at once. */
   readonly connections?: number;
   readonly applicationName?: string;
+  /** A transaction that has been left alone for so long is ended, and with it what it holds. */
+  readonly idleInTransactionMs?: number;
   /** The server keeps the plans of statements: for who sends the same ones again and again. */
   readonly prepares?: boolean;
 }
@@ -53,6 +55,9 @@ export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     types: parsers,
+    ...(options.idleInTransactionMs === undefined
+      ? {}
+      : { idle_in_transaction_session_timeout: options.idleInTransactionMs }),
     ...(options.prepares === true ? { Client: PreparingClient } : {}),
   });
   // An idle connection that dies must not end the process; the next query opens another one.
@@ -87,6 +92,8 @@ const cutMessages = /^(Connection terminated|timeout exceeded when trying|Client
 const shutdownCodes = /^(08...|57P0[123]|53300)$/;
 /** A deadlock that PostgreSQL resolved, and a transaction that it could not put in any order with the others. */
 const madeWay = /^(40P01|40001)$/;
+/** Others have the row, and it was not to be waited for, or no longer. */
+const lockedCode = "55P03";
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
@@ -95,7 +102,7 @@ const codeOf = (error: unknown): string =>
 export function asUnreachable(error: unknown): TransientError | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = codeOf(error);
-  if (madeWay.test(code))
+  if (madeWay.test(code) || code === lockedCode)
     return new TransientError("ledger_busy", "Others changed the same rows at the same moment. Nothing was stored.");
   const isCut = cutMessages.test(error.message);
   if (!isCut && !networkCodes.test(code) && !shutdownCodes.test(code)) return undefined;

@@ -6,7 +6,7 @@ import { afterFailure, urgentLimits, type AfterFailure, type RetryLimits } from 
 import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
 import { advanceRotations } from "./advance-rotations.ts";
 import { recordEvents } from "./audit.ts";
-import { lockRotations } from "./begin-steps.ts";
+import { lockRotations, type Patience } from "./begin-steps.ts";
 import { closeRotations } from "./close-rotations.ts";
 import { transact, type Ledger } from "./database.ts";
 import { openHolds } from "./holds.ts";
@@ -37,15 +37,16 @@ export interface Finish {
  * Records that the steps are done, each with its audit rows, in one transaction.
  * @throws {PermanentError} `claim_outdated` when another attempt or a person has taken over; then nothing is recorded.
  */
-export function finishSteps(ledger: Ledger, finishes: readonly Finish[]): Promise<void> {
-  return transact(ledger, (trx) => finishStepsIn(trx, finishes));
+export function finishSteps(ledger: Ledger, finishes: readonly Finish[], waits?: Patience): Promise<void> {
+  return transact(ledger, (trx) => finishStepsIn(trx, finishes, waits));
 }
 
 /** The same in the caller's transaction. */
-export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Finish[]): Promise<void> {
+export async function finishStepsIn(trx: Kysely<Tables>, finishes: readonly Finish[], waits?: Patience): Promise<void> {
   await lockRotations(
     trx,
     finishes.map(({ rotationId }) => rotationId),
+    waits,
   );
   await assertStanding(trx, finishes);
   await completeOperations(
@@ -84,12 +85,13 @@ export interface StepWait extends Attempt {
  * Sets when each rotation is looked at again, by the ledger's clock. A look that went well forgets failed ones. One that
  * a newer attempt has outdated says nothing about when that one looks.
  */
-export async function waitSteps(ledger: Ledger, waits: readonly StepWait[]): Promise<void> {
+export async function waitSteps(ledger: Ledger, waits: readonly StepWait[], patience?: Patience): Promise<void> {
   if (waits.length === 0) return;
   await transact(ledger, async (trx) => {
     await lockRotations(
       trx,
       waits.map(({ rotationId }) => rotationId),
+      patience,
     );
     const standing = await readStanding(trx, waits);
     await setWaits(
@@ -132,10 +134,14 @@ interface FailingRow {
 }
 
 /** Decides for each failed step what follows, and records it: a later try, a hold, the undo, or the end. */
-export function failSteps(ledger: Ledger, failures: readonly StepFailure[]): Promise<Map<string, StepAnswer>> {
+export function failSteps(
+  ledger: Ledger,
+  failures: readonly StepFailure[],
+  waits?: Patience,
+): Promise<Map<string, StepAnswer>> {
   return transact(ledger, async (trx) => {
     const ids = failures.map(({ rotationId }) => rotationId);
-    await lockRotations(trx, ids);
+    await lockRotations(trx, ids, waits);
     // The failure of an attempt that lost its say tells nothing about the one that has it.
     const attempts = failures.map((failure) => ({ ...failure, direction: directionOf(failure.step) }));
     const standing = await readStanding(trx, attempts);

@@ -40,6 +40,9 @@ const payloadConverterPath = beside("payload-guard");
 /** How long another worker waits for this one's answer before it takes over a workflow's next turn. */
 const stickyMs = 2_000;
 
+/** A worker that stands still in the middle of a transaction keeps nobody else waiting for longer. */
+const idleInTransactionMs = 60_000;
+
 interface WorkerTimes {
   /** How long nobody may have looked at an open rotation before it is started again. */
   readonly silentMs?: number;
@@ -67,7 +70,12 @@ export async function startWorker(
   const scrubber = createScrubber((hits) => log.error("log.scrubbed", { hits }));
   const log = createLog({ level: settings.logLevel, scrubber });
   await assertSchemaCurrent(databaseUrl);
-  const ledger = openLedger(databaseUrl, { applicationName: "rekey worker", connections: 20, prepares: true });
+  const ledger = openLedger(databaseUrl, {
+    applicationName: "rekey worker",
+    connections: 20,
+    prepares: true,
+    idleInTransactionMs,
+  });
   const connection = await connectTemporal(settings.temporal, address);
   const temporal = async () => (await connection.workflowService.getSystemInfo({})).serverVersion;
   const stepDeps = await openStepDeps(settings, ledger, scrubber, log, temporal);
