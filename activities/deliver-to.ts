@@ -124,7 +124,7 @@ export async function deliverTo(deps: StepDeps, wish: DeliveryWish, context: Pro
       if (delivery === undefined)
         throw new PermanentError(
           "claim_outdated",
-          "The rotation was closed or turned round, or the consumer edited, meanwhile.",
+          "Meanwhile the rotation was closed or turned round, the consumer edited or suspected, or the version leaked.",
         );
       failpoint(`${step}-one`, "B1");
       const { number } = delivery;

@@ -29,7 +29,8 @@ export interface IntendedDelivery extends DeliveryIntent {
 
 /**
  * Stores the intents of many deliveries, each with its claim and the next number of its target. Deliveries of rotations
- * that are closed or go the other way, and those to consumers that were edited meanwhile, are left out of the answer.
+ * that are closed or go the other way, those to consumers that were edited meanwhile, and those that an emergency forbids
+ * are left out of the answer.
  */
 export function intendDeliveries(
   ledger: Ledger,
@@ -40,7 +41,7 @@ export function intendDeliveries(
       trx,
       intents.map(({ rotationId }) => rotationId),
     );
-    const fitting = await toWhereTheyRead(trx, await inTheirDirection(trx, intents));
+    const fitting = await notLeaking(trx, await toWhereTheyRead(trx, await inTheirDirection(trx, intents)));
     const turns = await takeTurns(
       trx,
       fitting.map(({ rotationId, step, consumerId }) => ({ rotationId, step, target: consumerId })),
@@ -95,6 +96,23 @@ async function toWhereTheyRead(
     SELECT id, revision FROM consumers WHERE id = ANY(${intents.map(({ consumerId }) => consumerId)})`.execute(trx);
   const revisions = new Map(rows.map(({ id, revision }) => [id, revision]));
   return intents.filter(({ consumerId, revision }) => revisions.get(consumerId) === revision);
+}
+
+/**
+ * An emergency may have been declared since the step looked: what has leaked goes to nobody, and nothing new to a suspect.
+ * An undo gives a suspect no more than it had.
+ */
+async function notLeaking(trx: Kysely<Tables>, intents: readonly DeliveryIntent[]): Promise<readonly DeliveryIntent[]> {
+  const given = intents.map((intent, at) => ({ ...intent, at }));
+  const { rows } = await sql<{ at: number }>`
+    SELECT g.at FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb)
+      AS g (at integer, "rotationId" text, "consumerId" text, version integer, step text)
+    WHERE EXISTS (SELECT FROM versions v JOIN rotations r ON r.credential_id = v.credential_id
+        WHERE r.id = g."rotationId" AND v.number = g.version AND v.compromised_at IS NOT NULL)
+      OR (g.step = 'deliver' AND EXISTS (SELECT FROM suspicions s
+        WHERE s.consumer_id = g."consumerId" AND s.released_at IS NULL))`.execute(trx);
+  const forbidden = new Set(rows.map(({ at }) => at));
+  return intents.filter((_, at) => !forbidden.has(at));
 }
 
 export interface RecordedDelivery {

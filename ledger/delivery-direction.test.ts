@@ -4,6 +4,7 @@ import { withLedger, type TestLedger } from "../test/harness/ledger.ts";
 import { makeRotations } from "../test/harness/rows.ts";
 import { transact } from "./database.ts";
 import { intendDeliveries, recordDeliveries } from "./deliveries.ts";
+import { declareEmergency, releaseConsumer } from "./emergencies.ts";
 import { newId } from "./new-id.ts";
 import { storeConsumer } from "./registry.ts";
 import { readCases } from "./rotation-cases.ts";
@@ -94,6 +95,41 @@ describe("the intent of a delivery to a consumer that was edited since its step 
     expect(await caseOf(rotationId)).toMatchObject({ isTouched: false });
     const now = (await caseOf(rotationId))?.revision ?? 0;
     expect(await intendDeliveries(test.ledger, [{ ...intent, target: moved, revision: now }])).toHaveLength(1);
+  });
+});
+
+describe("the intent of a delivery of which an emergency was declared since its step looked", () => {
+  async function declare(rotationId: string, versions: readonly number[], suspects: readonly string[] = []) {
+    const { rows } = await sql<{ credential_id: string }>`
+      SELECT credential_id FROM rotations WHERE id = ${rotationId}`.execute(test.ledger.db);
+    await declareEmergency(test.ledger, {
+      ...{ credentialId: rows[0]?.credential_id ?? "", versions, suspects, reason: "leaked", actor: "tok_responder" },
+      ...{ contain: false, deadlineMs: 60_000, atDeadline: "contain" },
+    });
+  }
+
+  it("is not stored for what has leaked, whichever way it goes", async () => {
+    const given = await consumed();
+    const wish = { ...given, revision: 1, above: 0, version: 1 } as const;
+    await declare(given.rotationId, [1]);
+    expect(await intendDeliveries(test.ledger, [{ ...wish, step: "deliver" }])).toEqual([]);
+    expect(await intendDeliveries(test.ledger, [{ ...wish, version: 2, step: "deliver" }])).toHaveLength(1);
+    await turn(given.rotationId);
+    expect(await intendDeliveries(test.ledger, [{ ...wish, step: "restore" }])).toEqual([]);
+  });
+
+  it("is not stored for a suspect until it is released; an undo may give back what it had", async () => {
+    const given = await consumed();
+    const wish = { ...given, revision: 1, above: 0, version: 2, step: "deliver" } as const;
+    const { consumerId, rotationId } = given;
+    await declare(rotationId, [1], [consumerId]);
+    expect(await intendDeliveries(test.ledger, [wish])).toEqual([]);
+    const release = { consumerId, actor: "tok_responder", reason: "it was not it" };
+    await releaseConsumer(test.ledger, release);
+    expect(await intendDeliveries(test.ledger, [wish])).toHaveLength(1);
+    await declare(rotationId, [1], [consumerId]);
+    await turn(rotationId);
+    expect(await intendDeliveries(test.ledger, [{ ...wish, step: "restore" }])).toHaveLength(1);
   });
 });
 

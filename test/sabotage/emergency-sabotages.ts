@@ -2,6 +2,7 @@ import { crash, named, type Sabotage } from "./sabotage.ts";
 
 const eachPhase = "test/emergency/each-phase.test.ts";
 const consumers = "test/emergency/consumers.test.ts";
+const underWay = "test/emergency/delivery-under-way.test.ts";
 const routineWork = "test/emergency/routine-work.test.ts";
 
 /** What may never become of a rotation of which something has leaked. */
@@ -36,14 +37,33 @@ export const emergencySabotages: readonly Sabotage[] = [
         find: "  return isFormerClean || !running.isTouched ?",
         put: "  return isFormerClean || running.isTouched ?",
       },
-      // Whatever was decided, the delivery itself refuses it: either alone still keeps it back.
+      // Whatever was decided, the delivery itself refuses it, and so does its intent: each alone still keeps it back.
       {
         file: "activities/deliver-to.ts",
         find: "  if (version.isCompromised)\n    throw",
         put: '  if (version.isCompromised && step === "deliver")\n    throw',
       },
+      {
+        file: "ledger/deliveries.ts",
+        find: "v.compromised_at IS NOT NULL)",
+        put: "v.compromised_at IS NOT NULL AND g.step = 'deliver')",
+      },
     ],
     caughtBy: [crash("emergency/both/close:B4")],
+  },
+  {
+    name: "a delivery that is under way does not hear of an emergency",
+    edits: [
+      {
+        file: "ledger/deliveries.ts",
+        find: "await notLeaking(trx, await toWhereTheyRead(trx, await inTheirDirection(trx, intents)))",
+        put: "await toWhereTheyRead(trx, await inTheirDirection(trx, intents))",
+      },
+    ],
+    caughtBy: [
+      named(underWay, "keeps a version that has leaked from whoever"),
+      named(underWay, "keeps the clean version from a suspect"),
+    ],
   },
   {
     name: "a freeze delays what is urgent",
