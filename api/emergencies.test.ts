@@ -55,7 +55,8 @@ describe("an emergency", () => {
     expect(said.affected).toEqual([{ ...done.affected[0], rotationId: null, emergencyId: null }]);
     expect(said.affected).toMatchObject([
       {
-        ...{ credential: ref, versions: [1], dead: [], unproven: [], unmade: [], how: "reserved", contain: true },
+        ...{ credential: ref, versions: [1], how: "reserved", contain: true },
+        ...{ dead: [], unproven: [], unmade: [], alsoNamed: [] },
         consumers: [{ isSuspect: false }],
       },
     ]);

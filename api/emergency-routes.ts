@@ -40,6 +40,8 @@ const affected = z.object({
   unproven: z.array(z.number()),
   /** Named, and never made. */
   unmade: z.array(z.number()),
+  /** Among `versions` and not asked for: suspects have them (`team/name`), so that they have leaked too. */
+  alsoNamed: z.array(z.object({ version: z.number(), suspects: z.array(z.string()) })),
   how: z.enum(["reserved", "join", "upgrade", "turn-forward", "successor", "met", "refused", "dead"]),
   rotationId: z.string().nullable(),
   emergencyId: z.string().nullable(),

@@ -135,6 +135,30 @@ describe("what an emergency passes over, and whom it suspects", () => {
   });
 });
 
+describe("a suspect that has a version besides the one that is named", () => {
+  it("is said to have it, before and in the trail, and that is named as well, unless it is dead", async () => {
+    await setVersion(admin, ref, 2, newSecret());
+    const consumer = sql`(SELECT n.id FROM consumers n JOIN credentials c ON c.id = n.credential_id
+      JOIN teams t ON t.id = c.team_id WHERE t.name || '/' || c.name = ${ref})`;
+    await sql`UPDATE consumers SET held_version = 2 WHERE id = ${consumer}`.execute(db());
+    const web = `${ref.split("/")[0]}/web`;
+    const ran = await cli.run(["rotate", ref, "--emergency", "--version", "1", "--suspect", web, ...reason]);
+    expect(flat(ran.out)).toContain(`${ref} (prod): versions 1, 2 to be proven dead`);
+    expect(flat(ran.out)).toContain(`Also named, since ${web} has it: version 2.`);
+    expect(await declared()).toEqual([{ credential: ref, versions: [1, 2] }]);
+    const { rows } = await sql`
+      SELECT details -> 'alsoNamed' AS also FROM audit a JOIN emergencies e ON e.id = a.details ->> 'emergency'
+      WHERE a.action = 'emergency.declared' AND a.credential_id = (SELECT credential_id FROM consumers WHERE id = ${consumer})
+      `.execute(db());
+    expect(rows).toEqual([{ also: [2] }]);
+    await sql`UPDATE versions SET state = 'proven-dead' WHERE number = 2
+      AND credential_id = (SELECT credential_id FROM consumers WHERE id = ${consumer})`.execute(db());
+    const again = await cli.run(["rotate", ref, "--emergency", "--version", "1", "--suspect", web, ...reason]);
+    expect(flat(again.out)).toContain(`${ref} (prod): version 1 to be proven dead`);
+    expect(again.out).not.toContain("Also named");
+  });
+});
+
 describe("an emergency whose issuer is away", () => {
   it("says in the list, the status and to who waits that it is tried again, or that a person is asked", async () => {
     const waits = cli.start(["rotate", ref, "--emergency", "--wait", "--timeout", "20s", ...reason]);

@@ -141,7 +141,7 @@ const meanings: Readonly<Record<Affected["how"], (one: Affected) => string>> = {
 };
 
 function previewLines(one: Affected): readonly string[] {
-  const { credential, environment, versions, contain, deadlineMs, atDeadline, consumers } = one;
+  const { credential, environment, versions, alsoNamed, contain, deadlineMs, atDeadline, consumers } = one;
   if (one.how === "dead") return deadLines(one);
   const then = atDeadline === "contain" ? "is ended whoever still uses it" : "waits for a person's answer";
   const way = contain
@@ -150,6 +150,12 @@ function previewLines(one: Affected): readonly string[] {
   return [
     `${credential} (${environment}): ${numbers(versions)} to be proven dead`,
     ...wrap(`${way} ${meanings[one.how](one)}`, "  "),
+    ...alsoNamed.flatMap(({ version, suspects }) =>
+      wrap(
+        `Also named, since ${suspects.join(", ")} ${suspects.length === 1 ? "has" : "have"} it: version ${version}.`,
+        "  ",
+      ),
+    ),
     ...idleLines(one).flatMap((line) => wrap(`Besides: ${line}.`, "  ")),
     ...table(
       consumers.map(({ ref, target, heldVersion, isSuspect, contact }) => [

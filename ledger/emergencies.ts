@@ -33,13 +33,23 @@ export type Declared = Omit<Settled, "how"> & {
   readonly unproven: readonly number[];
   /** Named, and never made. */
   readonly unmade: readonly number[];
+  /** Not asked for, and named since suspects have them. */
+  readonly alsoNamed: readonly AlsoNamed[];
 };
+
+export interface AlsoNamed {
+  readonly version: number;
+  /** `team/name` of those that have it. */
+  readonly suspects: readonly string[];
+}
 
 interface VersionRow {
   readonly number: number;
   readonly state: string;
   /** The rotation that makes it runs and may have made it, although nothing has recorded that. */
   readonly isBegun: boolean;
+  /** `team/name` of the suspects that have it. */
+  readonly hadBy: readonly string[];
 }
 
 /**
@@ -71,11 +81,7 @@ async function declareIn(trx: Transaction<Tables>, request: EmergencyRequest): P
   const { rows: locked } = await sql`
     SELECT id FROM credentials WHERE id = ${credentialId} AND retired_at IS NULL FOR UPDATE`.execute(trx);
   if (locked.length === 0) return undefined;
-  const { rows: known } = await sql<VersionRow>`
-    SELECT v.number, v.state, EXISTS (
-      SELECT FROM rotations r JOIN operations o ON o.rotation_id = r.id AND o.step IN ('issue', 'stage')
-      WHERE r.credential_id = v.credential_id AND r.to_version = v.number AND r.outcome IS NULL) AS "isBegun"
-    FROM versions v WHERE v.credential_id = ${credentialId} ORDER BY v.number`.execute(trx);
+  const known = await readVersions(trx, request);
   const wanted = [...new Set(request.versions ?? known.filter(isAlive).map(({ number }) => number))];
   const named = known.filter(({ number }) => wanted.includes(number));
   const numbered = (is: (row: VersionRow) => boolean) => named.filter(is).map(({ number }) => number);
@@ -85,12 +91,41 @@ async function declareIn(trx: Transaction<Tables>, request: EmergencyRequest): P
     unproven: numbered(({ state }) => state === "accepted-unproven"),
     unmade: numbered((row) => row.state === "intended" && !row.isBegun),
   };
-  const versions = numbered(isAlive);
-  if (others.missing.length > 0) return { credentialId, how: "unknown-version", versions: [], ...others };
-  if (versions.length === 0) return { credentialId, how: "dead", versions, ...others };
-  const emergencyId = await store(trx, request, versions);
+  // Whoever may be the leak has leaked all that it has: proven dead without it, an emergency would leave a way in.
+  const had = known.filter((row) => isAlive(row) && row.hadBy.length > 0 && !wanted.includes(row.number));
+  const alsoNamed = had.map(({ number: version, hadBy: suspects }) => ({ version, suspects }));
+  const versions = [...numbered(isAlive), ...had.map(({ number }) => number)].toSorted((a, b) => a - b);
+  if (others.missing.length > 0)
+    return { credentialId, how: "unknown-version", versions: [], ...others, alsoNamed: [] };
+  if (versions.length === 0) return { credentialId, how: "dead", versions, ...others, alsoNamed };
+  const emergencyId = await store(trx, request, { versions, alsoNamed });
   const [settled] = await settleEmergencies(trx, [credentialId], emergencyId);
-  return { credentialId, how: settled?.how ?? "refused", ...settled, emergencyId, versions, ...others };
+  return { credentialId, how: settled?.how ?? "refused", ...settled, emergencyId, versions, ...others, alsoNamed };
+}
+
+/**
+ * All of the credential. A suspect has what it holds, what was ever on its way to it, and what it ran on when the rotation
+ * that runs began: a delivery since says of the last no more.
+ */
+async function readVersions(
+  trx: Transaction<Tables>,
+  { credentialId, suspects }: EmergencyRequest,
+): Promise<readonly VersionRow[]> {
+  const { rows } = await sql<VersionRow>`
+    SELECT v.number, v.state, EXISTS (
+        SELECT FROM rotations r JOIN operations o ON o.rotation_id = r.id AND o.step IN ('issue', 'stage')
+        WHERE r.credential_id = v.credential_id AND r.to_version = v.number AND r.outcome IS NULL) AS "isBegun",
+      ARRAY(
+        SELECT t.name || '/' || n.name FROM consumers n JOIN teams t ON t.id = n.team_id
+        WHERE n.credential_id = v.credential_id AND n.id = ANY(${[...suspects]}) AND n.retired_at IS NULL AND (
+          n.held_version = v.number
+          OR EXISTS (SELECT FROM deliveries d JOIN rotations r ON r.id = d.rotation_id
+            WHERE d.consumer_id = n.id AND d.version = v.number AND r.credential_id = v.credential_id)
+          OR EXISTS (SELECT FROM rotations r WHERE r.credential_id = v.credential_id AND r.outcome IS NULL
+            AND r.from_version = v.number AND jsonb_exists(r.pinned -> 'consumers', n.id)))
+        ORDER BY 1) AS "hadBy"
+    FROM versions v WHERE v.credential_id = ${credentialId} ORDER BY v.number`.execute(trx);
+  return rows;
 }
 
 /** What its issuer accepts, or may. */
@@ -100,7 +135,7 @@ const isAlive = ({ state, isBegun }: VersionRow): boolean =>
 async function store(
   trx: Transaction<Tables>,
   request: EmergencyRequest,
-  versions: readonly number[],
+  { versions, alsoNamed }: Pick<Declared, "versions" | "alsoNamed">,
 ): Promise<string> {
   const { credentialId, reason, actor, contain, deadlineMs, atDeadline, suspects } = request;
   const id = newId("emergency");
@@ -115,7 +150,9 @@ async function store(
     INSERT INTO suspicions (emergency_id, consumer_id)
     SELECT ${id}, n.id FROM consumers n
     WHERE n.credential_id = ${credentialId} AND n.id = ANY(${[...suspects]}) AND n.retired_at IS NULL`.execute(trx);
-  const details = { emergency: id, versions, reason, contain, deadlineMs, atDeadline, suspects: [...suspects] };
+  const asked = { reason, contain, deadlineMs, atDeadline, suspects: [...suspects] };
+  const also = alsoNamed.length === 0 ? {} : { alsoNamed: alsoNamed.map(({ version }) => version) };
+  const details = { emergency: id, versions, ...also, ...asked };
   // In the story of the rotation that runs; one that begins because of it tells of it where it is reserved.
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM rotations WHERE credential_id = ${credentialId} AND outcome IS NULL`.execute(trx);

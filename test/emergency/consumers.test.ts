@@ -196,6 +196,24 @@ describe("a consumer that may be the leak", () => {
     await Promise.all([orders.shop.close(), second.shop.close()]);
   });
 
+  it("and has got the new version already has leaked that too: it is ended as well, with what else it has", async () => {
+    for (const name of [1, 2]) {
+      const orders = await bench.register({ policy: patient });
+      const second = await addShop(bench, orders);
+      await bench.reach(await orders.rotate(), "delivered");
+      const logins = await loginsOf(bench, orders);
+      const before = await heldIn(second.file);
+      const asked = { versions: [name], contain: true, suspects: [second.consumerId] };
+      const declared = await declare(bench, orders.credentialId, asked);
+      expect(declared.versions).toEqual([1, 2]);
+      expect(declared.alsoNamed).toEqual([{ version: 3 - name, suspects: [expect.stringContaining("/")] }]);
+      await carryAll(bench, orders.credentialId);
+      expect(await troubles(bench, orders, logins, [1, 2])).toEqual([]);
+      expect(await heldIn(second.file)).toBe(before);
+      await Promise.all([orders.shop.close(), second.shop.close()]);
+    }
+  });
+
   it("that is the only consumer is cut off at the deadline, and the emergency is over although it has nothing new", async () => {
     const orders = await bench.register({ policy: patient });
     const before = await heldIn(orders.file);

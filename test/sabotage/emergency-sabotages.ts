@@ -66,6 +66,11 @@ export const emergencySabotages: readonly Sabotage[] = [
     ],
   },
   {
+    name: "a suspect keeps the new version, which it has got already",
+    edits: [{ file: "ledger/emergencies.ts", find: "&& row.hadBy.length > 0 &&", put: "&& row.hadBy.length < 0 &&" }],
+    caughtBy: [named(consumers, "and has got the new version already")],
+  },
+  {
     name: "a freeze delays what is urgent",
     edits: [{ file: "ledger/felt-effects.ts", find: " AND NOT r.urgent`", put: "`" }],
     caughtBy: [crash("emergency/frozen/deliver:B2")],
