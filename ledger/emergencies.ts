@@ -209,7 +209,9 @@ async function readDue(db: Kysely<Tables>): Promise<readonly string[]> {
       -- it is met, although its rotation still waits for a consumer that was cut off
       OR NOT EXISTS (SELECT FROM versions v WHERE v.credential_id = e.credential_id AND v.number = ANY(e.versions)
         AND v.state NOT IN ('proven-dead', 'accepted-unproven'))
-      OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL))
+      -- one that could not begin is served by no rotation that was reserved since, until it is settled with that
+      OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL
+        AND r.urgent AND e.refused_code IS NULL))
     -- by chance, so that many that cannot begin keep none back
     GROUP BY e.credential_id ORDER BY random() LIMIT ${atOnce}`.execute(db);
   return rows.map((row) => row.credential_id);

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { settleDue } from "../../ledger/emergencies.ts";
 import { listEmergencies } from "../../ledger/emergency-views.ts";
 import { declareFreeze } from "../../ledger/freezes.ts";
 import { days } from "../../domain/routine.ts";
@@ -144,6 +145,37 @@ describe("what keeps routine work", () => {
     });
     expect(await troubles(bench, orders, logins, [1])).toEqual([]);
     expect(await overridden(orders.credentialId)).toEqual(["hold"]);
+    await orders.shop.close();
+  });
+});
+
+describe("a routine rotation that begins after an emergency that could not", () => {
+  it("one that could not begin is carried by it at once, and is not looked at every second for that", async () => {
+    const orders = await bench.register({ policy: patient });
+    const { credentialId } = orders;
+    const { ledger } = bench;
+    const logins = await loginsOf(bench, orders);
+    const adopt = async (version: number | null) =>
+      sql`UPDATE credentials SET current_version = ${version} WHERE id = ${credentialId}`.execute(ledger.db);
+    await adopt(null);
+    const asked = { versions: [1], contain: false, deadlineMs: 300_000 };
+    expect((await declare(bench, credentialId, asked)).how).toBe("refused");
+    await adopt(1);
+    const rotationId = await orders.rotate();
+    expect(await bench.read(rotationId)).toMatchObject({ urgent: false });
+    expect(await settleDue(ledger)).toBe(1);
+    expect(await bench.read(rotationId)).toMatchObject({ urgent: true });
+    const { rows } = await sql`
+      SELECT rotation_id, refused_code FROM emergencies WHERE credential_id = ${credentialId}`.execute(ledger.db);
+    expect(rows).toEqual([{ rotation_id: rotationId, refused_code: null }]);
+    expect(await settleDue(ledger)).toBe(0);
+    // Nor is one that waits for what runs to end.
+    await bench.reach(rotationId, "delivered");
+    expect((await declare(bench, credentialId, { ...asked, versions: [1, 2] })).how).toBe("successor");
+    expect(await settleDue(ledger)).toBe(0);
+    await declare(bench, credentialId, { ...asked, contain: true });
+    await carryAll(bench, credentialId);
+    expect(await troubles(bench, orders, logins, [1, 2])).toEqual([]);
     await orders.shop.close();
   });
 });

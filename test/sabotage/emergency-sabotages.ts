@@ -120,11 +120,16 @@ export const emergencySabotages: readonly Sabotage[] = [
     edits: [
       {
         file: "ledger/emergencies.ts",
-        find: "OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL))",
+        find: "OR NOT EXISTS (SELECT FROM rotations r WHERE r.credential_id = e.credential_id AND r.outcome IS NULL\n        AND r.urgent AND e.refused_code IS NULL))",
         put: ")",
       },
     ],
     caughtBy: [named("api/emergencies.test.ts", "begins by itself once one can")],
+  },
+  {
+    name: "an emergency that could not begin is hidden by a routine rotation that was reserved since",
+    edits: [{ file: "ledger/emergencies.ts", find: "\n        AND r.urgent AND e.refused_code IS NULL))", put: "))" }],
+    caughtBy: [named(routineWork, "one that could not begin is carried by")],
   },
   {
     name: "a version that is being ended is kept up by a question about its deadline",
