@@ -69,6 +69,14 @@ export async function readCredentialUse(trx: Trx, credentialId: string): Promise
   return rows[0] ?? { currentVersion: null, pendingCheck: null, onlyInCustody: [] };
 }
 
+/** The emergency, over or not, that suspects a consumer which nobody has answered for. The credential's row is to be locked. */
+export async function openSuspicion(trx: Trx, consumerId: string): Promise<string | undefined> {
+  const { rows } = await sql<{ emergency_id: string }>`
+    SELECT s.emergency_id FROM suspicions s JOIN emergencies e ON e.id = s.emergency_id
+    WHERE s.consumer_id = ${consumerId} AND s.released_at IS NULL ORDER BY e.created_at DESC LIMIT 1`.execute(trx);
+  return rows[0]?.emergency_id;
+}
+
 export async function retireTeam(trx: Trx, id: string, actor: string): Promise<void> {
   await sql`UPDATE teams SET retired_at = clock_timestamp() WHERE id = ${id}`.execute(trx);
   await recordEvent(trx, { actor, action: "team.deleted", details: { team: id } });

@@ -55,6 +55,11 @@ async function idOf(ref: string): Promise<string> {
   return rows[0]?.id ?? "";
 }
 
+async function teamId(ref: string): Promise<string> {
+  const { rows } = await sql<{ id: string }>`SELECT id FROM teams WHERE name = ${teamOf(ref)}`.execute(db());
+  return rows[0]?.id ?? "";
+}
+
 async function rotate(ref: string): Promise<string> {
   const { json, text } = await api.ask("POST", `/credentials/${encodeURIComponent(ref)}/rotate`, { reason: "due" });
   if (json["id"] === undefined) throw new Error(text);
@@ -267,6 +272,38 @@ describe("deleting what is registered", () => {
     expect(await refusal("consumer", consumer)).toContain(`Rotation ${rotation} is open and has delivered to it.`);
     const late = await ask("consumer", consumer, { digest: json["digest"] });
     expect([late.status, late.json["code"]]).toEqual([409, "delete_refused"]);
+  });
+
+  it("of a suspected consumer is refused until somebody has answered for it, so that it does not come back unsuspected", async () => {
+    const ref = await adopted(api);
+    const consumer = `${teamOf(ref)}/web`;
+    const asked = { credentials: [ref], reason: "found in a repository", suspects: [consumer] };
+    await api.ask("POST", "/emergencies", asked);
+    const { json: planned } = await ask("consumer", consumer);
+    expect(planned).toMatchObject({ code: "delete_refused" });
+    // Its emergency is over: the suspicion is not.
+    await sql`UPDATE rotations SET outcome = 'proven', phase = 'closed', closed_at = clock_timestamp()
+      WHERE credential_id = ${await idOf(ref)}`.execute(db());
+    await sql`UPDATE emergencies SET outcome = 'proven', closed_at = clock_timestamp()
+      WHERE credential_id = ${await idOf(ref)}`.execute(db());
+    const said = await refusal("consumer", consumer);
+    expect(said).toMatch(/^Emergency emg_\w+ suspects it to be the leak/);
+    expect(said).toContain(`rekey consumer release ${consumer} --credential ${ref} --reason`);
+    const byTeam = await (
+      await api.as("team", await teamId(ref))
+    ).ask("POST", `/consumers/web/retire`, { credential: ref });
+    expect(byTeam.json).toMatchObject({ code: "delete_refused", detail: expect.stringContaining("consumer release") });
+    await api.ask("POST", `/consumers/${encodeURIComponent(consumer)}/release`, { reason: "installed anew" });
+    await remove("consumer", consumer);
+  });
+
+  it("of a credential takes its suspected consumers with it", async () => {
+    const ref = await adopted(api);
+    await sql`UPDATE credentials SET current_version = NULL WHERE id = ${await idOf(ref)}`.execute(db());
+    const asked = { credentials: [ref], reason: "found in a repository", suspects: [`${teamOf(ref)}/web`] };
+    expect((await api.ask("POST", "/emergencies", asked)).json).toMatchObject({ affected: [{ how: "refused" }] });
+    const { notes } = await remove("credential", ref);
+    expect(notes.join(" ")).toContain(`Consumer ${teamOf(ref)}/web is deleted with it.`);
   });
 
   it("is none when its audit row cannot be written", async () => {

@@ -10,6 +10,7 @@ import { findNotices, retireNotice, secretPlace } from "../ledger/notice-rows.ts
 import {
   findOwned,
   findUses,
+  openSuspicion,
   readCredentialUse,
   retireConnection,
   retireConsumer,
@@ -155,8 +156,12 @@ async function planConsumer(trx: Transaction, { id, of }: Found): Promise<Deleti
   const [credential] = of === undefined ? [] : await lockCredentials(trx, [of]);
   const row = credential && (await findConsumers(trx, { credentials: [credential.id] })).find((one) => one.id === id);
   if (credential === undefined || row === undefined) return gone;
+  const suspectedBy = await openSuspicion(trx, row.id);
   return {
-    refusals: row.touchedBy === null ? [] : [refuseTouched(row.touchedBy)],
+    refusals: [
+      ...(row.touchedBy === null ? [] : [refuseTouched(row.touchedBy)]),
+      ...(suspectedBy === undefined ? [] : [refuseSuspected(row, suspectedBy)]),
+    ],
     notes: consumerNotes(row, credential),
     retire: (actor) => retireConsumer(trx, row, actor),
   };
@@ -165,6 +170,10 @@ async function planConsumer(trx: Transaction, { id, of }: Found): Promise<Deleti
 /** An undo brings the former value back to every place that has the new one, and could not to one that nobody knows. */
 const refuseTouched = (rotation: string): string =>
   `Rotation ${rotation} is open and has delivered to it. Wait until it is closed (rekey rotation watch ${rotation}), or undo it: rekey rotation abort ${rotation}. If the consumer is gone, answer the rotation's hold with accept.`;
+
+/** The suspicion goes with the row: registered anew, the same consumer would get versions again and nobody had answered for it. */
+const refuseSuspected = (row: ConsumerRow, emergency: string): string =>
+  `Emergency ${emergency} suspects it to be the leak, and registered anew it would be suspected no more. Let a responder, operator or admin answer for it first: rekey consumer release ${refKey(row)} --credential ${row.credential} --reason "…".`;
 
 /** Retiring does not open the guard: the rotation says what it misses, and a person answers. */
 function consumerNotes({ target }: ConsumerRow, { openRotation }: CredentialRow): readonly string[] {

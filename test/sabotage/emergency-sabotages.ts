@@ -71,6 +71,17 @@ export const emergencySabotages: readonly Sabotage[] = [
     caughtBy: [named(consumers, "and has got the new version already")],
   },
   {
+    name: "a suspicion is lost when its consumer is deleted and registered anew",
+    edits: [
+      {
+        file: "manifests/plan-deletion.ts",
+        find: "suspectedBy === undefined ? []",
+        put: "suspectedBy !== row.id ? []",
+      },
+    ],
+    caughtBy: [named("manifests/delete.test.ts", "of a suspected consumer is refused")],
+  },
+  {
     name: "a freeze delays what is urgent",
     edits: [{ file: "ledger/felt-effects.ts", find: " AND NOT r.urgent`", put: "`" }],
     caughtBy: [crash("emergency/frozen/deliver:B2")],
