@@ -202,7 +202,9 @@ async function steer(
   if (!isTurned && found.urgent && !found.paused && isNew.length === 0)
     return { credentialId, how: course.how, rotationId };
   const { paused } = found;
-  const held = found.holdCode ?? undefined;
+  // Another emergency is no answer to whether somebody is cut off because of the first; to contain is.
+  const isAnswered = found.holdCode !== "emergency_overdue" || demand.contain;
+  const held = isAnswered ? (found.holdCode ?? undefined) : undefined;
   events.push(
     ...overrode(
       { credentialId, rotationId, by: lastOf(demands) },
@@ -219,7 +221,7 @@ async function steer(
     WHERE id = ${rotationId}`.execute(trx);
   if (isTurned) await outdateOpenOperations(trx, [rotationId]);
   const [by] = demands.toReversed();
-  if (found.holdId !== null)
+  if (found.holdId !== null && isAnswered)
     await answerHold(trx, {
       ...{ holdId: found.holdId, decision: "retry", reason: "emergency" },
       decidedBy: by?.requested_by ?? "system:ledger",

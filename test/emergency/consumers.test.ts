@@ -99,6 +99,30 @@ describe("a consumer that never adopts", () => {
     expect((await orders.shop.close()).failures).toEqual([]);
   });
 
+  it("a second emergency does not answer the question about the first one's deadline, unless it contains", async () => {
+    const orders = await bench.register({ policy: patient });
+    orders.shop.isStubborn = true;
+    const logins = await loginsOf(bench, orders);
+    const { credentialId } = orders;
+    await declare(bench, credentialId, { versions: [1], atDeadline: "hold" });
+    const rotationId = await untilHeld(orders, "emergency_overdue");
+    const asked = async () => (await readRotation(bench, rotationId)).hold?.code;
+    expect((await declare(bench, credentialId, { versions: [1], deadlineMs: 300_000 })).how).toBe("join");
+    expect(await asked()).toBe("emergency_overdue");
+    await declare(bench, credentialId, { versions: [1], contain: true });
+    expect(await asked()).toBeUndefined();
+    const { rows } = await sql`
+      SELECT FROM audit WHERE credential_id = ${credentialId} AND action = 'emergency.overrode'`.execute(
+      bench.ledger.db,
+    );
+    expect(rows).toHaveLength(1);
+    orders.shop.isStubborn = false;
+    await carryAll(bench, credentialId);
+    expect(await orderOf(rotationId)).toBe("contain-first");
+    expect(await troubles(bench, orders, logins, [1])).toEqual([]);
+    await orders.shop.close();
+  });
+
   it("somebody is asked about the deadline after what they are asked already", async () => {
     const orders = await bench.register({ policy: { holdAfterMs: 700 } });
     orders.shop.isStubborn = true;

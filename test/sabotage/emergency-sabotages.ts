@@ -82,6 +82,17 @@ export const emergencySabotages: readonly Sabotage[] = [
     caughtBy: [named("manifests/delete.test.ts", "of a suspected consumer is refused")],
   },
   {
+    name: "a second emergency answers what a person is asked about the first one's deadline",
+    edits: [
+      {
+        file: "ledger/settle-emergencies.ts",
+        find: "if (found.holdId !== null && isAnswered)",
+        put: "if (found.holdId !== null)",
+      },
+    ],
+    caughtBy: [named(consumers, "a second emergency does not answer the question")],
+  },
+  {
     name: "a freeze delays what is urgent",
     edits: [{ file: "ledger/felt-effects.ts", find: " AND NOT r.urgent`", put: "`" }],
     caughtBy: [crash("emergency/frozen/deliver:B2")],
