@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, rename } from "node:fs/promises";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { close } from "../../activities/close.ts";
 import { releaseConsumer } from "../../ledger/emergencies.ts";
 import type { Registered } from "../harness/registered.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
@@ -236,6 +237,29 @@ describe("a consumer that may be the leak", () => {
       expect(await heldIn(second.file)).toBe(before);
       await Promise.all([orders.shop.close(), second.shop.close()]);
     }
+  });
+
+  it("that cannot be reached keeps no rotation open whose worker died once the former value was destroyed", async () => {
+    const orders = await bench.register({ policy: patient });
+    const second = await addShop(bench, orders);
+    const asked = { versions: [1], contain: true, suspects: [second.consumerId] };
+    const { rotationId = "" } = await declare(bench, orders.credentialId, asked);
+    await bench.reach(rotationId, "promoted");
+    await rename(second.file, `${second.file}.away`);
+    await mkdir(second.file);
+    const scene = await bench.begin(rotationId, "close");
+    const { custody } = scene.deps;
+    const dies: typeof custody = {
+      ...custody,
+      async forget(ref) {
+        await custody.forget(ref);
+        throw new Error("the worker dies here");
+      },
+    };
+    await expect(close({ ...scene, deps: { ...scene.deps, custody: dies } })).rejects.toThrow("the worker dies here");
+    expect(await bench.carry(rotationId)).toMatchObject({ phase: "closed" });
+    expect((await readRotation(bench, rotationId)).hold).toBeNull();
+    await Promise.all([orders.shop.close(), second.shop.close()]);
   });
 
   it("that is the only consumer is cut off at the deadline, and the emergency is over although it has nothing new", async () => {
