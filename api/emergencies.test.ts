@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { settleDue } from "../ledger/emergencies.ts";
 import { declareFreeze, endFreeze } from "../ledger/freezes.ts";
 import { adopted } from "../test/harness/api-rows.ts";
@@ -23,14 +23,22 @@ beforeEach(async () => {
 });
 
 const db = () => api.deps.ledger.db;
+const idOf = async (name: string): Promise<string> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT c.id FROM credentials c JOIN teams t ON t.id = c.team_id WHERE t.name || '/' || c.name = ${name}`.execute(
+    db(),
+  );
+  return rows[0]?.id ?? "";
+};
 type Affected = Readonly<Record<string, unknown>>;
 
 async function ask(
   path: "" | "/preview",
   body: object,
-): Promise<{ status: number; text: string; affected: Affected[] }> {
+): Promise<{ status: number; text: string; affected: Affected[]; missed: Affected[] }> {
   const { status, text, json } = await api.ask("POST", `/emergencies${path}`, body);
-  return { status, text, affected: (json["affected"] ?? []) as Affected[] };
+  const { affected = [], missed = [] } = json as Record<"affected" | "missed", Affected[] | undefined>;
+  return { status, text, affected, missed };
 }
 const preview = async (body: object) => ask("/preview", body);
 const declare = async (body: object) => ask("", { reason: "found in a repository", ...body });
@@ -137,7 +145,48 @@ describe("an emergency", () => {
     expect(answer.status).toBe(400);
     expect(answer.text).not.toContain(secret);
     expect(await countRows()).toEqual(before);
+    expect(await preview({ credentials: [ref], reason: `found ${secret} in a log` })).toMatchObject({ status: 400 });
     expect(await declare({ credentials: [ref], reason: "  " })).toMatchObject({ status: 400 });
+  });
+
+  it("of many is declared of each that can be, and says of each other one why it was not", async () => {
+    const [gone, broken, other] = await Promise.all(
+      ["gone", "broken", "other"].map(async () => adopted(await api.as("admin"))),
+    );
+    const credentials = await Promise.all([gone, broken, ref, other].map(async (name) => idOf(name ?? "")));
+    await sql`UPDATE credentials SET retired_at = clock_timestamp() WHERE id = ${credentials[0]}`.execute(db());
+    await sql`ALTER TABLE emergencies ADD CONSTRAINT broken CHECK (credential_id <> ${sql.lit(credentials[1])})`.execute(
+      db(),
+    );
+    try {
+      for (const say of [preview, declare]) {
+        const { status, affected, missed } = await say({ credentials });
+        expect([status, affected.map(({ credential }) => credential)]).toEqual([200, [ref, other]]);
+        expect(missed).toMatchObject([
+          { credentialId: credentials[0], credential: null, code: "not_found", next: expect.any(String) },
+          { credentialId: credentials[1], credential: broken, code: "internal" },
+        ]);
+      }
+      expect(await declare({ credentials: [gone] })).toMatchObject({ status: 404 });
+      expect(await declare({ credentials: [credentials[0]] })).toMatchObject({ status: 404 });
+      expect(await declare({ credentials: [broken] })).toMatchObject({ status: 500 });
+    } finally {
+      await sql`ALTER TABLE emergencies DROP CONSTRAINT broken`.execute(db());
+    }
+  });
+
+  it("of more than one call has time for names those whose turn did not come", async () => {
+    const others = await Promise.all(["one", "two"].map(async () => adopted(await api.as("admin"))));
+    const now = performance.now.bind(performance);
+    let late = 0;
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => now() + (late += 6_000));
+    try {
+      const { affected, missed } = await declare({ credentials: [ref, ...others] });
+      expect(affected.map(({ credential }) => credential)).toEqual([ref, others[0]]);
+      expect(missed).toMatchObject([{ credentialId: await idOf(others[1] ?? ""), code: "ledger_busy" }]);
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   it("that no rotation can begin for is kept, and says why", async () => {

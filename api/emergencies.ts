@@ -7,7 +7,7 @@ import type { Request } from "./client.ts";
 import { findConsumer } from "./consumers.ts";
 import { asJson, type ApiDeps, type Handlers } from "./deps.ts";
 import { findCredentialId } from "./find-credential.ts";
-import { ProblemError } from "./problem.ts";
+import { asProblem, ProblemError } from "./problem.ts";
 import { refuseSecretReason } from "./refuse-secret-reason.ts";
 import { showEmergency } from "./show-emergency.ts";
 
@@ -18,9 +18,10 @@ type Demand = Omit<Request<"declareEmergency">["body"], "credentials" | "reason"
 
 export const emergencyHandlers: Handlers<Names> = {
   async previewEmergency({ body, actor, scope }, deps) {
-    const { credentials, labels, ...demand } = body;
+    const { credentials, labels, reason, ...demand } = body;
     const ids = await idsOf(deps, scope, { credentials, labels });
-    return asJson({ affected: await each(deps, ids, { demand, actor, reason: "preview", act: previewEmergency }) });
+    if (reason !== undefined) for (const id of ids) await refuseSecretReason(deps, id, reason);
+    return asJson(await each(deps, ids, { demand, actor, reason: "preview", act: previewEmergency }));
   },
 
   async declareEmergency({ body, actor, scope }, deps) {
@@ -28,7 +29,7 @@ export const emergencyHandlers: Handlers<Names> = {
     if (reason.trim() === "") throw new ProblemError("request_invalid", 'Say what has leaked, with --reason "…".');
     const ids = await idsOf(deps, scope, { credentials });
     for (const id of ids) await refuseSecretReason(deps, id, reason);
-    return asJson({ affected: await each(deps, ids, { demand, actor, reason, act: declareEmergency }) });
+    return asJson(await each(deps, ids, { demand, actor, reason, act: declareEmergency }));
   },
 
   async listEmergencies({ query }, { ledger }) {
@@ -107,6 +108,13 @@ interface Wanted {
   readonly act: typeof declareEmergency;
 }
 
+/** Whoever asks gives up after 30 s, and would not know what was done by then. */
+const enoughMs = 15_000;
+
+/**
+ * One alone is refused with what it meets. Of many each is answered for itself: one that is gone or fails keeps none of the
+ * others from being declared, and whoever asks is told which is which.
+ */
 async function each(deps: ApiDeps, ids: readonly string[], wanted: Wanted) {
   const { demand } = wanted;
   if (ids.length > 1 && (demand.versions !== undefined || demand.suspects.length > 0))
@@ -114,13 +122,31 @@ async function each(deps: ApiDeps, ids: readonly string[], wanted: Wanted) {
       "request_invalid",
       "Versions and suspected consumers are those of one credential: name one.",
     );
-  const all = [];
+  const affected = [];
+  const missed = [];
+  const end = performance.now() + enoughMs;
   for (const id of ids) {
-    const exposed = await readExposed(deps.ledger.db, id);
-    // Deleted since it was named.
-    if (exposed !== undefined) all.push(await one(deps, id, exposed, wanted));
+    let exposed: ExposedCredential | undefined;
+    try {
+      if (performance.now() > end)
+        throw new ProblemError("ledger_busy", "The call was over before its turn came. Nothing was done about it.");
+      exposed = await readExposed(deps.ledger.db, id);
+      if (exposed === undefined)
+        throw new ProblemError("not_found", "There is no such credential any more. List them: rekey credential list");
+      affected.push(await one(deps, id, exposed, wanted));
+    } catch (error) {
+      if (ids.length === 1) throw error;
+      missed.push({ credentialId: id, credential: exposed?.credential ?? null, ...whyMissed(deps, error) });
+    }
   }
-  return all;
+  return { affected, missed };
+}
+
+function whyMissed({ log }: ApiDeps, error: unknown) {
+  const { code, title, detail, next } = asProblem(error);
+  if (code !== "internal") return { code, title, detail, next };
+  log.error("emergency.missed", { error: error instanceof Error ? (error.stack ?? error.name) : typeof error });
+  return { code, title, detail: "The API's log has the place. Nothing was done about it.", next };
 }
 
 async function one(

@@ -61,6 +61,20 @@ const affected = z.object({
   ),
 });
 
+/** Of one of many, what was met instead of declaring it. The others went on. */
+const missed = z.object({
+  credentialId: z.string(),
+  /** Null: it is gone. */
+  credential: z.string().nullable(),
+  code: z.string(),
+  title: z.string(),
+  detail: z.string(),
+  next: z.string(),
+});
+
+/** Where one alone is named, what it meets is the answer to the call, and none is missed. */
+const answered = z.object({ affected: z.array(affected), missed: z.array(missed).optional() });
+
 const emergency = z.object({
   id: z.string(),
   credential: z.string(),
@@ -101,8 +115,12 @@ export const emergencyRoutes = {
     method: "POST",
     path: "/emergencies/preview",
     summary: "What declaring an emergency would do, credential by credential, and who would break. Nothing is done.",
-    body: which.extend(demand.shape),
-    response: z.object({ affected: z.array(affected) }),
+    body: which.extend({
+      ...demand.shape,
+      /** The one that is about to be given: refused here already where it would be. */
+      reason: z.string().min(1).max(500).optional(),
+    }),
+    response: answered,
   },
   declareEmergency: {
     method: "POST",
@@ -114,7 +132,7 @@ export const emergencyRoutes = {
       reason: z.string().min(1).max(500),
       ...demand.shape,
     }),
-    response: z.object({ affected: z.array(affected) }),
+    response: answered,
   },
   listEmergencies: {
     method: "GET",

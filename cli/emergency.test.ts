@@ -72,6 +72,42 @@ describe("rekey rotate --emergency", () => {
     expect(await declared()).toHaveLength(1);
   });
 
+  it("of many names those that could not be declared with what to do, goes on with the others, and ends with 1", async () => {
+    const broken = await adopted(admin);
+    const { rows } = await sql<{ id: string }>`
+      SELECT c.id FROM credentials c JOIN teams t ON t.id = c.team_id WHERE t.name || '/' || c.name = ${broken}`.execute(
+      db(),
+    );
+    await sql`ALTER TABLE emergencies ADD CONSTRAINT broken CHECK (credential_id <> ${sql.lit(rows[0]?.id)})`.execute(
+      db(),
+    );
+    try {
+      const labels = ["-l", "environment=prod", "--emergency", ...reason, "--yes"];
+      const ran = await cli.run(["rotate", ...labels]);
+      expect([ran.code, flat(ran.out)]).toEqual([
+        1,
+        expect.stringMatching(
+          new RegExp(`Not among them \\(1\\): ${broken} .* NOT DECLARED \\(1\\): ${broken} .* Next: `),
+        ),
+      ]);
+      expect(await declared()).toEqual([{ credential: ref, versions: [1] }]);
+      const json = await cli.run(["rotate", ...labels, "--json"]);
+      expect([json.code, JSON.parse(json.out)]).toMatchObject([
+        1,
+        { missed: [{ credential: broken, code: "internal" }] },
+      ]);
+    } finally {
+      await sql`ALTER TABLE emergencies DROP CONSTRAINT broken`.execute(db());
+    }
+  });
+
+  it("says of one that no rotation can begin for yet that it is recorded", async () => {
+    await sql`UPDATE credentials c SET current_version = NULL FROM teams t
+      WHERE t.id = c.team_id AND t.name || '/' || c.name = ${ref}`.execute(db());
+    const ran = await cli.run(["rotate", ref, "--emergency", "--version", "1", ...reason]);
+    expect([ran.code, flat(ran.out)]).toEqual([0, expect.stringContaining(`of ${ref} is recorded; its rotation`)]);
+  });
+
   it("says of what is dead that nothing is to be done, and of what was let go that somebody has to look", async () => {
     await setVersion(admin, ref, 2, newSecret(), "proven-dead");
     await setVersion(admin, ref, 3, newSecret(), "accepted-unproven");

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Answer, Client, Request } from "../api/client.ts";
+import type { Answer, Client } from "../api/client.ts";
 import { CliError, usage } from "./cli-error.ts";
+import { declareAll, missedLines, previewAll, type Affected, type Demand, type Wish } from "./declare-many.ts";
 import { aboutEmergency, sayTrouble, standsAt } from "./emergency-lines.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import { holdLines } from "./hold-lines.ts";
@@ -8,7 +9,7 @@ import type { Io } from "./io.ts";
 import { confirm } from "./read-input.ts";
 import { clock, span } from "./show-time.ts";
 import { printable, table } from "./table.ts";
-import { wrap, wrapAfter } from "./wrap.ts";
+import { wrap } from "./wrap.ts";
 
 export interface EmergencyOptions {
   readonly emergency?: boolean;
@@ -26,15 +27,6 @@ export interface EmergencyOptions {
   readonly timeout?: number;
 }
 
-type Affected = Answer<"previewEmergency">["affected"][number];
-type Demand = Omit<Request<"declareEmergency">["body"], "credentials" | "reason">;
-
-/** One declaration: of which credentials, and what is asked of them. */
-export interface Wish {
-  readonly which: { readonly credentials: string[] } | { readonly labels: string };
-  readonly demand: Demand;
-}
-
 /** `rekey rotate … --emergency`: says what it does and who breaks, asks where many are meant, and does exactly that. */
 export async function rotateNow(io: Io, credential: string | undefined, options: EmergencyOptions): Promise<ExitCode> {
   const { selector } = options;
@@ -45,7 +37,8 @@ export async function rotateNow(io: Io, credential: string | undefined, options:
     );
   const reason = reasonOf(options);
   const which = credential === undefined ? { labels: selector ?? "" } : { credentials: [credential] };
-  return carryOut(io, await io.client(), [{ which, demand: demandOf(options) }], { ...options, reason });
+  const wish = { which, demand: demandOf(options), called: credential ?? selector ?? "" };
+  return carryOut(io, await io.client(), [wish], { ...options, reason });
 }
 
 export function reasonOf({ reason }: EmergencyOptions): string {
@@ -60,28 +53,30 @@ export async function carryOut(
   wishes: readonly Wish[],
   options: EmergencyOptions & { readonly reason: string },
 ): Promise<ExitCode> {
-  const previewed: { readonly demand: Demand; readonly affected: readonly Affected[] }[] = [];
-  for (const { which, demand } of wishes)
-    previewed.push({ demand, ...(await client.call("previewEmergency", { body: { ...which, ...demand } })) });
-  const all = previewed.flatMap(({ affected }) => affected);
+  const { reason } = options;
+  const { plans, missed: unseen } = await previewAll(client, wishes, reason);
+  const all = plans.flatMap(({ affected }) => affected);
   const alive = all.filter(({ how }) => how !== "dead");
   if (alive.length === 0) {
-    io.give({ affected: all });
-    io.say(...all.flatMap(deadLines));
+    io.give({ affected: all, ...(unseen.length === 0 ? {} : { missed: unseen }) });
+    io.say(...all.flatMap(deadLines), ...missedLines(unseen, "NOT DECLARED"));
+    if (unseen.length > 0) return exitCodes.failed;
     return all.some(({ unproven }) => unproven.length > 0) ? exitCodes.person : exitCodes.done;
   }
-  io.say(...all.flatMap(previewLines), "");
+  io.say(...all.flatMap(previewLines), ...missedLines(unseen, "Not among them"), "");
   await agree(io, alive.length, options);
-  const declared: Affected[] = [];
-  for (const { demand, affected } of previewed) {
-    const credentials = affected.flatMap(({ how, credentialId }) => (how === "dead" ? [] : [credentialId]));
-    if (credentials.length === 0) continue;
-    const answer = await client.call("declareEmergency", { body: { credentials, reason: options.reason, ...demand } });
-    declared.push(...answer.affected);
-  }
-  if (options.wait !== true) io.give({ affected: declared });
-  io.say(...declared.flatMap(doneLines));
-  return options.wait === true ? waitUntilDead(io, client, declared, options.timeout) : exitCodes.done;
+  const { declared, missed: undone } = await declareAll(client, plans, { reason, signal: io.signal }, (some) =>
+    io.say(...some.flatMap(doneLines)),
+  );
+  const missed = [...unseen, ...undone];
+  if (options.wait !== true || missed.length > 0)
+    io.give({ affected: declared, ...(missed.length === 0 ? {} : { missed }) });
+  io.say(...missedLines(missed, "NOT DECLARED"));
+  io.signal.throwIfAborted();
+  const code = options.wait === true ? await waitUntilDead(io, client, declared, options.timeout) : exitCodes.done;
+  if (missed.length === 0 || code !== exitCodes.done) return code;
+  if (options.wait === true) io.say(`${missed.length} more were NOT DECLARED: they are named above.`);
+  return exitCodes.failed;
 }
 
 export function demandOf(options: EmergencyOptions): Demand {
@@ -178,7 +173,7 @@ function doneLines({ credential, rotationId, how, emergencyId }: Affected): read
   if (how === "dead") return [];
   const head = `Emergency ${emergencyId ?? ""} of ${credential}`;
   return rotationId === null
-    ? wrapAfter(head, "is recorded; its rotation begins as soon as it can. See: rekey emergency list", "  ")
+    ? wrap(`${head} is recorded; its rotation begins as soon as it can. See: rekey emergency list`, "")
     : [`${head}: rotation ${rotationId}`, `  Follow it: rekey rotation watch ${rotationId}`];
 }
 

@@ -16,7 +16,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** For the help and `docs/operating.md`. */
 export const exitMeanings: Readonly<Record<ExitCode, string>> = {
   0: "done; of a rotation that was waited for: proven",
-  1: "refused or failed; of a rotation that was waited for: closed, and not proven; of doctor: something is bad; of leak check: a value was not compared",
+  1: "refused or failed; of a rotation that was waited for: closed, and not proven; of doctor: something is bad; of leak check: a value was not compared; of rotate --emergency: not all of it was declared",
   2: "what was written is wrong: the command, a setting, a manifest, a secret or its place; nothing was changed",
   3: "a rotation waits for a person; of init: something is in the way; of leak check: one is ours and not proven dead; of rotate --emergency: some of it only a person can end",
   4: "the --timeout is over; what was asked for goes on",

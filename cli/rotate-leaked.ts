@@ -1,5 +1,6 @@
 import { usage } from "./cli-error.ts";
-import { carryOut, demandOf, reasonOf, type EmergencyOptions, type Wish } from "./emergency.ts";
+import type { Wish } from "./declare-many.ts";
+import { carryOut, demandOf, reasonOf, type EmergencyOptions } from "./emergency.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
 import type { Io } from "./io.ts";
 import { compare, nothingGiven } from "./leak.ts";
@@ -45,7 +46,8 @@ export async function rotateLeaked(
   io.say(...said, "");
   const wishes = [...found].map(([credentialId, some]): Wish => {
     const versions = [...new Set(some.map(({ version: number }) => number))].toSorted((a, b) => a - b);
-    return { which: { credentials: [credentialId] }, demand: { ...demand, versions } };
+    const called = some[0]?.credential ?? credentialId;
+    return { which: { credentials: [credentialId] }, demand: { ...demand, versions }, called };
   });
   const done = await carryOut(io, client, wishes, { ...options, reason });
   return done === exitCodes.done ? code : done;

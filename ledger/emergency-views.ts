@@ -121,7 +121,7 @@ export interface ExposedCredential {
   readonly consumers: readonly Exposed[];
 }
 
-/** A credential and its consumers; undefined when there is none. */
+/** A credential and its consumers; undefined when there is none, or none any more. */
 export async function readExposed(db: Kysely<Tables>, credentialId: string): Promise<ExposedCredential | undefined> {
   const { rows } = await sql<Omit<ExposedCredential, "policy"> & { readonly policy: GivenPolicy }>`
     SELECT t.name || '/' || c.name AS credential, v.name AS environment, c.policy, coalesce((
@@ -130,7 +130,7 @@ export async function readExposed(db: Kysely<Tables>, credentialId: string): Pro
       FROM consumers n JOIN teams nt ON nt.id = n.team_id
       WHERE n.credential_id = c.id AND n.retired_at IS NULL), '[]'::jsonb) AS consumers
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments v ON v.id = c.environment_id
-    WHERE c.id = ${credentialId}`.execute(db);
+    WHERE c.id = ${credentialId} AND c.retired_at IS NULL`.execute(db);
   const [row] = rows;
   return row === undefined ? undefined : { ...row, policy: effectivePolicy(row.policy) };
 }
