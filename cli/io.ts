@@ -118,7 +118,7 @@ async function tokenOf({ tokenFile }: Settings): Promise<string> {
   } catch {
     throw new CliError(
       `There is no token that can be read at ${tokenFile}`,
-      "Start rekey with `rekey up`, again if its token is gone, or set REKEY_TOKEN_FILE or --home to where a token lies.",
+      "Set REKEY_TOKEN_FILE to the file of yours, or --home (or REKEY_HOME) to the home folder of the `rekey up` that runs here. Where none runs, start it; started again, it makes a lost token anew.",
     );
   }
   try {

@@ -62,7 +62,7 @@ function wordOf(one: LeakResult): string {
 }
 
 const unknownTexts: Readonly<Record<Exclude<LeakResult["state"], "known">, string>> = {
-  unknown: "not known to rekey.",
+  unknown: "not known to rekey. One that was cut or changed is not recognised: paste all of it, as it was found.",
   redacted: "somebody hid it, so that it was compared with nothing. Scan again without redaction.",
   "too-long": "too long to be compared. Cut out what may be the secret, and check that.",
   "no-time": "not compared: the time was over. Run it again.",
@@ -109,7 +109,7 @@ function sinceText({ life, since, state, proof }: Version): string {
 function tieText(tie: Version["consumers"][number]["tie"], held: number | null): string {
   if (tie === "holds") return "holds it";
   return tie === "undelivered"
-    ? "has what it had before rekey"
+    ? "has what it had before rekey, which may be this"
     : `was given version ${held ?? "?"}, not yet seen to use it`;
 }
 

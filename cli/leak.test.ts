@@ -53,7 +53,9 @@ describe("rekey leak check", () => {
     );
     expect(ran.out).toMatch(/Its end may break\n +shop\/web +holds it +#shop\n/);
     expect(ran.out).toContain('End it: rekey rotate shop/orders --emergency --version 2 --reason "…"\n');
-    expect(ran.out).toContain("unknown   line 1\n          not known to rekey.\n");
+    expect(ran.out).toMatch(
+      /\nunknown {3}line 1\n {10}not known to rekey\. One that was cut or changed is not recognised/,
+    );
     expect(ran.out).toContain("2 different values: 1 ALIVE, 1 unknown.");
     silent(ran, alive);
   });
@@ -161,6 +163,17 @@ describe("rekey leak check", () => {
     const env = { REKEY_TOKEN_FILE: await cli.file("auditor", auditor.token) };
     const ran = await cli.run(["leak", "check"], { input: alive, env });
     expect(ran).toMatchObject({ code: 1, out: "", err: expect.stringContaining("The role auditor may not") });
+  });
+
+  it("asks for nothing where there is no token to ask with", async () => {
+    const env = { REKEY_TOKEN_FILE: "/nowhere/token" };
+    for (const command of [
+      ["leak", "check"],
+      ["rotate", "--emergency", "--leaked", "--reason", "found"],
+    ]) {
+      const ran = await cli.run(command, { env });
+      expect(ran).toMatchObject({ code: 1, err: expect.stringContaining("There is no token that can be read") });
+    }
   });
 
   it("takes all that is pasted into a terminal and shows none of it", async (context) => {

@@ -29,9 +29,12 @@ const askAgainMs = 1_000;
 
 /** `rekey leak check` */
 export async function checkLeaks(io: Io, file: string | undefined, options: LeakOptions): Promise<ExitCode> {
+  refuseMisplaced(file, options.format);
+  // Before anything is pasted: whoever has no token would paste it for nothing.
+  const client = await io.client();
   const suspects = await readSuspects(file, options.format);
   if (suspects.length === 0 && options.format === undefined) throw nothingGiven("rekey leak check < FILE");
-  const { results, notCompared } = await compare(io, await io.client(), suspects, options.timeout);
+  const { results, notCompared } = await compare(io, client, suspects, options.timeout);
   const hasAlive = results.some(isOpen);
   const missed = results.filter(isMissed);
   io.give({ results, notCompared, isAlive: hasAlive, notComparedValues: missed.length });
@@ -57,18 +60,21 @@ export async function compare(io: Io, client: Client, suspects: readonly Suspect
   return { results: resultsOf(suspects, answers), notCompared };
 }
 
-async function readSuspects(file: string | undefined, format: ReportFormat | undefined): Promise<readonly Suspect[]> {
+function refuseMisplaced(file: string | undefined, format: ReportFormat | undefined): void {
   if (format === undefined && file !== undefined)
     throw usage(
       "Values come on standard input, never as an argument",
       "If that was one, it stands in your shell's history now and every user of this machine could see it: count it as leaked. Run `rekey leak check < FILE`, or paste into `rekey leak check` in a terminal.",
     );
-  if (format === undefined) return suspectLines(await readSuspectInput());
-  if (file === undefined)
+  if (format !== undefined && file === undefined)
     throw usage(
       `--format ${format} needs a report`,
       `Name its file: rekey leak check --format ${format} FILE, or - for standard input.`,
     );
+}
+
+async function readSuspects(file: string | undefined, format: ReportFormat | undefined): Promise<readonly Suspect[]> {
+  if (format === undefined || file === undefined) return suspectLines(await readSuspectInput());
   return readReport(format, file === "-" ? await readSuspectInput() : await readSuspectFile(file));
 }
 

@@ -27,9 +27,9 @@ export async function rotateLeaked(
     );
   const reason = reasonOf(options);
   const demand = demandOf(options);
+  const client = await io.client();
   const suspects = suspectLines(await readSuspectInput());
   if (suspects.length === 0) throw nothingGiven('rekey rotate --emergency --leaked --reason "…" < FILE');
-  const client = await io.client();
   const { results, notCompared } = await compare(io, client, suspects, timeout);
   const left = results.filter((one) => one.state !== "known" || !one.versions.every(isEnded) || hasMore(one));
   const code = codeOf(left);
