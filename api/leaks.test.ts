@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createFingerprints } from "../custody/fingerprint.ts";
 import { createKeyRing } from "../custody/key-file.ts";
+import { recordDeadLook, type DeathWatch } from "../ledger/death-watches.ts";
 import { Secret } from "../providers/contract/secret.ts";
 import { adopted } from "../test/harness/api-rows.ts";
 import { withApi, type TestApi } from "../test/harness/api.ts";
@@ -118,6 +119,29 @@ describe("a value that has leaked", () => {
     ]);
     const [{ since, proof }] = versions as unknown as [{ since: string; proof: { at: string } }];
     expect(since).toBe(proof.at);
+  });
+
+  it("is alive again while the last look at its issuer showed it brought back, and no command ends it", async () => {
+    await setVersion(api, ref, 1, secret, "proven-dead");
+    const { rows } = await sql<{ versionId: string; credentialId: string }>`
+      UPDATE versions v SET handle = 'orders_a/1' FROM credentials c JOIN teams t ON t.id = c.team_id
+      WHERE v.credential_id = c.id AND t.name || '/' || c.name = ${ref} AND v.number = 1
+      RETURNING v.id AS "versionId", c.id AS "credentialId"`.execute(db());
+    const watch = { ...rows[0], number: 1 } as DeathWatch;
+    await sql`
+      INSERT INTO death_watches (version_id, until)
+      VALUES (${watch.versionId}, clock_timestamp() + interval '1 day')`.execute(db());
+    const isAlive = { life: "alive", command: null, next: expect.stringContaining("orders_a/1 can log in again") };
+    const found = { kind: "revived", key: "orders_a/1", text: "It can log in again." } as const;
+    for (const [finds, expected] of [
+      [[], { life: "dead" }],
+      [[found], isAlive],
+      [[found], isAlive],
+      [[], { life: "dead" }],
+    ] as const) {
+      await recordDeadLook(api.deps.ledger, watch, finds);
+      expect((await checkOne(secret)).versions).toMatchObject([expected]);
+    }
   });
 
   it.each([

@@ -56,10 +56,10 @@ export const leakHandlers: Handlers<"checkLeaks"> = {
     }
     const found = await findAll(deps, scope, traces);
     await recordLeakFinds(ledger, actor, {
-      versions: found.versions.map(({ credentialId, version, state }) => ({
+      versions: found.versions.map(({ credentialId, version, state, revivedAt }) => ({
         credentialId,
         version,
-        life: lifeOf(state),
+        life: lifeOf(state, revivedAt !== null),
       })),
       connections: found.connections.map(({ id }) => id),
       tokens: found.tokens.map(({ id }) => id),
@@ -130,7 +130,7 @@ function answerOf(traces: Traces, found: Found) {
 }
 
 function versionAnswer(one: LeakedVersion, by: "value" | "handle", consumers: readonly TiedConsumer[]) {
-  const life = lifeOf(one.state);
+  const life = lifeOf(one.state, one.revivedAt !== null);
   const proof = life === "dead" ? one.proof : null;
   const tied = consumers.flatMap(({ credentialId, ref, contact, ...standing }) => {
     const tie = credentialId === one.credentialId ? tieTo(one.version, standing) : undefined;

@@ -9,11 +9,16 @@ describe("a version is", () => {
     ["ended", "unproven"],
     ["accepted-unproven", "unproven"],
     ["proven-dead", "dead"],
-  ])("in the state %s: %s", (state, life) => expect(lifeOf(state)).toBe(life));
+  ])("in the state %s: %s", (state, life) => expect(lifeOf(state, false)).toBe(life));
 
   it("dead in no state that this release does not know", () => {
-    expect(lifeOf("proven")).toBe("alive");
-    expect(lifeOf("")).toBe("alive");
+    expect(lifeOf("proven", false)).toBe("alive");
+    expect(lifeOf("", false)).toBe("alive");
+  });
+
+  it("alive again once it was seen to log in after its death", () => {
+    expect(lifeOf("proven-dead", true)).toBe("alive");
+    expect(lifeOf("ended", true)).toBe("unproven");
   });
 });
 

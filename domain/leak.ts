@@ -5,9 +5,12 @@
 export const lives = ["alive", "unproven", "dead"] as const;
 export type Life = (typeof lives)[number];
 
-/** By the state of a version. One that this release does not know is not taken for dead. */
-export function lifeOf(state: string): Life {
-  if (state === "proven-dead") return "dead";
+/**
+ * By the state of a version, and whether a dead one was seen to log in again since. One that this release does not know is
+ * not taken for dead.
+ */
+export function lifeOf(state: string, isRevived: boolean): Life {
+  if (state === "proven-dead") return isRevived ? "alive" : "dead";
   return state === "ended" || state === "accepted-unproven" ? "unproven" : "alive";
 }
 

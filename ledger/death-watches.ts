@@ -112,6 +112,8 @@ export async function readKnownKeys(db: Kysely<Tables>, { credentialId, versionI
 export function recordDeadLook(ledger: Ledger, watch: DeathWatch, found: readonly AfterDeath[]): Promise<void> {
   const { versionId, credentialId, number } = watch;
   return transact(ledger, async (trx) => {
+    // First, so that what this look finds is not older than the look: what is older has gone since.
+    await next(trx, watch, { isFound: found.length > 0 });
     const { rows } = await sql<AfterDeath & { readonly isNew: boolean }>`
       WITH before AS (SELECT kind, key FROM death_findings WHERE version_id = ${versionId})
       INSERT INTO death_findings AS f (version_id, kind, key, text)
@@ -120,7 +122,6 @@ export function recordDeadLook(ledger: Ledger, watch: DeathWatch, found: readonl
       ON CONFLICT (version_id, kind, key) DO UPDATE SET last_seen_at = clock_timestamp(), text = excluded.text
       RETURNING kind, key, text,
         NOT EXISTS (SELECT FROM before WHERE before.kind = f.kind AND before.key = f.key) AS "isNew"`.execute(trx);
-    await next(trx, watch, { isFound: found.length > 0 });
     await recordEvents(
       trx,
       rows

@@ -23,6 +23,8 @@ export interface LeakedVersion {
   readonly isCurrent: boolean;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
+  /** It is dead, and the last look at its issuer showed that it can log in again; null otherwise. */
+  readonly revivedAt: Date | null;
   /** The credential is registered no more, so that nothing rotates it. */
   readonly deletedAt: Date | null;
   /** The refusal on which its death rests, as the audit trail has it. */
@@ -71,6 +73,9 @@ async function findVersions(db: Db, scope: Scope, isMeant: ReturnType<typeof sql
       c.kind, nt.name || '/' || n.name AS connection, v.number AS version, v.state,
       coalesce(c.current_version = v.number, false) AS "isCurrent", v.created_at AS "createdAt",
       v.ended_at AS "endedAt", c.retired_at AS "deletedAt",
+      (SELECT max(f.last_seen_at) FROM versions o JOIN death_watches w ON w.version_id = o.id
+        JOIN death_findings f ON f.version_id = o.id AND f.last_seen_at >= w.looked_at
+        WHERE o.credential_id = v.credential_id AND f.kind = 'revived' AND f.key = v.handle) AS "revivedAt",
       (SELECT jsonb_build_object('at', a.at, 'code', a.details ->> 'code', 'controls', a.details ->> 'controls',
           'rotationId', a.rotation_id)
         FROM audit a WHERE a.credential_id = c.id AND a.action = 'version.proven-dead'
