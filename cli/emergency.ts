@@ -73,6 +73,8 @@ export async function carryOut(
     io.give({ affected: declared, ...(missed.length === 0 ? {} : { missed }) });
   io.say(...missedLines(missed, "NOT DECLARED"));
   io.signal.throwIfAborted();
+  if (options.wait === true)
+    io.say("Waiting until it is proven dead. Ctrl-C ends the waiting only; the emergency goes on.");
   const code = options.wait === true ? await waitUntilDead(io, client, declared, options.timeout) : exitCodes.done;
   if (missed.length === 0 || code !== exitCodes.done) return code;
   if (options.wait === true) io.say(`${missed.length} more were NOT DECLARED: they are named above.`);
@@ -139,9 +141,12 @@ function previewLines(one: Affected): readonly string[] {
   const { credential, environment, versions, alsoNamed, contain, deadlineMs, atDeadline, consumers } = one;
   if (one.how === "dead") return deadLines(one);
   const then = atDeadline === "contain" ? "is ended whoever still uses it" : "waits for a person's answer";
+  const isOnlySuspects = consumers.length > 0 && consumers.every(({ isSuspect }) => isSuspect);
   const way = contain
     ? "Contain-first: it is ended before its consumers have another. They cannot log in until they have the new one."
-    : `Continuity-first: its consumers move first. What is alive after ${span(deadlineMs)} ${then}.`;
+    : isOnlySuspects
+      ? `Every consumer is suspected, so that nobody is left to show that it moved: what is alive after ${span(deadlineMs)} ${then}, and nothing before. With --contain it is ended at once.`
+      : `Continuity-first: its consumers move first. What is alive after ${span(deadlineMs)} ${then}.`;
   return [
     `${credential} (${environment}): ${numbers(versions)} to be proven dead`,
     ...wrap(`${way} ${meanings[one.how](one)}`, "  "),
@@ -156,7 +161,7 @@ function previewLines(one: Affected): readonly string[] {
       consumers.map(({ ref, target, heldVersion, isSuspect, contact }) => [
         `  ${ref}`,
         isSuspect
-          ? "SUSPECTED: gets nothing until it is released"
+          ? "SUSPECTED: breaks, and gets nothing until it is released"
           : contain
             ? "breaks until it has the new version"
             : "moves",
@@ -219,7 +224,8 @@ async function waitUntilDead(
 type Emergency = Answer<"listEmergencies">["emergencies"][number];
 
 function outcomeLine({ credential, versions, outcome, createdAt, closedAt }: Emergency): string {
-  const took = closedAt === null ? "" : ` after ${span(Date.parse(closedAt) - Date.parse(createdAt))}`;
+  const tookMs = closedAt === null ? undefined : Date.parse(closedAt) - Date.parse(createdAt);
+  const took = tookMs === undefined ? "" : tookMs < 1_000 ? " within a second" : ` after ${span(tookMs)}`;
   const what = outcome === "proven" ? "proven dead" : "ENDED WITHOUT PROOF, by a person's decision";
   return `${credential}: ${numbers(versions)} ${what}${took}.`;
 }

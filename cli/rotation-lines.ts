@@ -131,14 +131,18 @@ export function emergencyLines({ emergencies, broken, afterDeath, now }: Rotatio
       const { versions: leaked, reason, contain, deadline, atDeadline, requestedBy, outcome } = one;
       const then = atDeadline === "contain" ? "ends it whoever breaks" : "asks a person";
       const way = contain ? "waits for nobody" : `waits for the consumers until ${clock(deadline, now)}, then ${then}`;
-      const text = `${leaked.join(", ")} has leaked: "${printable(reason)}", by ${requestedBy}; ${outcome ?? way}.`;
-      return [...wrapAfter("  version", text, " ".repeat(10)), ...aboutEmergency(one, now)];
+      const [lead, have] = leaked.length === 1 ? ["  version ", "has"] : ["  versions ", "have"];
+      const text = `${leaked.join(", ")} ${have} leaked: "${printable(reason)}", by ${requestedBy}; ${outcome ?? way}.`;
+      return [...wrapAfter(lead, text, " ".repeat(lead.length)), ...aboutEmergency(one, now)];
     }),
-    ...broken.map(({ ref, from, until }) =>
-      until === null
-        ? `  ${ref}: broken since ${clock(from, now)} (${since(from, now)})`
-        : `  ${ref}: broken from ${clock(from, now)} until seen on the new version at ${clock(until, now)}, ${since(from, until)}`,
-    ),
+    ...broken.flatMap(({ ref, from, until }) => {
+      const ended = `${clock(from, now)}, when what it ran on was ended`;
+      const text =
+        until === null
+          ? `broken since ${ended}, as long as it has not shown the new version (${since(from, now)})`
+          : `broken for ${since(from, until)} at most: from ${ended}, until it had shown the new version at ${clock(until, now)}`;
+      return wrapAfter("", `${ref}: ${text}`, "  ");
+    }),
     ...afterDeath.flatMap(({ text, firstSeenAt, lastSeenAt }) =>
       wrapAfter("  after", `${text} Seen ${seenBetween(firstSeenAt, lastSeenAt, now)}.`, " ".repeat(10)),
     ),

@@ -14,7 +14,7 @@ export function statusLines({ counts, looks, nextAt, now, freezes }: Status): re
   return [
     `It is ${minute(now)} UTC.`,
     ...wrap(
-      `${credentials} credentials, ${scheduled} with a schedule; ${open} rotations open, ${proven} proven in the last seven days; ${workers} ${workers === 1 ? "worker" : "workers"}.`,
+      `${credentials} ${credentials === 1 ? "credential" : "credentials"}, ${scheduled} with a schedule; ${open} ${open === 1 ? "rotation" : "rotations"} open, ${proven} proven in the last seven days; ${workers} ${workers === 1 ? "worker" : "workers"}.`,
       "",
     ),
     nextAt === null ? "Nothing is scheduled to begin." : `The next one begins ${clock(nextAt, now)}.`,
