@@ -31,7 +31,8 @@ export async function sampleUsage(
     const { usage, keptWatchMs } = await watchOrLook(session, handles, { forMs: watchMs, backMs: one.askedForMs });
     if (usage !== undefined) {
       await recordUsage(deps.ledger, one.rotationId, usage);
-      await noteStrangers(deps, one, usage);
+      // Whoever is suspected is registered all the same.
+      await noteStrangers(deps, { ...one, consumers: [...one.consumers, ...one.suspects] }, usage);
     }
     return { uses: isJudged ? await askLastUse(deps, one, session, unwanted?.handle) : undefined, keptWatchMs };
   });

@@ -185,6 +185,11 @@ describe("a consumer that may be the leak", () => {
       SELECT FROM evidence WHERE rotation_id = ${declared.rotationId} AND consumer_id = ${second.consumerId}
         AND version > 1 AND complete`.execute(bench.ledger.db);
     expect(rows).toEqual([]);
+    // It is suspected and no stranger, as whoever tries the old login here is one.
+    const { rows: proposals } = await sql`
+      SELECT FROM proposals
+      WHERE credential_id = ${orders.credentialId} AND application_name <> 'witness'`.execute(bench.ledger.db);
+    expect(proposals).toEqual([]);
 
     // Another emergency while nobody has answered for it: still nothing.
     await meet(bench, orders, { versions: [2], contain: true });
