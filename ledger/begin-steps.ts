@@ -145,12 +145,17 @@ const brokenMs = 30_000;
  */
 async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Promise<void> {
   const given = JSON.stringify(
-    carried.map(({ rotationId: id, carrier: { workflow, run } }) => ({ id, workflow, run })),
+    carried.map(({ rotationId: id, carrier: { workflow, run, isUrgent = false } }) => ({
+      id,
+      workflow,
+      run,
+      isUrgent,
+    })),
   );
   await sql`
     WITH carried AS (
       UPDATE rotations r SET carrier_workflow = g.workflow, carrier_run = g.run,
-        looked_at = clock_timestamp(),
+        carrier_urgent = g."isUrgent", looked_at = clock_timestamp(),
         back_since = CASE
           WHEN clock_timestamp() - greatest(looked_at, wait_until, asked_since) > interval '1 millisecond' * greatest(
             ${lateMs}::float8, least(coalesce((policy ->> 'holdAfterMs')::float8, ${defaultPolicy.holdAfterMs}) / 2,
@@ -161,7 +166,7 @@ async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Pr
         phase_since = least(phase_since, clock_timestamp()), asked_since = least(asked_since, clock_timestamp()),
         wait_until = CASE
           WHEN wait_until > clock_timestamp() + wait_ms * interval '1 millisecond' THEN NULL ELSE wait_until END
-      FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, workflow text, run text)
+      FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, workflow text, run text, "isUrgent" boolean)
       WHERE r.id = g.id RETURNING r.id)
     DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id`.execute(trx);
 }

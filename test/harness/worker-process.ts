@@ -2,6 +2,7 @@
 // `prepared` as the second it takes no work before it is told to.
 import { once } from "node:events";
 import { flushCompileCache } from "node:module";
+import { Worker } from "@temporalio/worker";
 import { armFailpoint } from "../../activities/failpoint.ts";
 import { readSettings } from "../../settings.ts";
 import { catalog } from "../../providers/catalog.ts";
@@ -12,6 +13,12 @@ import { addMintedKinds } from "./minting/issuer.ts";
 
 // A call that is on its way cannot be called back: such a worker goes on with a step that was cancelled.
 if (process.env["DEAF"] === "yes") AbortSignal.any = () => new AbortController().signal;
+// All its slots for routine steps are taken by work that takes long: as for whoever waits there, nobody is at that queue.
+if (process.env["WORLD_ROUTINE"] === "full") {
+  const create = Worker.create.bind(Worker);
+  Worker.create = async (options) =>
+    create(options.taskQueue === "rekey.default" ? { ...options, taskQueue: "nowhere" } : options);
+}
 // AWS is behind itself for seconds; its stand-in is quicker.
 const awsLagMs = Number(process.env["WORLD_AWS_LAG_MS"] ?? Number.NaN);
 if (!Number.isNaN(awsLagMs)) hastenAccessKeys(awsLagMs);

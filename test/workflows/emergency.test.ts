@@ -102,4 +102,20 @@ describe.runIf(hasTemporal)("an emergency, carried by Temporal and a worker", ()
     expect(await isDead(orders)).toBe(true);
     await orders.shop.close();
   });
+
+  it("does not wait behind routine work on a rotation that runs already", async () => {
+    const orders = await register(world, { policy: { ...patient, graceMs: 3_600_000 } });
+    const rotationId = await orders.rotate();
+    await untilPhase(world, rotationId, "promoted");
+    await worker.stop();
+    worker = await world.startWorker({ WORLD_ROUTINE: "full" });
+    const declared = await declare(orders, { contain: false, versions: [1] });
+    expect(declared).toMatchObject({ how: "upgrade", rotationId });
+    expect(await untilOver(declared["emergencyId"])).toBe("proven");
+    expect(await isDead(orders)).toBe(true);
+    expect((await orders.shop.close()).failures).toEqual([]);
+    const queues = await queuesOf(rotationId);
+    expect([queues[0], queues.at(-1)]).toEqual(["rekey", "rekey.urgent"]);
+    expect(queues.filter((queue) => queue === "rekey.urgent")).toHaveLength(1);
+  });
 });
