@@ -368,6 +368,8 @@ function inherit(parent: Command): void {
 }
 inherit(program);
 
+// Whoever reads a help may stop before its end.
+process.stdout.on("error", () => undefined);
 try {
   await program.parseAsync();
 } catch (error) {

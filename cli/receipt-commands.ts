@@ -39,7 +39,11 @@ export function addReceiptCommands(
     .command("verify")
     .description("check a receipt, JSON or page, and name what was changed; asks no rekey and no network")
     .argument("<file>", "as `rekey rotation receipt` wrote it")
-    .requiredOption("--key <file>", "the public key that you have pinned; each of them", options.collect)
+    .requiredOption(
+      "--key <file>",
+      "the public key that you have pinned, as `rekey audit key` prints it; each of them",
+      options.collect,
+    )
     .addHelpText(
       "after",
       "\nEnds with 0 when it is genuine, with 1 when it is not, with 2 when file or key cannot be read.",

@@ -31,7 +31,7 @@ function inOurWords(said: string, command: Command): string {
   return (
     said
       // What is too many may be a secret.
-      .replace(/^(too many arguments .* but got \d+): .*$/s, "$1.")
+      .replace(/^(too many arguments .* but got \d+): .*$/s, "$1. A text of several words needs quotes around it.")
       .replace(/^command-argument value '.*?' is invalid for argument '(.+?)'\./, "<$1> is not valid.")
       .replace(/^option '(.+?)' argument '.*?' is invalid\./, "$1 is not valid.")
   );
