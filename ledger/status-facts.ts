@@ -119,7 +119,8 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       SELECT c.ref AS name, count(*)::text AS more, ${ageMs("min(p.first_seen_at)")} AS age
       FROM proposals p JOIN registered c ON c.id = p.credential_id WHERE p.state = 'open' GROUP BY c.ref
     ), found AS (
-      SELECT f.kind = 'stranger' AS is_stranger, c.ref AS name, (array_agg(f.text ORDER BY f.last_seen_at DESC))[1] AS more,
+      SELECT f.kind = 'stranger' AS is_stranger, c.ref AS name, (array_agg(f.text || ' Last seen ' ||
+          to_char(f.last_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC.' ORDER BY f.last_seen_at DESC))[1] AS more,
         ${ageMs("min(f.first_seen_at)")} AS age
       FROM death_findings f JOIN death_watches w ON w.version_id = f.version_id
       JOIN versions v ON v.id = f.version_id JOIN registered c ON c.id = v.credential_id

@@ -87,7 +87,7 @@ describe("after the death of what had leaked", () => {
       expect(JSON.stringify(rows)).not.toContain(password);
       const alarm = (await looks()).find(({ key }) => key === "after-death");
       expect(alarm).toMatchObject({ state: "bad" });
-      expect(alarm?.text).toMatch(/forgotten consumer, or an attacker/);
+      expect(alarm?.text).toMatch(/forgotten consumer, or an attacker.* Last seen \d{4}-\d\d-\d\d \S+ UTC\./);
       const shown = await readAfterDeath(bench.ledger.db, rotationId);
       expect(shown.map(({ kind, version }) => `${kind} ${version}`).toSorted()).toEqual(["revived 1", "used 1"]);
       // It only looks: whoever that is works on until a person has asked.
