@@ -282,6 +282,9 @@ export async function releaseConsumer(
   const client = await io.client();
   const answer = await client.call("releaseConsumer", { params: { consumer }, body: { credential, reason } });
   io.give(answer);
-  io.say(`${answer.consumer} is released: it gets versions again from the next step on.`);
+  io.say(
+    `${answer.consumer} is released: it gets versions again from the next step on.`,
+    "  Does its rotation wait for a person by now, answer retry: rekey rotation watch TEAM/CREDENTIAL",
+  );
   return exitCodes.done;
 }
