@@ -263,9 +263,9 @@ export const consumerJoins = sql`JOIN teams t ON t.id = n.team_id
   LEFT JOIN teams ut ON ut.id = u.team_id`;
 
 /**
- * Those pinned and those registered since, but not those retired: the guard asks about them. A delivery of another version
- * that was begun later and never recorded may lie there now: when an undo is turned forward again, what it brought back in
- * its last moment.
+ * Those pinned and those registered since, but not those retired: the guard asks about them. On the way
+ * forward a delivery of another version that was begun later and never recorded may lie there now: when an undo is turned
+ * forward again, what it brought back in its last moment.
  */
 async function readConsumers(
   db: Kysely<Tables>,
@@ -283,7 +283,7 @@ async function readConsumers(
       SELECT version, sequence, epoch, number FROM deliveries
       WHERE rotation_id = r.id AND consumer_id = n.id AND target = n.target AND sequence IS NOT NULL
       ORDER BY sequence DESC LIMIT 1
-    ) d ON NOT EXISTS (
+    ) d ON r.direction = 'undo' OR NOT EXISTS (
       SELECT FROM deliveries x WHERE x.rotation_id = r.id AND x.consumer_id = n.id AND x.target = n.target
         AND x.sequence IS NULL AND x.version <> d.version AND (x.epoch, x.number) > (d.epoch, d.number))
     WHERE r.id = ANY(${[...rotationIds]}) ORDER BY n.name, n.id`.execute(db);
