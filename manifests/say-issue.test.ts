@@ -20,6 +20,14 @@ describe("what is said of a mistake", () => {
     expect(said(either, { owner: "o", logins: "a", database: "d" })).toEqual(["logins: must be a list."]);
   });
 
+  it("is about the mapping where one was written, and not about the word that may stand there instead", () => {
+    const days = z.strictObject({ days: z.array(z.enum(["sat", "sun"])), from: z.string() });
+    const windows = z.union([z.literal("always"), days], { error: "must be always, or days" });
+    expect(said(windows, { days: ["saturday"], from: "22:00" })).toEqual(["days.0: must be one of sat, sun."]);
+    expect(said(windows, { days: ["sat"], form: "22:00" })).toEqual(["form: is no field here; did you mean from?"]);
+    expect(said(windows, "allways")).toEqual([": must be always, or days."]);
+  });
+
   it("reaches into lists, records and nested fields", () => {
     const schema = z.strictObject({
       rows: z.array(z.strictObject({ name: z.string() })),

@@ -40,7 +40,8 @@ export function sayIssue(
     case "invalid_union": {
       if (issue.message.startsWith("must ") && issue.errors.every(isAboutAll))
         return [{ path: issue.path, text: sentence(issue.message) }];
-      const [first] = issue.errors.toSorted((a, b) => mistakesIn(a) - mistakesIn(b));
+      const isMapping = isObject(valueAt(input, issue.path));
+      const [first] = issue.errors.toSorted((a, b) => mistakesIn(a, isMapping) - mistakesIn(b, isMapping));
       if (first === undefined || first.length === 0)
         return [{ path: issue.path, text: sentence("has the wrong form") }];
       return first.flatMap((inner) => sayIssue({ ...inner, path: [...issue.path, ...inner.path] }, input, knownAt));
@@ -63,16 +64,19 @@ export function oncePerMistake(issues: readonly SaidIssue[]): readonly SaidIssue
 }
 
 /** Of a union the branch with the fewest mistakes is the one that was meant, and hardly one for another type. */
-const mistakesIn = (issues: readonly Issue[]): number => issues.reduce((sum, issue) => sum + weightOf(issue), 0);
+const mistakesIn = (issues: readonly Issue[], isMapping: boolean): number =>
+  issues.reduce((sum, issue) => sum + weightOf(issue, isMapping), 0);
 
 const isAboutAll = (issues: readonly Issue[]): boolean =>
   issues.every(({ path, code }) => path.length === 0 && code !== "unrecognized_keys");
 
 const otherType = 1_000;
 
-function weightOf(issue: Issue): number {
+function weightOf(issue: Issue, isMapping: boolean): number {
   if (issue.code === "unrecognized_keys") return issue.keys.length;
-  return issue.code === "invalid_type" && issue.path.length === 0 ? otherType : 1;
+  // Whoever wrote a mapping did not mean a single word.
+  const isOther = issue.code === "invalid_type" || (isMapping && issue.code === "invalid_value");
+  return isOther && issue.path.length === 0 ? otherType : 1;
 }
 
 /** Fields of which people have heard, and what stands in their way. */
@@ -143,9 +147,7 @@ function sentence(message: string): string {
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, part) =>
-      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined,
-    input,
-  );
+  return path.reduce<unknown>((value, part) => (isObject(value) ? value[part] : undefined), input);
 }
+
+const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === "object" && value !== null;
