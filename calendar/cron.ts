@@ -18,6 +18,6 @@ export function cronTrouble(expression: string, afterMs: number): string | undef
     if (nextCron(expression, "UTC", afterMs) !== undefined) return undefined;
     return "names a time that never comes, such as the 30th of February";
   } catch {
-    return "must have five fields: minute, hour, day of the month, month, day of the week, such as `30 3 * * mon`";
+    return "must have five fields, each within its bounds: minute, hour, day of the month, month, day of the week, such as `30 3 * * mon`";
   }
 }
