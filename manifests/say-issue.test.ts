@@ -28,6 +28,13 @@ describe("what is said of a mistake", () => {
     expect(said(windows, "allways")).toEqual([": must be always, or days."]);
   });
 
+  it("does not propose the very field that is refused", () => {
+    const schedule = z.union([z.strictObject({ every: z.string() }), z.strictObject({ cron: z.string() })]);
+    expect(said(schedule, { every: "1h", cron: "0 3 * * *" })).toEqual([
+      "cron: does not go with another field here; write one of the two.",
+    ]);
+  });
+
   it("reaches into lists, records and nested fields", () => {
     const schema = z.strictObject({
       rows: z.array(z.strictObject({ name: z.string() })),

@@ -88,6 +88,8 @@ const notYet: ReadonlyMap<string, string> = new Map([
 /** The word is repeated only when it is nearly one we know, or says itself that a secret stands behind it. */
 function unknownField(path: readonly PropertyKey[], key: string, known: readonly string[]): SaidIssue {
   const place = { path: [...path, key] };
+  // Another form of the same mapping has it.
+  if (known.includes(key)) return { ...place, text: "does not go with another field here; write one of the two." };
   const nearest = nearestWord(key, known);
   if (nearest !== undefined)
     return { ...place, text: `is no field here; did you mean ${nearest}?`, meant: [...path, nearest] };
