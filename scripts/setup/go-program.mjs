@@ -47,9 +47,6 @@ export async function build(name, path, output, { note, failed }) {
 /** Builds a program of the module that lies in the folder. `tags`: of the parts that are left out or taken in. */
 export function goBuild(cwd, path, output, note, tags = []) {
   const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };
-  return run("go", ["build", ...(tags.length > 0 ? [`-tags=${tags.join()}`] : []), "-o", output, path], {
-    cwd,
-    env,
-    note,
-  });
+  const chosen = tags.length > 0 ? [`-tags=${tags.join()}`] : [];
+  return run("go", ["build", "-o", output, ...chosen, path], { cwd, env, note });
 }
