@@ -114,7 +114,7 @@ export function guardVerdict(input: GuardInput): GuardVerdict {
 const noConsumers: Gap = {
   code: "no_consumers",
   key: "no_consumers",
-  text: "No consumer is registered, or each is suspected, so that nobody can show who uses the version. Register one, release one that is not the leak (rekey consumer release), or accept that it may break someone unknown.",
+  text: "No consumer is registered, or each is suspected (rekey consumer release, for one that is not the leak), so that nobody can show who uses the version. Register one, or accept that it may break someone unknown.",
 };
 
 function consumerGaps(consumer: GuardConsumer, expectedVersion: number): Gap[] {
