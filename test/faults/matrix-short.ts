@@ -17,18 +17,11 @@ const atTheIssuer: readonly string[] = [
 /** Where a place of custody is given a value, or has to forget one; what else it does is to show one. */
 const inThePlace: readonly string[] = ["keep", "choose", "stage", "close", "undo-forget", "undo-unstage"];
 
-/**
- * Nothing of this step has begun: what is left is what the step before has left, whose last point runs each time. The first
- * effect has none before it.
- */
-const isBetweenSteps = ({ point, step }: MatrixCase): boolean => point === "B0" && step !== "issue";
-
 /** What runs each time: of further issuers and places of custody only what they do themselves, of emergencies a choice. */
 export function isShort(one: MatrixCase | LossCase | EmergencyCase): boolean {
   const { issuer, custody, step, name } = one;
   if ("emergency" in one) return shortEmergencies.has(name);
   if ("loses" in one) return true;
-  if (isBetweenSteps(one)) return false;
   if (custody !== "embedded") return inThePlace.includes(step) && (issuer !== "postgres" || one.point === "B2");
   return issuer === "postgres" || atTheIssuer.includes(step);
 }
