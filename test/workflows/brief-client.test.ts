@@ -83,7 +83,10 @@ describe.runIf(hasTemporal)(
         `${one.login} from 127.0.0.1 (application "${one.name}") is no registered consumer.`,
       );
       expect(hold.detail).toContain(`rekey consumer proposals show ${proposal?.id}`);
-      expect(await readRotation(world, rotationId)).toMatchObject({ phase: "promoted", outcome: null });
+      // Where its consumer takes longer to adopt than a person is waited for, it holds one step earlier for the same reason.
+      const { phase, outcome } = await readRotation(world, rotationId);
+      expect(["delivered", "promoted"]).toContain(phase);
+      expect(outcome).toBeNull();
       expect((await versionsOf(world, one.credentialId))[0]).toMatchObject({ number: 1, state: "live" });
       expect(await one.server.logsIn(one.login, one.password, one.database)).toBe("accepted");
       await one.shop.close();
