@@ -3,6 +3,7 @@ import { contains, isOneSlot } from "../domain/order.ts";
 import type { Turn } from "../ledger/operations.ts";
 import type { VersionChange } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
+import { isRoomMissing, makeRoom } from "./full-slots.ts";
 import { endOwnLogins } from "./own-logins.ts";
 import { mintedValue, type MintedValue } from "./minted-value.ts";
 import { newValue, type NewValue } from "./new-value.ts";
@@ -12,6 +13,16 @@ import type { StepScene, StepWork } from "./step-frame.ts";
 
 /** Makes the candidate beside the version in use, and sees it accepted. */
 export const issue: StepWork = async (scene) => {
+  try {
+    return await issueBeside(scene);
+  } catch (error) {
+    const room = isRoomMissing(error) ? await makeRoom(scene) : undefined;
+    if (room === undefined) throw error;
+    return room;
+  }
+};
+
+const issueBeside: StepWork = async (scene) => {
   const { deps, one, turn, context } = scene;
   return withIssuer(deps, one, context, async (session, definition) => {
     if (definition.facts.chooser === "rekey") {

@@ -8,6 +8,7 @@ import type { Finding, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { expectedContent } from "./deliver-to.ts";
+import { makeRoom } from "./full-slots.ts";
 import { changedGaps } from "./registration-gaps.ts";
 import { askLastUse } from "./last-use.ts";
 import { withConsumer } from "./reach-consumer.ts";
@@ -29,6 +30,11 @@ export const preflight: StepWork = async (scene) => {
   });
   const [first, ...others] = findings;
   if (first !== undefined) {
+    const isOnlyRoom = findings.every(({ code }) => code === "no_free_slot");
+    // Once what has leaked is ended there is room.
+    if (isOnlyRoom && one.order === "contain-in-place") return { does: "finish", stays: true };
+    const room = isOnlyRoom ? await makeRoom(scene) : undefined;
+    if (room !== undefined) return room;
     const text = [first, ...others].map(({ detail, mend }) => (mend === undefined ? detail : `${detail}\n${mend}`));
     throw new OperatorNeededError(first.code, text.join("\n"));
   }

@@ -1,4 +1,4 @@
-import { isOneSlot } from "../domain/order.ts";
+import { replacesInPlace } from "../domain/order.ts";
 import { printable } from "../domain/printable.ts";
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
@@ -28,7 +28,7 @@ export const prove: StepWork = async (scene) => {
     if (answer.verdict === "refused")
       return { does: "finish", versions: [provenDead(versionId, answer, rounds.inRow)] };
     // A session that outlived the revocation can have set its login up again: it is ended once more.
-    if (answer.verdict === "accepted" && !isOneSlot(one.order)) await revokeAgain(scene, session);
+    if (answer.verdict === "accepted" && !replacesInPlace(one.order)) await revokeAgain(scene, session);
     return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
   });
 };

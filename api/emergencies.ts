@@ -162,6 +162,7 @@ async function one(
   const atDeadline = demand.atDeadline ?? policy.emergencyOutcome;
   const request: EmergencyRequest = {
     ...{ credentialId, versions: demand.versions, reason, actor, contain, deadlineMs, atDeadline, suspects },
+    whenFull: demand.whenFull,
   };
   const declared = await act(deps.ledger, request);
   if (declared === undefined)
@@ -178,7 +179,8 @@ async function one(
     rotationId: act === declareEmergency || declared.how !== "reserved" ? (declared.rotationId ?? null) : null,
     emergencyId: act === declareEmergency ? (declared.emergencyId ?? null) : null,
     refusal: declared.refusal ?? null,
-    ...{ contain, deadlineMs, atDeadline },
+    ...{ contain, deadlineMs, atDeadline, whenFull: demand.whenFull ?? null },
+    older: exposed.older.map(({ version, heldBy }) => ({ version, heldBy: [...heldBy] })),
     consumers: consumers.map(({ id, ...rest }) => ({ ...rest, isSuspect: suspects.includes(id) })),
   };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { deadlineOutcomes, obstructions } from "../domain/emergency.ts";
+import { deadlineOutcomes, obstructions, slotChoices } from "../domain/emergency.ts";
 import { limit, reference } from "./route.ts";
 
 /** ISO 8601, UTC. */
@@ -18,6 +18,8 @@ const demand = z.object({
     .max(7 * 24 * 3_600_000)
     .optional(),
   atDeadline: z.enum(deadlineOutcomes).optional(),
+  /** Where the issuer has no room for another version; absent: in place where it contains, else a person is asked. */
+  whenFull: z.enum(slotChoices).optional(),
   /** Consumers that may be the leak, `team/name`. */
   suspects: z.array(reference).max(100).default([]),
 });
@@ -49,6 +51,9 @@ const affected = z.object({
   contain: z.boolean(),
   deadlineMs: z.number(),
   atDeadline: z.enum(deadlineOutcomes),
+  whenFull: z.enum(slotChoices).nullable(),
+  /** Ended without proof before, so that they may take the place of another at the issuer; and who holds them. */
+  older: z.array(z.object({ version: z.number(), heldBy: z.array(z.string()) })),
   consumers: z.array(
     z.object({
       ref: z.string(),

@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { slotChoices } from "../domain/emergency.ts";
 import {
   listEmergencies,
   releaseConsumer,
@@ -26,6 +27,7 @@ const onlyUrgent = [
   "continuity",
   "deadline",
   "atDeadline",
+  "whenFull",
   "suspect",
   "selector",
   "leaked",
@@ -56,6 +58,12 @@ export function addEmergencyCommands(program: Command, act: (work: Work) => Prom
     .option("--deadline <duration>", "how long they may take, such as 15m; as the policy says without it", duration)
     .addOption(
       new Option("--at-deadline <what>", "contain: end it then whoever breaks; hold: ask").choices(["contain", "hold"]),
+    )
+    .addOption(
+      new Option(
+        "--when-full <what>",
+        "where its issuer has no room for another: end-older: the one whose end was never proven; in-place: end the leaked one first; hold: ask",
+      ).choices(slotChoices),
     )
     .option(
       "--suspect <consumer>",

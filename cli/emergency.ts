@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Client } from "../api/client.ts";
 import { CliError, usage } from "./cli-error.ts";
+import type { SlotChoice } from "../domain/emergency.ts";
 import { declareAll, missedLines, previewAll, type Affected, type Demand, type Wish } from "./declare-many.ts";
 import { aboutEmergency, sayTrouble, standsAt } from "./emergency-lines.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
@@ -19,6 +20,7 @@ export interface EmergencyOptions {
   readonly continuity?: boolean;
   readonly deadline?: number;
   readonly atDeadline?: "contain" | "hold";
+  readonly whenFull?: SlotChoice;
   readonly suspect?: readonly string[];
   readonly selector?: string;
   readonly leaked?: boolean;
@@ -82,7 +84,7 @@ export async function carryOut(
 }
 
 export function demandOf(options: EmergencyOptions): Demand {
-  const { version, contain, continuity, deadline, atDeadline, suspect } = options;
+  const { version, contain, continuity, deadline, atDeadline, whenFull, suspect } = options;
   if (contain === true && continuity === true)
     throw usage("Nothing was done", "--contain ends the leaked version first, --continuity last: choose one.");
   return {
@@ -90,6 +92,7 @@ export function demandOf(options: EmergencyOptions): Demand {
     ...(contain === true ? { contain } : continuity === true ? { contain: false } : {}),
     ...(deadline === undefined ? {} : { deadlineMs: deadline }),
     ...(atDeadline === undefined ? {} : { atDeadline }),
+    ...(whenFull === undefined ? {} : { whenFull }),
     suspects: [...(suspect ?? [])],
   };
 }
@@ -157,6 +160,7 @@ function previewLines(one: Affected): readonly string[] {
       ),
     ),
     ...idleLines(one).flatMap((line) => wrap(`Besides: ${line}.`, "  ")),
+    ...roomLines(one),
     ...table(
       consumers.map(({ ref, target, heldVersion, isSuspect, contact }) => [
         `  ${ref}`,
@@ -172,6 +176,29 @@ function previewLines(one: Affected): readonly string[] {
     ),
     ...(consumers.length === 0 ? ["  No consumer is registered: whoever uses it unknown to rekey breaks."] : []),
   ];
+}
+
+/** What happens where the issuer has no room beside what has leaked, where somebody chose or has reason to choose. */
+function roomLines({ whenFull, contain, older }: Affected): readonly string[] {
+  const named = older.map(({ version, heldBy }) => {
+    const who = heldBy.length === 0 ? "no registered consumer holds it" : `${heldBy.join(", ")} would break`;
+    return `version ${version}, which was ended without proof (${who})`;
+  });
+  const choice = whenFull ?? (contain ? "in-place" : "hold");
+  const then = {
+    "end-older":
+      named.length === 0
+        ? "nothing older is known to rekey, so that it goes on as without a choice"
+        : `${named.join("; ")} is ended first`,
+    "in-place": "what has leaked is ended first, and its consumers break until they have the one in its place",
+    hold: "a person is asked",
+  }[choice];
+  if (whenFull === null && older.length === 0) return [];
+  const other =
+    choice === "end-older" || named.length === 0
+      ? ""
+      : ` Instead of that --when-full end-older ends ${named.join("; ")}.`;
+  return wrap(`Where the issuer has no room for another version ${then}.${other}`, "  ");
 }
 
 function doneLines({ credential, rotationId, how, emergencyId }: Affected): readonly string[] {

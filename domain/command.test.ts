@@ -90,7 +90,7 @@ describe("extend", () => {
   test("it is refused where there is no grace", () => {
     expect(refusal(extend, { urgent: true })).toBe("An urgent rotation has no grace.");
     expect(refusal(extend, { direction: "undo" })).toBe("The rotation is being undone; it has no grace.");
-    expect(refusal(extend, { order: "contain-first" })).toBe("A contain-first rotation has no grace.");
+    expect(refusal(extend, { order: "contain-first" })).toBe("A rotation that contains has no grace.");
   });
 
   test("it wants a whole number of milliseconds above zero", () => {

@@ -134,7 +134,7 @@ function extendRefusal(
   if (!Number.isSafeInteger(byMs) || byMs <= 0)
     return "The extension must be a whole number of milliseconds above zero.";
   if (urgent) return "An urgent rotation has no grace.";
-  if (contains(order)) return "A contain-first rotation has no grace.";
+  if (contains(order)) return "A rotation that contains has no grace.";
   if (direction === "undo") return "The rotation is being undone; it has no grace.";
   if (!beforeDrained.has(phase)) return "The grace is over.";
   if (byMs <= graceRoomMs) return undefined;

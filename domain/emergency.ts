@@ -1,4 +1,4 @@
-import { containing, isOneSlot, placeOf, type Direction, type Order, type Phase } from "./order.ts";
+import { containing, contains, isOneSlot, placeOf, type Direction, type Order, type Phase } from "./order.ts";
 
 /** What is done when an emergency's time is over and a version is not dead. */
 export const deadlineOutcomes = ["contain", "hold"] as const;
@@ -7,6 +7,17 @@ export type DeadlineOutcome = (typeof deadlineOutcomes)[number];
 /** Whether what has leaked ends after its consumers have moved, within the deadline, or before they have another. */
 export const emergencyOrders = ["continuity-first", "contain-first"] as const;
 export type EmergencyOrder = (typeof emergencyOrders)[number];
+
+/**
+ * What is done where the issuer has no room for another version: the older one that takes the place is ended, what has
+ * leaked is ended before there is another, or a person is asked.
+ */
+export const slotChoices = ["end-older", "in-place", "hold"] as const;
+export type SlotChoice = (typeof slotChoices)[number];
+
+/** Without a choice: consumers that are to break all the same break a moment longer; others are not broken unasked. */
+export const slotChoiceFor = (choice: SlotChoice | undefined, order: Order): SlotChoice =>
+  choice ?? (contains(order) ? "in-place" : "hold");
 
 /** What keeps routine work and does not keep an emergency. */
 export const obstructions = ["window", "freeze", "policy-pause", "pause", "hold", "back-off", "given-up"] as const;

@@ -48,7 +48,7 @@ export const advice: Readonly<Record<Code, string>> = {
     "Run the statements that the finding prints: what the logins own goes to their owner role, so that neither is needed later.",
   principal_is_connection: "Give the connection a login of its own. The hand that rotates is not rotated by itself.",
   no_free_slot:
-    "End a version that nobody needs, or raise the issuer's limit, then `retry`; rekey never picks one to remove.",
+    "End a version that nobody needs, or raise the issuer's limit, then `retry`; rekey never picks one to remove. Where a version has leaked, `rekey rotate … --emergency --when-full in-place` ends that one first and puts the new one in its place.",
   claim_outdated: "Nothing: the newer attempt carries the rotation on.",
   handle_taken:
     "If somebody changed or removed the mark that rekey keeps at the issuer, run the statement that the detail prints, then `retry`. If another credential or installation holds the version, correct the settings so that they differ.",

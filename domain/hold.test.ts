@@ -126,6 +126,8 @@ describe("accept", () => {
     const where = [
       ...["overlap/forward/revoking", "overlap/forward/revoked", "overlap/undo/issued"],
       ...["contain-first/forward/revoking", "contain-first/forward/revoked", "contain-first/undo/issued"],
+      ...["contain-in-place/forward/revoking", "contain-in-place/forward/revoked", "contain-in-place/forward/issued"],
+      "contain-in-place/undo/issued",
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
       ...["single-slot/undo/staged", "single-slot/undo/cut"],
       ...["contain-single-slot/forward/cut", "contain-single-slot/forward/ended"],
@@ -141,6 +143,7 @@ describe("accept", () => {
     expect(places("still_in_use", unproven)).toEqual([
       ...["overlap/forward/revoking", "overlap/forward/revoked"],
       ...["contain-first/forward/revoking", "contain-first/forward/revoked"],
+      ...["contain-in-place/forward/revoking", "contain-in-place/forward/revoked", "contain-in-place/forward/issued"],
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
       ...["contain-single-slot/forward/cut", "contain-single-slot/forward/ended"],
     ]);
@@ -148,7 +151,8 @@ describe("accept", () => {
 
   test("an issuer that can no longer be asked, or a value that is lost, lets only the proof be given up", () => {
     const where = [
-      ...["overlap/forward/revoked", "contain-first/forward/revoked", "single-slot/forward/ended"],
+      ...["overlap/forward/revoked", "contain-first/forward/revoked", "contain-in-place/forward/issued"],
+      "single-slot/forward/ended",
       "contain-single-slot/forward/ended",
     ];
     for (const code of [

@@ -197,7 +197,8 @@ function afterAccept(order: Order, phase: Phase): string {
 
 function asksForDeath(order: Order, phase: Phase, direction: Direction): boolean {
   if (direction === "undo") return phase === "issued" || phase === "staged" || phase === "cut";
-  return endingPhases.has(phase) || stepFor(order, phase) === "end";
+  const next = stepFor(order, phase);
+  return endingPhases.has(phase) || next === "end" || next === "prove";
 }
 
 function yes(text: string): DecisionMeaning {

@@ -39,6 +39,13 @@ describe("the way forward", () => {
     ]);
   });
 
+  test("contain-in-place ends the old version before it makes the new one", () => {
+    expect(stepsOf("contain-in-place")).toEqual([
+      ...["guard", "revoke", "issue", "prove", "deliver", "adopt", "promote", "close"],
+      undefined,
+    ]);
+  });
+
   test("single-slot stages and cuts", () => {
     expect(stepsOf("single-slot")).toEqual([
       ...["stage", "cut", "deliver", "adopt", "promote", "drain", "end", "prove", "close"],
@@ -71,7 +78,7 @@ describe("the way forward", () => {
 
 describe("the way back", () => {
   test("each order has its own point of no return", () => {
-    expect(names.map(pointOfNoReturn)).toEqual(["revoking", "revoking", "cut", "cut"]);
+    expect(names.map(pointOfNoReturn)).toEqual(["revoking", "revoking", "revoking", "cut", "cut"]);
   });
 
   test("the undo of each phase is the designed one", () => {
@@ -144,7 +151,7 @@ describe("the way back", () => {
   });
 
   test("orders with two live versions cannot be crossed back whatever is in custody", () => {
-    for (const order of ["overlap", "contain-first"] as const) {
+    for (const order of ["overlap", "contain-first", "contain-in-place"] as const) {
       const first = placeOf(order, "revoking");
       for (const [place, phase] of orders[order].entries()) {
         expect(isPastReturn(order, phase, returnable)).toBe(place >= first);

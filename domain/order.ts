@@ -1,6 +1,7 @@
 /**
- * The sequences of phases. Everything else about an order is derived from here. The two that contain end the former
- * version before any consumer has the new one: consumers break, and what has leaked is dead.
+ * The sequences of phases. Everything else about an order is derived from here. Those that contain end the former
+ * version before any consumer has the new one: consumers break, and what has leaked is dead. In place: before there is
+ * a new one at all, since the issuer has no room for it beside the former.
  */
 export const orders = {
   overlap: [
@@ -21,6 +22,17 @@ export const orders = {
     "issued",
     "revoking",
     "revoked",
+    "proven",
+    "delivered",
+    "adopted",
+    "promoted",
+    "closed",
+  ],
+  "contain-in-place": [
+    "reserved",
+    "revoking",
+    "revoked",
+    "issued",
     "proven",
     "delivered",
     "adopted",
@@ -95,6 +107,7 @@ export const feltSteps: Readonly<Record<Order, ReadonlySet<Step>>> = {
   overlap: new Set<Step>(["deliver", "disable"]),
   "single-slot": new Set<Step>(["cut", "end"]),
   "contain-first": new Set<Step>(),
+  "contain-in-place": new Set<Step>(),
   "contain-single-slot": new Set<Step>(),
 };
 
@@ -114,6 +127,7 @@ export type UndoStep = (typeof undoOf)[keyof typeof undoOf];
 const noReturn = {
   overlap: "revoking",
   "contain-first": "revoking",
+  "contain-in-place": "revoking",
   "single-slot": "cut",
   "contain-single-slot": "cut",
 } as const satisfies Record<Order, Phase>;
@@ -133,17 +147,24 @@ export const refusingStep = {
   overlap: "disable",
   "single-slot": "cut",
   "contain-first": "revoke",
+  "contain-in-place": "revoke",
   "contain-single-slot": "cut",
 } as const satisfies Record<Order, Step>;
 
 /** Both versions are one login, so that the new value takes the former one's place. */
 export const isOneSlot = (order: Order): boolean => order === "single-slot" || order === "contain-single-slot";
 
+/** The new version may lie where the former one lay, so that what ends the one would end the other. */
+export const replacesInPlace = (order: Order): boolean => isOneSlot(order) || order === "contain-in-place";
+
 /** The former version ends before anybody has the new one. */
-export const contains = (order: Order): boolean => order === "contain-first" || order === "contain-single-slot";
+export const contains = (order: Order): boolean => order === containing(order);
 
 /** The order that contains, of rotations that began in this one. */
-export const containing = (order: Order): Order => (isOneSlot(order) ? "contain-single-slot" : "contain-first");
+export function containing(order: Order): Order {
+  if (order === "contain-in-place") return order;
+  return isOneSlot(order) ? "contain-single-slot" : "contain-first";
+}
 
 /** The phase's place in its order, from 0; -1 when the order does not have it. */
 export function placeOf(order: Order, phase: Phase): number {

@@ -25,7 +25,7 @@ export async function readBroken(db: Kysely<Tables>, rotationId: string): Promis
       AND (n.retired_at IS NULL OR n.retired_at > f.ended_at)
     JOIN teams nt ON nt.id = n.team_id
     CROSS JOIN LATERAL (SELECT min(x.at) AS at FROM evidence x WHERE ${shown} AND x.at > f.ended_at) u
-    WHERE r.id = ${rotationId} AND r.rotation_order IN ('contain-first', 'contain-single-slot')
+    WHERE r.id = ${rotationId} AND r.rotation_order LIKE 'contain-%'
       AND NOT EXISTS (SELECT FROM evidence x WHERE ${shown} AND x.at <= f.ended_at)
     ORDER BY nt.name, n.name`.execute(db);
   return rows;

@@ -1,5 +1,5 @@
 import { sql, type Kysely, type Transaction } from "kysely";
-import type { DeadlineOutcome } from "../domain/emergency.ts";
+import type { DeadlineOutcome, SlotChoice } from "../domain/emergency.ts";
 import { recordEvent } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { endOfDeleted } from "./end-emergencies.ts";
@@ -16,6 +16,8 @@ export interface EmergencyRequest {
   readonly contain: boolean;
   readonly deadlineMs: number;
   readonly atDeadline: DeadlineOutcome;
+  /** Where the issuer has no room for another version; undefined: as the rotation's order suggests. */
+  readonly whenFull?: SlotChoice | undefined;
   /** Ids of the credential's consumers that may be the leak. */
   readonly suspects: readonly string[];
 }
@@ -137,20 +139,24 @@ async function store(
   request: EmergencyRequest,
   { versions, alsoNamed }: Pick<Declared, "versions" | "alsoNamed">,
 ): Promise<string> {
-  const { credentialId, reason, actor, contain, deadlineMs, atDeadline, suspects } = request;
+  const { credentialId, reason, actor, contain, deadlineMs, atDeadline, whenFull, suspects } = request;
   const id = newId("emergency");
   await sql`
     UPDATE versions SET compromised_at = coalesce(compromised_at, clock_timestamp())
     WHERE credential_id = ${credentialId} AND number = ANY(${[...versions]})`.execute(trx);
   await sql`
-    INSERT INTO emergencies (id, credential_id, versions, requested_by, reason, contain, deadline, at_deadline)
+    INSERT INTO emergencies
+      (id, credential_id, versions, requested_by, reason, contain, deadline, at_deadline, when_full)
     VALUES (${id}, ${credentialId}, ${[...versions]}, ${actor}, ${reason}, ${contain},
-      clock_timestamp() + ${deadlineMs} * interval '1 millisecond', ${atDeadline})`.execute(trx);
+      clock_timestamp() + ${deadlineMs} * interval '1 millisecond', ${atDeadline}, ${whenFull ?? null})`.execute(trx);
   await sql`
     INSERT INTO suspicions (emergency_id, consumer_id)
     SELECT ${id}, n.id FROM consumers n
     WHERE n.credential_id = ${credentialId} AND n.id = ANY(${[...suspects]}) AND n.retired_at IS NULL`.execute(trx);
-  const asked = { reason, contain, deadlineMs, atDeadline, suspects: [...suspects] };
+  const asked = {
+    ...{ reason, contain, deadlineMs, atDeadline, suspects: [...suspects] },
+    ...(whenFull === undefined ? {} : { whenFull }),
+  };
   const also = alsoNamed.length === 0 ? {} : { alsoNamed: alsoNamed.map(({ version }) => version) };
   const details = { emergency: id, versions, ...also, ...asked };
   // In the story of the rotation that runs; one that begins because of it tells of it where it is reserved.

@@ -119,6 +119,8 @@ export interface ExposedCredential {
   readonly environment: string;
   readonly policy: Policy;
   readonly consumers: readonly Exposed[];
+  /** Versions whose end was accepted without proof, and which registered consumers hold them (`team/name`). */
+  readonly older: readonly { readonly version: number; readonly heldBy: readonly string[] }[];
 }
 
 /** A credential and its consumers; undefined when there is none, or none any more. */
@@ -128,7 +130,12 @@ export async function readExposed(db: Kysely<Tables>, credentialId: string): Pro
       SELECT jsonb_agg(jsonb_build_object('id', n.id, 'ref', nt.name || '/' || n.name, 'team', nt.name,
         'contact', nt.contact, 'target', n.target, 'heldVersion', n.held_version) ORDER BY nt.name, n.name)
       FROM consumers n JOIN teams nt ON nt.id = n.team_id
-      WHERE n.credential_id = c.id AND n.retired_at IS NULL), '[]'::jsonb) AS consumers
+      WHERE n.credential_id = c.id AND n.retired_at IS NULL), '[]'::jsonb) AS consumers, coalesce((
+      SELECT jsonb_agg(jsonb_build_object('version', o.number, 'heldBy', ARRAY(
+        SELECT nt.name || '/' || n.name FROM consumers n JOIN teams nt ON nt.id = n.team_id
+        WHERE n.credential_id = c.id AND n.retired_at IS NULL AND n.held_version = o.number ORDER BY 1)) ORDER BY o.number)
+      FROM versions o WHERE o.credential_id = c.id AND o.state = 'accepted-unproven' AND o.handle IS NOT NULL),
+      '[]'::jsonb) AS older
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments v ON v.id = c.environment_id
     WHERE c.id = ${credentialId} AND c.retired_at IS NULL`.execute(db);
   const [row] = rows;

@@ -33,8 +33,10 @@ const story = {
     "prove",
     "close",
   ],
-  // The two that only an emergency chooses: what has leaked is dead before anybody has the new version.
+  // Those that only an emergency chooses: what has leaked is dead before anybody has the new version.
   "contain-first": ["preflight", "issue", "guard", "revoke", "prove", "deliver", "adopt", "promote", "close"],
+  // The issuer has no room for one beside what has leaked, which ends first.
+  "contain-in-place": ["preflight", "guard", "revoke", "issue", "prove", "deliver", "adopt", "promote", "close"],
   "contain-single-slot": ["preflight", "stage", "cut", "end", "prove", "deliver", "adopt", "promote", "close"],
 } as const satisfies Record<Order, readonly Step[]>;
 

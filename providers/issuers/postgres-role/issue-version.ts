@@ -106,7 +106,9 @@ async function issuing(
   const at = new Date(now?.ms ?? 0).toISOString();
   const mark = marking(role, scope, { version: place.version, operationKey, claim, state: "live", at });
   if (!isOverlap(config)) return [`ALTER ROLE ${ident(role.name)} LOGIN ${password};`, mark];
-  const model = await modelFor(work, config, keep);
+  // Where nobody runs on anything else the login stays as its last version had it.
+  const model =
+    keep.length === 0 && ownMark(role, scope.owner) !== undefined ? role : await modelFor(work, config, keep);
   const options = attributeChanges(model, role).concat(
     model.connectionLimit === role.connectionLimit ? [] : [`CONNECTION LIMIT ${model.connectionLimit}`],
     // Our versions end by rotation; a date left on the login would end this one unseen.
