@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newSecret } from "../harness/postgres-issuer.ts";
 import type { Registered } from "../harness/registered.ts";
 import { openStepBench, type StepBench } from "../harness/step-bench.ts";
 import { readRotation } from "../harness/world.ts";
@@ -15,12 +15,10 @@ afterAll(async () => bench?.close());
 
 const patient = { holdAfterMs: 300_000 };
 
-const newPassword = () => randomBytes(16).toString("hex");
-
 /** Somebody, of whom rekey knows nothing, logs in by the other login of the pair. */
 async function occupy({ logins, database }: Registered): Promise<() => Promise<string>> {
   const [, other = ""] = logins;
-  const password = newPassword();
+  const password = newSecret();
   await bench.issuer.ask(`ALTER ROLE "${other}" LOGIN PASSWORD '${password}'`);
   return async () => bench.issuer.logsIn(other, password, database);
 }
@@ -106,6 +104,24 @@ describe("an emergency where the issuer has no room for another version", () => 
     expect((await orders.shop.close()).failures).toEqual([]);
   });
 
+  it("ends the older one again where nobody heard that it was ended", async () => {
+    const orders = await bench.register({ policy: patient });
+    await bench.reach(await orders.rotate(), "closed");
+    const asked = { versions: [2], contain: false, deadlineMs: 300_000, whenFull: "end-older" } as const;
+    await occupyByFirst(orders);
+    const { rotationId = "" } = await declare(bench, orders.credentialId, asked);
+    expect(await bench.take(rotationId, "preflight")).toEqual({ now: "again" });
+    await sql`
+      UPDATE operations SET state = 'open', done_at = NULL
+      WHERE rotation_id = ${rotationId} AND target = 'older:1'`.execute(bench.ledger.db);
+    const older = await occupyByFirst(orders);
+    const logins = await loginsOf(bench, orders);
+    await carryAll(bench, orders.credentialId);
+    expect(await troubles(bench, orders, logins, [2])).toEqual([]);
+    expect(await older()).not.toBe("accepted");
+    await orders.shop.close();
+  });
+
   it("never ends what rekey knows nothing of: without anything older it is as without a choice", async () => {
     const orders = await bench.register({ policy: patient });
     const stranger = await occupy(orders);
@@ -119,7 +135,7 @@ describe("an emergency where the issuer has no room for another version", () => 
 /** Version 1, whose death a person took for granted, can log in after all. */
 async function occupyByFirst({ logins, database, credentialId }: Registered): Promise<() => Promise<string>> {
   const [first = ""] = logins;
-  const password = newPassword();
+  const password = newSecret();
   await bench.issuer.ask(`ALTER ROLE "${first}" LOGIN PASSWORD '${password}'`);
   await sql`
     UPDATE versions SET state = 'accepted-unproven' WHERE credential_id = ${credentialId} AND number = 1`.execute(

@@ -7,6 +7,7 @@ import { unrecordedOperations } from "../harness/oracle-audit.ts";
 import { withLedger } from "../harness/oracle-books.ts";
 import { lostValue } from "../harness/oracle-custody.ts";
 import { consultEmergencyOracle } from "../harness/oracle-emergency.ts";
+import { newSecret } from "../harness/postgres-issuer.ts";
 import { register, type Registered } from "../harness/registered.ts";
 import { say } from "../harness/say.ts";
 import { readRotation, type World } from "../harness/world.ts";
@@ -26,6 +27,7 @@ export async function runEmergencyCase(lane: Lane, one: EmergencyCase): Promise<
   try {
     const { declared } = emergency;
     if (emergency.isFrozen === true) await freeze(world, orders);
+    const stranger = emergency.isFull === true ? await occupy(world, orders) : undefined;
     let leaked: readonly Login[] = [];
     if (declared === "after") {
       await lane.worker.arm(one.failpoint);
@@ -43,6 +45,8 @@ export async function runEmergencyCase(lane: Lane, one: EmergencyCase): Promise<
     const stuck = await untilMet(world, orders);
     if (stuck !== undefined) return [...atCrash, `invariant 11: ${stuck}`];
     const { contain } = emergency;
+    // The oracle knows of nobody else: he was left alone, and goes.
+    atCrash.push(...((await stranger?.leave()) ?? []));
     return [...atCrash, ...(await consultEmergencyOracle({ world, temporal, orders, order, contain, leaked }))];
   } finally {
     await orders.shop.close();
@@ -70,6 +74,19 @@ async function freeze({ ledger }: World, { credentialId }: Registered): Promise<
   await declareFreeze(ledger, {
     ...{ teamId: rows[0]?.team_id ?? null, environmentId: null, reason: "quiet", until, actor },
   });
+}
+
+async function occupy({ issuer }: World, { logins, database }: Registered) {
+  const [, login = ""] = logins;
+  const password = newSecret();
+  await issuer.ask(`ALTER ROLE "${login}" LOGIN PASSWORD '${password}'`);
+  return {
+    async leave(): Promise<readonly string[]> {
+      const answer = await issuer.logsIn(login, password, database);
+      await issuer.ask(`ALTER ROLE "${login}" NOLOGIN PASSWORD NULL`);
+      return answer === "accepted" ? [] : [`invariant 11: somebody else's login was ended (${answer}).`];
+    },
+  };
 }
 
 async function untilIn(world: World, rotationId: string, phase: string): Promise<void> {
@@ -116,7 +133,7 @@ async function crash({ world, temporal, worker }: Lane, orders: Registered, one:
 }
 
 /** Between the death of one worker and the start of the next. */
-async function wrongAtCrash(world: World, orders: Registered, one: EmergencyCase): Promise<readonly string[]> {
+async function wrongAtCrash(world: World, orders: Registered, one: EmergencyCase): Promise<string[]> {
   const { credentialId } = orders;
   const breaches: string[] = [];
   return withLedger(world.ledgerUrl, async (ledger) => {

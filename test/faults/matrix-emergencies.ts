@@ -11,6 +11,8 @@ export interface EmergencyCase extends Omit<MatrixCase, "abortsAfter"> {
     readonly contain: boolean;
     /** A freeze lasts from before the rotation until long after it. */
     readonly isFrozen?: true;
+    /** Somebody unknown to rekey logs in by the other login of the pair, so that there is no room. */
+    readonly isFull?: true;
   };
 }
 
@@ -45,6 +47,16 @@ export const containFirst: readonly Row[] = [
   { step: "choose", has: ["B2"] },
   { step: "guard", has: records },
   { step: "revoke", has: acts },
+  { step: "prove", has: looks },
+  ...delivers,
+];
+
+export const containInPlace: readonly Row[] = [
+  { step: "preflight", has: looks },
+  { step: "guard", has: records },
+  { step: "revoke", has: acts },
+  { step: "issue", has: acts },
+  { step: "choose", has: ["B2"] },
   { step: "prove", has: looks },
   ...delivers,
 ];
@@ -126,6 +138,10 @@ const begun: readonly EmergencyCase[] = [
     ...overlap,
     emergency: { declared: "at-once", names: "former", contain },
   }),
+  ...expand("contain-in-place", containInPlace, {
+    ...overlap,
+    emergency: { declared: "at-once", names: "former", contain, isFull: true },
+  }),
   ...expand("contain-single-slot", containSingleSlot, {
     ...inSlot,
     emergency: { declared: "at-once", names: "former", contain },
@@ -205,6 +221,7 @@ export const emergencyCases: readonly EmergencyCase[] = [...begun, ...changed, .
 export const shortEmergencies: ReadonlySet<string> = new Set(
   [
     ...["issue:B2", "revoke:B1", "revoke:B2", "prove:B3", "deliver:B2"].map((name) => `contain-first/${name}`),
+    "contain-in-place/issue:B2",
     ...["cut:B2", "end:B2", "deliver:B2"].map((name) => `contain-single-slot/${name}`),
     ...["former/revoke:B2", "candidate/restore:B2", "candidate/undo-abandon:B2", "both/close:B4", "both/issue:B2"],
     ...["slot-candidate/undo-cut-back:B2", "slot-both/cut:B2"],

@@ -97,7 +97,7 @@ describe("the crash matrix", () => {
     },
   );
 
-  it.each(["contain-first", "contain-single-slot"] as const)(
+  it.each(["contain-first", "contain-in-place", "contain-single-slot"] as const)(
     "has every point of every step of the %s order, but for what one activity acknowledges at its end",
     (order) => {
       const of = emergencyCases.filter(({ name }) => name.startsWith(`emergency/${order}/`));
@@ -119,11 +119,12 @@ describe("the crash matrix", () => {
     const short = emergencyCases.filter(isShort);
     expect(short.map(({ name }) => name).toSorted()).toEqual([...shortEmergencies].toSorted());
     const courses = ({ order, emergency, abortIn }: (typeof emergencyCases)[number]) =>
-      [order, emergency.declared, emergency.names, abortIn ?? "", emergency.isFrozen ?? ""].join();
-    expect(new Set(emergencyCases.map(courses)).size).toBe(21);
+      [order, emergency.declared, emergency.names, abortIn ?? "", emergency.isFrozen ?? emergency.isFull ?? ""].join();
+    expect(new Set(emergencyCases.map(courses)).size).toBe(22);
     for (const names of ["former", "candidate", "both"])
       expect(short.some(({ emergency }) => emergency.names === names && emergency.declared !== "at-once")).toBe(true);
     expect(short.some(({ emergency }) => emergency.isFrozen === true)).toBe(true);
+    expect(short.some(({ emergency }) => emergency.isFull === true)).toBe(true);
   });
 
   it("kills a worker behind every call with an effect", () => {

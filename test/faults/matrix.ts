@@ -54,11 +54,11 @@ if (values.list === true) {
   say(`0 passed, 0 failed, ${chosen.length} skipped`);
 }
 
-function sayEmergency({ emergency: { declared, names, contain, isFrozen } }: EmergencyCase): string {
+function sayEmergency({ emergency: { declared, names, contain, isFrozen, isFull } }: EmergencyCase): string {
   const times = { after: "after the crash", "at-once": "when no rotation runs" };
   const when = declared === "after" || declared === "at-once" ? times[declared] : `when ${declared}`;
   const what = names === "both" ? "both versions have leaked" : `the ${names} has leaked`;
-  return `${what} ${when}, ${contain ? "contain-first" : "continuity-first"}${isFrozen === true ? ", frozen" : ""}`;
+  return `${what} ${when}, ${contain ? "contain-first" : "continuity-first"}${isFrozen === true ? ", frozen" : ""}${isFull === true ? ", without room" : ""}`;
 }
 
 /** The cases whose servers are here. What is not is said, and fails where all is required. */

@@ -156,8 +156,10 @@ async function noticed(scene: Scene, report: ShopReport): Promise<readonly strin
     .map(({ code, held }) => `invariant 1: with the login ${held + 1} in its file the application met ${code}.`);
 }
 
+/** What the driver says of a session that was ended between two statements. */
+const endedBetween = "Error: Client has encountered a connection error and is not queryable";
 /** A wrong password, a login that ended between the two halves of logging in, a session that was ended. */
-const refusals: ReadonlySet<string> = new Set(["28P01", "28000", "57P01"]);
+const refusals: ReadonlySet<string> = new Set(["28P01", "28000", "57P01", endedBetween]);
 
 /** A round that had begun just before is refused too. Milliseconds. */
 const roundMs = 1_000;
