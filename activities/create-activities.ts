@@ -10,7 +10,6 @@ import { drain } from "./drain.ts";
 import { atBoundary } from "./failure-boundary.ts";
 import { guard } from "./guard.ts";
 import { cut, issue, stage } from "./issue.ts";
-import { createPrecedence } from "./precedence.ts";
 import { preflight } from "./preflight.ts";
 import { promote } from "./promote.ts";
 import { prove } from "./prove.ts";
@@ -69,7 +68,7 @@ export function createActivities(deps: StepDeps): RotationSteps & CheckSteps & S
     step,
     async (rotationId: string): Promise<StepAnswer> => guarded(async (signal) => take(step, rotationId, signal)),
   ]);
-  const precedence = createPrecedence();
+  const { precedence } = deps;
   const take = async (step: Step | "undo", rotationId: string, signal: AbortSignal): Promise<StepAnswer> => {
     await precedence.letPass();
     return now(step, rotationId, signal);
@@ -85,6 +84,7 @@ export function createActivities(deps: StepDeps): RotationSteps & CheckSteps & S
           place: async () => readPlace(deps.ledger, rotationId),
           take: async (step, isFirst) =>
             isFirst ? precedence.first(async () => now(step, rotationId, signal)) : take(step, rotationId, signal),
+          mustQueue: precedence.isPassing,
         }),
       ),
     readOrder: async (rotationId) => guarded(async () => (await readPlace(deps.ledger, rotationId))?.order ?? null),

@@ -25,7 +25,7 @@ export const preflight: StepWork = async (scene) => {
     const found = await deps.scrubber.withHeld(today === undefined ? [] : [today], async () =>
       ask(one, session, today),
     );
-    if (found.findings.length === 0) await askLastUse(deps, one, session, from?.handle);
+    if (found.findings.length === 0 && !contains(one.order)) await askLastUse(deps, one, session, from?.handle);
     return found;
   });
   const [first, ...others] = findings;
@@ -66,15 +66,18 @@ export const preflight: StepWork = async (scene) => {
 
 /** What the issuer finds; and where rekey chooses the values, one like the candidate's, of the login that it would get. */
 async function ask(
-  { instance, credentialId: credential, keep, from, to }: RotationCase,
+  { instance, credentialId: credential, keep, from, to, order }: RotationCase,
   session: IssuerSession,
   today: Value | undefined,
 ): Promise<{ readonly findings: readonly Finding[]; readonly candidate?: Value }> {
   const handle = from?.handle;
   const former = today === undefined || handle === undefined ? {} : { former: { handle, value: today } };
   const { operationKey, number: version } = to;
-  const findings = await session.preflight({ live: keep, instance, credential, operationKey, ...former });
-  if (findings.length > 0 || session.choose === undefined) return { findings };
+  const isHurried = contains(order);
+  const asked = { live: keep, instance, credential, operationKey, ...former };
+  const findings = await session.preflight({ ...asked, hurries: isHurried });
+  // For the consumers' targets, which nobody looks at then.
+  if (findings.length > 0 || session.choose === undefined || isHurried) return { findings };
   return { findings, candidate: (await session.choose({ operationKey, version, keep })).value };
 }
 

@@ -25,8 +25,11 @@ export const prove: StepWork = async (scene) => {
     const answer = await deps.scrubber.withHeld([value, control], async () =>
       probeInRow(session, { handle, value, control }, "refused", rounds),
     );
-    if (answer.verdict === "refused")
+    if (answer.verdict === "refused") {
+      // The control of each refusal is the candidate.
+      deps.seenAccepted.note(one.to.versionId);
       return { does: "finish", versions: [provenDead(versionId, answer, rounds.inRow)] };
+    }
     // A session that outlived the revocation can have set its login up again: it is ended once more.
     if (answer.verdict === "accepted" && !replacesInPlace(one.order)) await revokeAgain(scene, session);
     return waitOrHold(scene, [deathGap(answer)], one.askedForMs);

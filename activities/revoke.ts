@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { contains } from "../domain/order.ts";
 import type { EffectRequest, IssuerSession } from "../providers/contract/issuer.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { turnOf } from "./issue.ts";
@@ -35,7 +36,9 @@ async function sessionsGone(
   version: { readonly versionId: string; readonly state: "ended" },
 ): Promise<StepResult> {
   const { one, context } = scene;
-  const remaining = await endSessionsInRow(session, request, one.policy.answersInRow, context.signal);
+  // Revoking has looked already, and nobody can log in again; where it hurries one clean look more is enough.
+  const inRow = contains(one.order) ? 1 : one.policy.answersInRow;
+  const remaining = await endSessionsInRow(session, request, inRow, context.signal);
   if (remaining === 0 || one.acceptedUnproven) return { does: "finish", versions: [version] };
   const gap = {
     code: "still_in_use",

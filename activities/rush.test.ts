@@ -4,7 +4,12 @@ import type { StepAnswer } from "../domain/standing.ts";
 import { rush } from "./rush.ts";
 
 /** A rotation as its steps see it: what was taken, `!` where everything else lets it pass. Answers that are given come first. */
-function rotation(order: Order, phase: Phase, answers: Partial<Record<Step | "undo", StepAnswer>> = {}) {
+function rotation(
+  order: Order,
+  phase: Phase,
+  answers: Partial<Record<Step | "undo", StepAnswer>> = {},
+  isCrowded = true,
+) {
   const at = { order, phase };
   const taken: string[] = [];
   const given = new Map(Object.entries(answers));
@@ -12,6 +17,7 @@ function rotation(order: Order, phase: Phase, answers: Partial<Record<Step | "un
     at,
     taken,
     place: async () => at,
+    mustQueue: () => isCrowded,
     take: async (step: Step | "undo", isFirst: boolean): Promise<StepAnswer> => {
       taken.push(isFirst ? `${step}!` : step);
       const answer = given.get(step);
@@ -33,6 +39,12 @@ describe("a rotation that hurries", () => {
     one.taken.length = 0;
     expect(await rush(one)).toEqual({ now: "over" });
     expect(one.taken).toEqual(["prove", "deliver", "adopt", "promote", "close"]);
+  });
+
+  it("goes on at once where nobody else's leak is let in", async () => {
+    const one = rotation("contain-first", "reserved", {}, false);
+    expect(await rush(one)).toEqual({ now: "over" });
+    expect(one.taken.slice(3)).toEqual(["revoke!", "prove", "deliver", "adopt", "promote", "close"]);
   });
 
   it.each([
@@ -69,7 +81,8 @@ describe("a rotation that hurries", () => {
   });
 
   it("is over where there is none", async () => {
-    const none = { place: async () => undefined, take: async () => Promise.reject(new Error("no step")) };
+    const take = async () => Promise.reject(new Error("no step"));
+    const none = { place: async () => undefined, take, mustQueue: () => false };
     expect(await rush(none)).toEqual({ now: "over" });
   });
 });

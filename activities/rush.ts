@@ -11,18 +11,20 @@ export interface Rush {
   readonly place: () => Promise<Place | undefined>;
   /** `isFirst`: what has leaked is still let in, so that everything else lets it pass. */
   readonly take: (step: Step | "undo", isFirst: boolean) => Promise<StepAnswer>;
+  /** Whether there are others whose leak is still let in. */
+  readonly mustQueue: () => boolean;
 }
 
 /**
  * Takes the steps of a rotation one after the other in one piece of work, as long as none has to wait: what hurries does
  * not go back to the orchestrator after each of them. An emergency may change the order or turn it round between any two.
- * Once what has leaked is refused it queues up again, behind those whose leak is still let in.
+ * Once what has leaked is refused it queues up again, if there are others whose leak is still let in.
  */
-export async function rush({ place, take }: Rush): Promise<StepAnswer> {
+export async function rush({ place, take, mustQueue }: Rush): Promise<StepAnswer> {
   for (;;) {
     const at = await place();
     if (at === undefined || at.phase === "closed") return { now: "over" };
-    const answer = await through(at, take);
+    const answer = await through(at, { take, mustQueue });
     if (answer.now === "wait" || answer.now === "over") return answer;
     if (answer.now !== "undo") continue;
     const undone = await take("undo", true);
@@ -31,13 +33,18 @@ export async function rush({ place, take }: Rush): Promise<StepAnswer> {
 }
 
 /** The first answer that is not that the step is done. */
-async function through({ order, phase }: Place, take: Rush["take"]): Promise<StepAnswer> {
+async function through(
+  { order, phase }: Place,
+  { take, mustQueue }: Pick<Rush, "take" | "mustQueue">,
+): Promise<StepAnswer> {
   const refusing = refusingStep[order];
-  const isFirst = !isRefused(order, phase);
+  let isFirst = !isRefused(order, phase);
   for (const step of stepsFrom(order, phase)) {
     const answer = await take(step, isFirst);
     if (answer.now !== "done") return answer;
-    if (step === refusing) return { now: "wait", waitMs: 0 };
+    if (step !== refusing) continue;
+    if (mustQueue()) return { now: "wait", waitMs: 0 };
+    isFirst = false;
   }
   return { now: "again" };
 }

@@ -1,5 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { CallCounts } from "./count-calls.ts";
+import type { Precedence } from "./precedence.ts";
+import type { SeenAccepted } from "./seen-accepted.ts";
 import type { StepBooks } from "./step-books.ts";
 import type { RoutedCustody } from "../custody/route.ts";
 import type { Fingerprints } from "../custody/fingerprint.ts";
@@ -33,6 +35,9 @@ export interface StepDeps {
   readonly log: ProviderLog;
   /** What steps ask of the ledger and tell it: many of one time in one transaction. */
   readonly books: (isUrgent: boolean) => StepBooks;
+  /** What in this worker lets emergencies pass whose leak is still let in. */
+  readonly precedence: Precedence;
+  readonly seenAccepted: SeenAccepted;
   /** How often issuers and consumers are called, for the metrics. */
   readonly calls: CallCounts;
   /** How many requests connections with a limit let go, for all workers together. */

@@ -33,8 +33,15 @@ export async function advanceRotations(trx: Kysely<Tables>, advances: readonly A
   });
   const given = JSON.stringify(moves);
   const { rows } = await sql<AdvancedRow>`
-    SELECT id, credential_id, direction, phase FROM rotations
-    WHERE id = ANY(${moves.map(({ id }) => id)}) AND outcome IS NULL ORDER BY id FOR UPDATE`.execute(trx);
+    WITH standing AS MATERIALIZED (
+      SELECT id, credential_id, direction, phase FROM rotations
+      WHERE id = ANY(${moves.map(({ id }) => id)}) AND outcome IS NULL ORDER BY id FOR UPDATE
+    ), moved AS (
+      UPDATE rotations r SET phase = g."to", phase_since = clock_timestamp(), asked_since = clock_timestamp(),
+        attempts = 0, last_code = NULL, wait_until = NULL
+      FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "from" text, "to" text), standing s
+      WHERE r.id = g.id AND s.id = g.id AND s.phase = g."from")
+    SELECT * FROM standing`.execute(trx);
   const standing = new Map(rows.map((row) => [row.id, row]));
   const isMovable = ({ id, from, to }: (typeof moves)[number]) => {
     const row = standing.get(id);
@@ -42,10 +49,6 @@ export async function advanceRotations(trx: Kysely<Tables>, advances: readonly A
   };
   if (!moves.every(isMovable))
     throw new PermanentError("claim_outdated", "The rotation has moved since this step began; it is left as it is.");
-  await sql`
-    UPDATE rotations r SET phase = g."to", phase_since = clock_timestamp(), asked_since = clock_timestamp(), attempts = 0, last_code = NULL, wait_until = NULL
-    FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, "from" text, "to" text)
-    WHERE r.id = g.id AND r.phase = g."from"`.execute(trx);
   await recordEvents(
     trx,
     moves

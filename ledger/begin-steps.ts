@@ -49,21 +49,21 @@ export function beginSteps(
   );
   return transact(ledger, async (trx) => {
     await lockRotations(trx, rotationIds, patience);
-    await hearCommands(trx, rotationIds);
-    await markCarried(trx, carried);
+    await hearCommands(trx, await markCarried(trx, carried));
     const states = await rotationState(trx, rotationIds);
-    const waits = await readWaits(trx, rotationIds);
     const begun = new Map<string, Begun>();
     for (const [rotationId, state] of states) {
       const answer =
         state.urgent && strolling.has(rotationId) && state.phase !== "closed"
           ? ({ now: "urgent" } as const)
-          : mayAct(step, { ...state, isOnHold: state.hold !== undefined, waitMs: waits.get(rotationId) ?? 0 });
+          : mayAct(step, { ...state, isOnHold: state.hold !== undefined });
       begun.set(rotationId, answer === "act" ? { acts: true, turn: undefined } : { acts: false, answer });
     }
+    // What a preflight would find then is the candidate itself, and no room for another one. A story that begins anew after a
+    // crash, as what hurries does each time, goes on behind it.
     if (step === "preflight")
-      for (const id of await readMakers(trx, rotationIds))
-        if (begun.get(id)?.acts === true) begun.set(id, { acts: false, answer: { now: "done" } });
+      for (const [id, { issueIntended }] of states)
+        if (issueIntended && begun.get(id)?.acts === true) begun.set(id, { acts: false, answer: { now: "done" } });
     if (step === "undo" || !effectSteps.has(step)) return begun;
     const felt = [...states].flatMap(([id, { order }]) =>
       begun.get(id)?.acts === true && feltSteps[order].has(step) ? [id] : [],
@@ -77,17 +77,6 @@ export function beginSteps(
     for (const turn of await takeTurns(trx, acting)) begun.set(turn.rotationId, { acts: true, turn });
     return begun;
   });
-}
-
-/**
- * Those whose candidate may have been made already: what a preflight would find then is the candidate itself, and no room
- * for another one. A story that begins anew after a crash, as what hurries does each time, goes on behind it.
- */
-async function readMakers(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<readonly string[]> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT DISTINCT rotation_id AS id FROM operations
-    WHERE rotation_id = ANY(${[...rotationIds]}) AND step IN ('issue', 'stage')`.execute(trx);
-  return rows.map(({ id }) => id);
 }
 
 /** Waiting for a window is no waiting for evidence: the time after which a person is asked begins when it is over. */
@@ -125,11 +114,11 @@ export async function lockRotations(
   const patience = waits === "none" ? sql`NOWAIT` : sql``;
   if (waits === "some") await sql`SELECT set_config('lock_timeout', ${String(someMs)}, true)`.execute(trx);
   await sql`
-    SELECT c.id FROM credentials c
-    WHERE c.id IN (SELECT credential_id FROM rotations WHERE id = ANY(${ids})) ORDER BY c.id FOR UPDATE ${patience}`.execute(
-    trx,
-  );
-  await sql`SELECT id FROM rotations WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE ${patience}`.execute(trx);
+    WITH first AS MATERIALIZED (
+      SELECT c.id FROM credentials c
+      WHERE c.id IN (SELECT credential_id FROM rotations WHERE id = ANY(${ids})) ORDER BY c.id FOR UPDATE ${patience})
+    SELECT id FROM rotations
+    WHERE id = ANY(${ids}) AND (SELECT count(*) FROM first) >= 0 ORDER BY id FOR UPDATE ${patience}`.execute(trx);
 }
 
 /** Nobody is late by so little: a timer's grain and a full queue. Milliseconds. */
@@ -141,9 +130,9 @@ const brokenMs = 30_000;
  * The rotation has a carrier from now on, so that nobody needs to start it any more. One that comes back after nobody
  * has looked for half of the time after which a person is asked gets that time anew. A time that lies in the future is
  * from before the ledger's clock was set back: it counts as now, and a wait that would be longer than it was meant to be
- * is over.
+ * is over. Answers with those that somebody has given a command.
  */
-async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Promise<void> {
+async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Promise<readonly string[]> {
   const given = JSON.stringify(
     carried.map(({ rotationId: id, carrier: { workflow, run, isUrgent = false } }) => ({
       id,
@@ -152,7 +141,7 @@ async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Pr
       isUrgent,
     })),
   );
-  await sql`
+  const { rows } = await sql<{ id: string }>`
     WITH carried AS (
       UPDATE rotations r SET carrier_workflow = g.workflow, carrier_run = g.run,
         carrier_urgent = g."isUrgent", looked_at = clock_timestamp(),
@@ -167,15 +156,11 @@ async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Pr
         wait_until = CASE
           WHEN wait_until > clock_timestamp() + wait_ms * interval '1 millisecond' THEN NULL ELSE wait_until END
       FROM jsonb_to_recordset(${given}::jsonb) AS g (id text, workflow text, run text, "isUrgent" boolean)
-      WHERE r.id = g.id RETURNING r.id)
-    DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id`.execute(trx);
-}
-
-async function readWaits(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await sql<{ id: string; wait_ms: number }>`
-    SELECT id, ceil(extract(epoch FROM wait_until - clock_timestamp()) * 1000)::float8 AS wait_ms FROM rotations
-    WHERE id = ANY(${[...rotationIds]}) AND wait_until > clock_timestamp()`.execute(trx);
-  return new Map(rows.map((row) => [row.id, row.wait_ms]));
+      WHERE r.id = g.id RETURNING r.id
+    ), started AS (DELETE FROM starts s USING carried WHERE s.rotation_id = carried.id)
+    SELECT id FROM carried
+    WHERE EXISTS (SELECT FROM commands m WHERE m.rotation_id = carried.id AND m.state = 'pending')`.execute(trx);
+  return rows.map(({ id }) => id);
 }
 
 /** Where a rotation stands now: an emergency may have changed its order. Undefined when there is none. */

@@ -31,6 +31,7 @@ interface Heard {
  * since the rotation may have moved since; one that no longer fits is refused with its sentence, never dropped.
  */
 export async function hearCommands(trx: Kysely<Tables>, rotationIds: readonly string[]): Promise<void> {
+  if (rotationIds.length === 0) return;
   const { rows } = await sql<PendingRow>`
     SELECT m.id, m.rotation_id, r.credential_id, m.kind, m.arguments, m.actor
     FROM commands m JOIN rotations r ON r.id = m.rotation_id

@@ -97,34 +97,38 @@ export async function takeTurns(trx: Kysely<Tables>, intents: readonly Operation
  * @throws {PermanentError} `claim_outdated` when a newer attempt has taken over.
  */
 export async function completeOperations(trx: Kysely<Tables>, turns: readonly Turn[]): Promise<void> {
+  if (turns.length === 0) return;
   const given = JSON.stringify(
     turns.map(({ operationId, claim }) => ({ id: operationId, epoch: claim.epoch, number: claim.number })),
   );
   const { rows } = await sql<TurnRow & { readonly state: string }>`
-    SELECT o.id, o.rotation_id, r.credential_id, o.step, o.target, o.claim_epoch, o.claim_number, o.state
-    FROM operations o
-    JOIN jsonb_to_recordset(${given}::jsonb) AS g (id text, epoch integer, number bigint)
-      ON g.id = o.id AND g.epoch = o.claim_epoch AND g.number = o.claim_number
-    JOIN rotations r ON r.id = o.rotation_id
-    ORDER BY o.id FOR UPDATE OF o`.execute(trx);
+    WITH standing AS MATERIALIZED (
+      SELECT o.id, o.rotation_id, r.credential_id, o.step, o.target, o.claim_epoch, o.claim_number, o.state
+      FROM operations o
+      JOIN jsonb_to_recordset(${given}::jsonb) AS g (id text, epoch integer, number bigint)
+        ON g.id = o.id AND g.epoch = o.claim_epoch AND g.number = o.claim_number
+      JOIN rotations r ON r.id = o.rotation_id
+      ORDER BY o.id FOR UPDATE OF o
+    ), done AS (
+      UPDATE operations o SET state = 'done', done_at = clock_timestamp()
+      FROM standing s WHERE o.id = s.id AND s.state = 'open')
+    SELECT * FROM standing`.execute(trx);
   if (rows.length !== turns.length)
     throw new PermanentError(
       "claim_outdated",
       "A newer attempt of this step has taken over; this one's result is not recorded.",
     );
-  const fresh = rows.filter((row) => row.state === "open");
-  await sql`
-    UPDATE operations SET state = 'done', done_at = clock_timestamp()
-    WHERE id = ANY(${fresh.map((row) => row.id)})`.execute(trx);
   await recordEvents(
     trx,
-    fresh.map((row) => ({
-      credentialId: row.credential_id,
-      rotationId: row.rotation_id,
-      actor: "system:worker",
-      action: "operation.done",
-      details: { step: row.step, target: row.target, claim: row.claim_number },
-    })),
+    rows
+      .filter((row) => row.state === "open")
+      .map((row) => ({
+        credentialId: row.credential_id,
+        rotationId: row.rotation_id,
+        actor: "system:worker",
+        action: "operation.done",
+        details: { step: row.step, target: row.target, claim: row.claim_number },
+      })),
   );
 }
 

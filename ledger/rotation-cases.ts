@@ -129,10 +129,11 @@ interface CaseRow {
   readonly pinned: RotationCase["pinned"];
   readonly config: unknown;
   readonly connection: ConnectionCase & { readonly identity: string | null };
+  /** By number. */
+  readonly versions: readonly VersionRow[];
 }
 
 export interface VersionRow {
-  readonly credential_id: string;
   readonly id: string;
   readonly number: number;
   readonly state: string;
@@ -148,7 +149,7 @@ export const connectionCase = sql`jsonb_build_object('id', u.id, 'name', ut.name
   'settings', u.settings, 'pool', u.pool, 'secret_row', u.secret_row, 'secret_revision', u.secret_revision,
   'identity', u.identity, 'revision', u.revision, 'requestsPerSecond', u.requests_per_second)`;
 
-/** What the steps need to know, for many rotations in three statements, keyed by rotation. */
+/** What the steps need to know, for many rotations in two statements, keyed by rotation. */
 export async function readCases(
   db: Kysely<Tables>,
   rotationIds: readonly string[],
@@ -160,7 +161,11 @@ export async function readCases(
       (extract(epoch FROM clock_timestamp() - r.phase_since) * 1000)::float8 AS in_phase_ms,
       (extract(epoch FROM clock_timestamp() - greatest(r.asked_since, r.back_since)) * 1000)::float8 AS asked_for_ms,
       r.attempts, r.looked_at::text AS looked_at, r.from_version, r.to_version, r.pinned, c.config,
-      ${connectionCase} AS connection
+      ${connectionCase} AS connection, (
+        SELECT jsonb_agg(jsonb_build_object('id', v.id, 'number', v.number, 'state', v.state,
+          'operation_key', v.operation_key, 'handle', v.handle, 'effective_at', v.effective_at,
+          'is_unknown', v.is_unknown, 'is_compromised', v.compromised_at IS NOT NULL) ORDER BY v.number)
+        FROM versions v WHERE v.credential_id = c.id) AS versions
     FROM rotations r
     JOIN credentials c ON c.id = r.credential_id
     JOIN teams t ON t.id = c.team_id
@@ -168,14 +173,12 @@ export async function readCases(
     JOIN teams ut ON ut.id = u.team_id
     CROSS JOIN instance i
     WHERE r.id = ANY(${[...rotationIds]})`.execute(db);
-  const versions = await readVersions(db, [...new Set(rows.map((row) => row.credential_id))]);
   const consumers = await readConsumers(db, rotationIds);
-  return new Map(
-    rows.map((row) => [row.id, asCase(row, versions.get(row.credential_id) ?? [], consumers.get(row.id) ?? [])]),
-  );
+  return new Map(rows.map((row) => [row.id, asCase(row, consumers.get(row.id) ?? [])]));
 }
 
-function asCase(row: CaseRow, versions: readonly VersionRow[], consumers: readonly ConsumerCase[]): RotationCase {
+function asCase(row: CaseRow, consumers: readonly ConsumerCase[]): RotationCase {
+  const { versions } = row;
   const numbered = (number: number | null): VersionCase | undefined => {
     const found = versions.find((version) => version.number === number);
     return found === undefined ? undefined : asVersion(found);
@@ -223,17 +226,6 @@ export const asVersion = (row: VersionRow): VersionCase => ({
   handle: row.handle ?? undefined,
   effectiveAt: row.effective_at ?? undefined,
 });
-
-async function readVersions(
-  db: Kysely<Tables>,
-  credentialIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly VersionRow[]>> {
-  const { rows } = await sql<VersionRow>`
-    SELECT credential_id, id, number, state, operation_key, handle, effective_at, is_unknown,
-      compromised_at IS NOT NULL AS is_compromised FROM versions
-    WHERE credential_id = ANY(${[...credentialIds]}) ORDER BY number`.execute(db);
-  return Map.groupBy(rows, (row) => row.credential_id);
-}
 
 export interface ConsumerRow {
   readonly rotation_id: string;

@@ -25,7 +25,11 @@ interface StateRow {
   readonly pinned_policy: GivenPolicy;
   readonly policy: GivenPolicy;
   readonly extended_ms: number;
+  readonly wait_ms: number;
 }
+
+/** Also how long until it is to be looked at again, by the ledger's clock; 0: at any time. */
+export type WaitingState = RotationState & { readonly waitMs: number };
 
 /**
  * What decides whether a command is heard, for many rotations, keyed by rotation. Ask inside the transaction that acts
@@ -34,7 +38,7 @@ interface StateRow {
 export async function rotationState(
   db: Kysely<Tables>,
   rotationIds: readonly string[],
-): Promise<ReadonlyMap<string, RotationState>> {
+): Promise<ReadonlyMap<string, WaitingState>> {
   const { rows } = await sql<StateRow>`
     SELECT r.id, r.rotation_order, r.phase, r.direction, r.urgent, r.paused, r.to_version,
       EXISTS (SELECT FROM operations o WHERE o.rotation_id = r.id AND o.step IN ('issue', 'stage')) AS issue_intended,
@@ -51,13 +55,14 @@ export async function rotationState(
         SELECT n.id FROM consumers n WHERE n.credential_id = r.credential_id AND n.retired_at IS NULL
         ORDER BY 1) AS consumer_ids,
       h.id AS hold_id, h.code AS hold_code, h.gaps AS hold_gaps,
-      r.policy AS pinned_policy, c.policy, r.extended_ms::float8 AS extended_ms
+      r.policy AS pinned_policy, c.policy, r.extended_ms::float8 AS extended_ms,
+      greatest(0, coalesce(ceil(extract(epoch FROM r.wait_until - clock_timestamp()) * 1000), 0))::float8 AS wait_ms
     FROM rotations r JOIN credentials c ON c.id = r.credential_id LEFT JOIN holds h ON h.rotation_id = r.id AND h.decided_at IS NULL
     WHERE r.id = ANY(${[...rotationIds]})`.execute(db);
   return new Map(rows.map((row) => [row.id, asState(row)]));
 }
 
-function asState(row: StateRow): RotationState {
+function asState(row: StateRow): WaitingState {
   return {
     order: row.rotation_order,
     phase: row.phase,
@@ -74,6 +79,7 @@ function asState(row: StateRow): RotationState {
       ...(row.is_needed && row.direction === "forward" ? { onlyForward: true } : {}),
     },
     graceRoomMs: graceRoom(row),
+    waitMs: row.wait_ms,
   };
 }
 

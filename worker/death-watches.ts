@@ -22,6 +22,7 @@ export function createDeathWatches(options: DeathWatchesOptions): Rounds & { rea
 
   async function runOnce(): Promise<number> {
     const due = await takeDeathWatches(deps.ledger, { pools, atMost });
+    await deps.precedence.letPass();
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(lookMs)]);
     const looks = await Promise.allSettled(due.map(async (watch) => watchDead(deps, watch, signal)));
     for (const look of looks) if (look.status === "rejected" && !stopped.signal.aborted) throw look.reason;

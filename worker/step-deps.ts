@@ -1,4 +1,6 @@
 import { createCallCounts } from "../activities/count-calls.ts";
+import { createPrecedence } from "../activities/precedence.ts";
+import { createSeenAccepted } from "../activities/seen-accepted.ts";
 import { createStepBooks } from "../activities/step-books.ts";
 import type { StepDeps } from "../activities/step-deps.ts";
 import { createFingerprints } from "../custody/fingerprint.ts";
@@ -40,6 +42,8 @@ export async function openStepDeps(
     observationKeys: createObservationKeys(fingerprintKeys),
     log: log.warn,
     books: createStepBooks(ledger),
+    precedence: createPrecedence(),
+    seenAccepted: createSeenAccepted(),
     calls: createCallCounts(),
     budgets: createRequestBudgets(ledger),
     about: { release: version, temporal },

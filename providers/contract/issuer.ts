@@ -96,6 +96,11 @@ export interface PreflightRequest {
   readonly operationKey?: string;
   /** The version that an undo would go back to: its value must be such that the issuer can take it again. */
   readonly former?: { readonly handle: string; readonly value: Value };
+  /**
+   * What has leaked ends before anybody has another: what the effects themselves would find missing, or what the new version
+   * would only be less for, need not be asked.
+   */
+  readonly hurries?: boolean;
 }
 
 export interface ProbeRequest {

@@ -143,6 +143,7 @@ export async function carryAll(
     const answer = await rush({
       place: async () => readPlace(bench.ledger, rotationId),
       take: async (step) => bench.take(rotationId, step),
+      mustQueue: () => false,
     });
     // What the orchestrator would sleep for; a look is never longer away than this.
     if (answer.now === "wait") await pause(Math.min(answer.waitMs, 50));

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type pg from "pg";
 import { OperatorNeededError, RekeyError } from "../../../domain/errors.ts";
 import type { RequestWay } from "../../contract/context.ts";
@@ -79,7 +80,7 @@ export function openAdmin(
       return await body({
         server,
         ask: async <R extends Row>(text: string, values: readonly unknown[] = []) =>
-          (await client.query<R>(text, [...values])).rows,
+          (await client.query<R>(asked(text, values))).rows,
         run: async (text) => void (await client.query(text)),
       });
     } catch (error) {
@@ -101,7 +102,7 @@ export function openAdmin(
       await turn;
       const last = await opened?.catch(() => undefined);
       if (last === undefined) return;
-      // Nothing of one piece of work is left for the next: settings, locks and what was prepared are dropped.
+      // Nothing of one piece of work is left for the next but the plans of our own statements.
       const mayRest = isClean && !signal.aborted && (await isDropped(last.session.client));
       if (mayRest) rest(connection, password, last.session);
       else await last.session.close();
@@ -109,11 +110,22 @@ export function openAdmin(
   };
 }
 
+/** What `DISCARD ALL` does, besides dropping what was prepared. https://www.postgresql.org/docs/18/sql-discard.html */
+const dropping = `CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
+  SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES`;
+
 const isDropped = async (client: pg.Client): Promise<boolean> =>
-  client.query("DISCARD ALL").then(
+  client.query(dropping).then(
     () => true,
     () => false,
   );
+
+/** One with parameters comes again and again, whichever version it is about: the server reads and plans it once a login. */
+function asked(text: string, values: readonly unknown[]): pg.QueryConfig {
+  if (values.length === 0) return { text };
+  const name = `rekey_${createHash("sha256").update(text).digest("base64url").slice(0, 22)}`;
+  return { name, text, values: [...values] };
+}
 
 async function readServer(client: pg.Client, connection: ConnectionConfig): Promise<Server> {
   const { rows } = await client.query<{

@@ -1,5 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
 import { makePair, newSecret, onEachRelease, type IssuerServer } from "../../../test/harness/postgres-issuer.ts";
+import { Secret } from "../../contract/secret.ts";
+import { openAdmin } from "./admin.ts";
+import { connectionSchema } from "./config.ts";
 import { openRole } from "../../../test/harness/postgres-role.ts";
 
 onEachRelease((get) => {
@@ -69,12 +72,24 @@ onEachRelease((get) => {
   });
 
   test("nothing of one session is left for the next", async () => {
-    const { open, pids } = await pair();
-    const first = await open();
-    await first.identify();
-    const [pid] = await pids();
+    const { admin } = await pair();
+    const { host, port } = server;
+    const connection = connectionSchema.parse({ host, port, database: "orders", user: admin.user });
+    const open = () => openAdmin(connection, new Secret(admin.password), { signal: new AbortController().signal });
+    const left = `SELECT pg_backend_pid() AS pid, current_setting('work_mem') AS mem, current_user::text AS me,
+      (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
+      (SELECT count(*)::int FROM pg_cursors WHERE is_holdable) AS cursors,
+      (SELECT count(*)::int FROM pg_listening_channels()) AS channels, to_regclass('left_over') IS NULL AS clean`;
+    const first = open();
+    const before = await first.work("looking", async ({ ask }) => ask(left));
+    await first.work("leaving", async ({ run }) =>
+      run(`SET work_mem = '1MB'; SELECT pg_advisory_lock(7); LISTEN others; CREATE TEMP TABLE left_over (i int);
+        DECLARE held CURSOR WITH HOLD FOR SELECT 1`),
+    );
+    expect(await first.work("looking", async ({ ask }) => ask(left))).not.toEqual(before);
     await first.close();
-    const last = async () => server.ask(`SELECT query FROM pg_stat_activity WHERE pid = ${pid}`);
-    await expect.poll(last).toEqual([{ query: "DISCARD ALL" }]);
+    const second = open();
+    expect(await second.work("looking", async ({ ask }) => ask(left))).toEqual(before);
+    await second.close();
   });
 });
