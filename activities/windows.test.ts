@@ -1,8 +1,11 @@
+import { setTimeout } from "node:timers/promises";
 import { sql } from "kysely";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Policy } from "../domain/policy.ts";
 import { days, type Windows } from "../domain/routine.ts";
+import { readDispatches } from "../ledger/carriers.ts";
 import { declareFreeze, endFreeze } from "../ledger/freezes.ts";
+import { settlePolicies } from "../ledger/settle-policies.ts";
 import { openStepBench, type StepBench } from "../test/harness/step-bench.ts";
 import type { Registered } from "../test/harness/registered.ts";
 import { say } from "../test/harness/say.ts";
@@ -48,11 +51,36 @@ const intents = async (step: string) => {
 };
 
 describe("a freeze that is declared during a rotation", () => {
+  it("is looked at seldom, and at once when what it waits for has changed", async () => {
+    await begin();
+    await bench.reach(rotationId, "issued");
+    const dispatched = async () => {
+      const { silent, unheard } = await readDispatches(bench.ledger.db, { silentMs: 1, atMost: 1_000 });
+      return { silent: silent.includes(rotationId), woken: unheard.includes(rotationId) };
+    };
+    await setTimeout(2);
+    expect(await dispatched()).toEqual({ silent: true, woken: false });
+    const frozen = await freeze();
+    await waits("deliver");
+    await setTimeout(2);
+    expect(await dispatched()).toEqual({ silent: false, woken: false });
+    await thaw(frozen);
+    expect(await dispatched()).toEqual({ silent: false, woken: true });
+    expect(await waits("deliver")).toBeUndefined();
+    expect((await dispatched()).woken).toBe(false);
+    const { credentialId } = orders;
+    await sql`UPDATE rotations SET looks_by = clock_timestamp() + interval '1 minute' WHERE id = ${rotationId}`.execute(
+      bench.ledger.db,
+    );
+    await bench.ledger.db.transaction().execute(async (trx) => settlePolicies(trx, sql`c.id = ${credentialId}`));
+    expect((await dispatched()).woken).toBe(true);
+  });
+
   it("keeps each effect that consumers can feel from happening, and nothing else; when it ends, it goes on", async () => {
     await begin();
     await bench.reach(rotationId, "issued");
     const first = await freeze();
-    expect(await waits("deliver")).toBe(1);
+    expect(await waits("deliver")).toBe(5);
     expect([await phase(), await intents("deliver")]).toEqual(["issued", 0]);
     await thaw(first);
     await bench.reach(rotationId, "drained");
@@ -63,7 +91,7 @@ describe("a freeze that is declared during a rotation", () => {
     expect(await waits("drain")).toBe(1);
     expect(await phase()).toBe("promoted");
     await thaw(second);
-    // The look that comes within a minute.
+    // The look that comes by itself.
     await sql`UPDATE rotations SET wait_until = NULL WHERE id = ${rotationId}`.execute(bench.ledger.db);
     await bench.reach(rotationId, "disabled");
     const third = await freeze();
@@ -94,7 +122,7 @@ describe("a freeze that is declared during a rotation", () => {
     await begin();
     await bench.reach(rotationId, "issued");
     await freeze();
-    expect(await waits("deliver")).toBe(1);
+    expect(await waits("deliver")).toBe(5);
     await say(bench, rotationId, { kind: "expedite" });
     expect(await bench.carry(rotationId)).toMatchObject({ phase: "closed", direction: "forward" });
   });
@@ -127,13 +155,13 @@ it("a single slot waits before it is cut, and not while its consumers are withou
   await begin("single-slot");
   await bench.reach(rotationId, "staged");
   const frozen = await freeze();
-  expect(await waits("cut")).toBe(1);
+  expect(await waits("cut")).toBe(5);
   await thaw(frozen);
   await bench.reach(rotationId, "cut");
   const later = await freeze();
   expect(await waits("deliver")).toBeUndefined();
   await bench.reach(rotationId, "drained");
-  expect(await waits("end")).toBe(1);
+  expect(await waits("end")).toBe(5);
   await thaw(later);
   expect(await bench.carry(rotationId)).toMatchObject({ phase: "closed" });
 });
@@ -146,7 +174,7 @@ it("windows as they were when it was reserved count beside those of today", asyn
   await sql`UPDATE credentials SET policy = policy - 'windows' WHERE id = ${orders.credentialId}`.execute(
     bench.ledger.db,
   );
-  expect(await waits("deliver")).toBe(1);
+  expect(await waits("deliver")).toBe(5);
   await say(bench, rotationId, { kind: "abort" });
   await bench.carry(rotationId);
 });

@@ -29,6 +29,9 @@ export interface Standing {
 /** The longest that anything waits without reading the ledger again, whatever wakes it. */
 export const longestWaitMs = 60_000;
 
+/** The same of what waits for nothing but a window or the end of a freeze, and is told when that changes. Milliseconds. */
+export const farWaitMs = 300_000;
+
 /**
  * Whether a step may act, or why not. A step that is not the next one lies behind: the workflow goes through the steps
  * in their order from the start each time it begins anew, and the ledger alone knows how far the rotation is.

@@ -1,9 +1,10 @@
 import { sql, type Kysely } from "kysely";
 import { effectSteps, feltSteps, type Order, type Phase, type Step } from "../domain/order.ts";
 import { defaultPolicy } from "../domain/policy.ts";
-import { longestWaitMs, mayAct, type StepAnswer } from "../domain/standing.ts";
+import { farWaitMs, mayAct, type StepAnswer } from "../domain/standing.ts";
 import { transact, type Ledger } from "./database.ts";
 import { askAnew, drainAgain, readFeltWaits } from "./felt-effects.ts";
+import { promiseLooks } from "./far-looks.ts";
 import { hearCommands } from "./hear-commands.ts";
 import { takeTurns, type Turn } from "./operations.ts";
 import { noteOverridden } from "./overridden.ts";
@@ -92,7 +93,9 @@ async function waitForWindows(
     return new Map([...waits.keys()].map((id) => [id, { now: "again" }]));
   }
   await askAnew(trx, [...waits.keys()]);
-  return new Map([...waits].map(([id, { waitMs }]) => [id, { now: "wait", waitMs: Math.min(waitMs, longestWaitMs) }]));
+  const far = [...waits].map(([id, { waitMs }]) => ({ id, waitMs: Math.min(waitMs, farWaitMs) }));
+  await promiseLooks(trx, far);
+  return new Map(far.map(({ id, waitMs }) => [id, { now: "wait", waitMs }]));
 }
 
 /**
@@ -144,7 +147,7 @@ async function markCarried(trx: Kysely<Tables>, carried: readonly Carried[]): Pr
   const { rows } = await sql<{ id: string }>`
     WITH carried AS (
       UPDATE rotations r SET carrier_workflow = g.workflow, carrier_run = g.run,
-        carrier_urgent = g."isUrgent", looked_at = clock_timestamp(),
+        carrier_urgent = g."isUrgent", looked_at = clock_timestamp(), looks_by = NULL, wakes = false,
         back_since = CASE
           WHEN clock_timestamp() - greatest(looked_at, wait_until, asked_since) > interval '1 millisecond' * greatest(
             ${lateMs}::float8, least(coalesce((policy ->> 'holdAfterMs')::float8, ${defaultPolicy.holdAfterMs}) / 2,

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { isCheckDue } from "./checks.ts";
+import { awaitedSince } from "./far-looks.ts";
 import type { Tables } from "./tables.ts";
 
 /** What the dispatcher has to bring to the orchestrator. Ids only. */
@@ -12,7 +13,7 @@ export interface Dispatches {
   readonly strolling: readonly string[];
   /** Open rotations of which no step has read the ledger for too long: their carrier may be gone. */
   readonly silent: readonly string[];
-  /** Rotations with a command that no step has consumed. */
+  /** Rotations with a command that no step has consumed, and those for which something else has changed. */
   readonly unheard: readonly string[];
   /** Checks that nobody has run yet, or whose secret is still there. */
   readonly checks: readonly string[];
@@ -34,11 +35,12 @@ export async function readDispatches(
           OR EXISTS (SELECT FROM commands c WHERE c.rotation_id = r.id AND c.state = 'pending'))) AS strolling,
       ARRAY(
         SELECT id FROM rotations
-        WHERE outcome IS NULL AND (looked_at < clock_timestamp() - ${limits.silentMs} * interval '1 millisecond'
+        WHERE outcome IS NULL AND (${awaitedSince} < clock_timestamp() - ${limits.silentMs} * interval '1 millisecond'
           -- from before the clock was set back
           OR looked_at > clock_timestamp())
         ORDER BY looked_at LIMIT ${limits.atMost}) AS silent,
-      ARRAY(SELECT DISTINCT rotation_id FROM commands WHERE state = 'pending' LIMIT ${limits.atMost}) AS unheard,
+      ARRAY(SELECT rotation_id FROM commands WHERE state = 'pending'
+        UNION SELECT id FROM rotations WHERE wakes AND outcome IS NULL LIMIT ${limits.atMost}) AS unheard,
       ARRAY(SELECT id FROM checks WHERE ${isCheckDue} ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
   return rows[0] ?? { starts: [], urgent: [], strolling: [], silent: [], unheard: [], checks: [] };
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { embeddedPlace } from "../domain/custody-place.ts";
+import { awaitedSince } from "./far-looks.ts";
 import type { Tables } from "./tables.ts";
 
 /** Something of the ledger that a person may have to see to, with since when. */
@@ -72,7 +73,7 @@ export async function readDoctorFacts(
       (SELECT ${listed} FROM (SELECT id AS name, ref AS more, ${sinceMs("phase_since")} AS age FROM open WHERE paused
         ORDER BY phase_since LIMIT ${most}) l) AS paused,
       (SELECT ${listed} FROM (SELECT id AS name, ref AS more, ${sinceMs("looked_at")} AS age FROM open
-        WHERE looked_at < clock_timestamp() - ${silentMs} * interval '1 millisecond'
+        WHERE ${awaitedSince} < clock_timestamp() - ${silentMs} * interval '1 millisecond'
         ORDER BY looked_at LIMIT ${most}) l) AS carrierless,
       (SELECT ${listed} FROM (SELECT t.name || '/' || n.name AS name, n.pool AS more, 0 AS age FROM connections n
         JOIN teams t ON t.id = n.team_id WHERE n.retired_at IS NULL AND n.pool <> 'default' LIMIT ${most}) l)

@@ -3,6 +3,7 @@ import type { Freeze } from "../domain/routine.ts";
 import type { Scope } from "../domain/scope.ts";
 import { recordEvent } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
+import { wakeWaiting } from "./far-looks.ts";
 import { newId } from "./new-id.ts";
 import { seesFreeze } from "./scope.ts";
 import type { Tables } from "./tables.ts";
@@ -59,19 +60,21 @@ export function endFreeze(ledger: Ledger, id: string, actor: string): Promise<bo
     const [row] = rows;
     if (row === undefined) return false;
     await reckonAgain(trx, { teamId: row.team_id, environmentId: row.environment_id });
+    await wakeWaiting(trx, frozen({ teamId: row.team_id, environmentId: row.environment_id }));
     await recordEvent(trx, { actor, action: "freeze.ended", details: { freeze: id } });
     return true;
   });
 }
 
-async function reckonAgain(
-  trx: Kysely<Tables>,
-  { teamId, environmentId }: { readonly teamId: string | null; readonly environmentId: string | null },
-): Promise<void> {
+type Whose = Pick<FreezeRequest, "teamId" | "environmentId">;
+
+/** Of credential `c`. */
+const frozen = ({ teamId, environmentId }: Whose) => sql<boolean>`(${teamId}::text IS NULL OR c.team_id = ${teamId})
+  AND (${environmentId}::text IS NULL OR c.environment_id = ${environmentId})`;
+
+async function reckonAgain(trx: Kysely<Tables>, whose: Whose): Promise<void> {
   await sql`
-    UPDATE credentials SET is_reckoned = false
-    WHERE retired_at IS NULL AND (${teamId}::text IS NULL OR team_id = ${teamId})
-      AND (${environmentId}::text IS NULL OR environment_id = ${environmentId})`.execute(trx);
+    UPDATE credentials c SET is_reckoned = false WHERE c.retired_at IS NULL AND ${frozen(whose)}`.execute(trx);
 }
 
 /** Those that last or are to come, and those that ended within the last 30 days; the next end first. */

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder, type Transaction } from "kysely";
+import { wakeWaiting } from "./far-looks.ts";
 import type { Tables } from "./tables.ts";
 
 /**
@@ -17,4 +18,5 @@ export async function settlePolicies(trx: Transaction<Tables>, whose: RawBuilder
       WHERE ${whose} AND c.retired_at IS NULL)
     UPDATE credentials c SET policy = said.policy, revision = c.revision + 1
     FROM said WHERE said.id = c.id AND c.policy <> said.policy`.execute(trx);
+  await wakeWaiting(trx, whose);
 }

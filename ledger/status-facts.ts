@@ -3,6 +3,7 @@ import { defaultPolicy } from "../domain/policy.ts";
 import type { Noted } from "./doctor-facts.ts";
 import { mostFailures } from "./sweep-due.ts";
 import { workerSilentMs } from "./workers.ts";
+import { awaitedSince } from "./far-looks.ts";
 import type { Tables } from "./tables.ts";
 
 export interface Counted {
@@ -105,7 +106,7 @@ export async function readStatusFacts(db: Kysely<Tables>): Promise<StatusFacts> 
       SELECT ref AS name, '' AS more, ${ageMs("created_at")} AS age FROM registered WHERE current_version IS NULL
     ), carrierless AS (
       SELECT id AS name, ref AS more, ${ageMs("looked_at")} AS age FROM running
-      WHERE looked_at < clock_timestamp() - ${silentMs} * interval '1 millisecond'
+      WHERE ${awaitedSince} < clock_timestamp() - ${silentMs} * interval '1 millisecond'
     ), held AS (
       SELECT r.id AS name, r.ref AS more, ${ageMs("h.opened_at")} AS age
       FROM holds h JOIN running r ON r.id = h.rotation_id WHERE h.decided_at IS NULL

@@ -1,6 +1,6 @@
 import { condition, continueAsNew, defineQuery, defineSignal, setHandler, workflowInfo } from "@temporalio/workflow";
 import type { Step } from "../domain/order.ts";
-import { longestWaitMs, type StepAnswer } from "../domain/standing.ts";
+import { farWaitMs, type StepAnswer } from "../domain/standing.ts";
 
 /** Something in the ledger has changed: look now instead of when the timer ends. Carries nothing. */
 const lookAgainSignal = defineSignal("lookAgain");
@@ -36,7 +36,7 @@ export function lookUntil(id: string): LookUntil {
       const answer = await ask();
       at = { step, now: answer.now };
       if (answer.now !== "wait") return answer.now;
-      if (answer.waitMs > 0) await condition(() => isTold, Math.min(answer.waitMs, longestWaitMs));
+      if (answer.waitMs > 0) await condition(() => isTold, Math.min(answer.waitMs, farWaitMs));
       const { continueAsNewSuggested, runStartTime } = workflowInfo();
       if (continueAsNewSuggested || Date.now() - runStartTime.getTime() > oldestRunMs) await continueAsNew(id);
     }
