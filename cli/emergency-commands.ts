@@ -1,5 +1,4 @@
 import { Option, type Command } from "commander";
-import { slotChoices } from "../domain/emergency.ts";
 import {
   listEmergencies,
   releaseConsumer,
@@ -63,7 +62,7 @@ export function addEmergencyCommands(program: Command, act: (work: Work) => Prom
       new Option(
         "--when-full <what>",
         "where its issuer has no room for another: end-older: the one whose end was never proven; in-place: end the leaked one first; hold: ask",
-      ).choices(slotChoices),
+      ).choices(["end-older", "in-place", "hold"]),
     )
     .option(
       "--suspect <consumer>",

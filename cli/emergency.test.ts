@@ -47,6 +47,32 @@ describe("rekey rotate --emergency", () => {
     expect(await declared()).toEqual([{ credential: ref, versions: [1] }]);
   });
 
+  it("says what happens where the issuer has no room, where somebody chose it or has reason to choose", async () => {
+    const said = async (...args: readonly string[]) => {
+      const { out, code } = await cli.run(["rotate", ref, "--emergency", ...args, ...reason]);
+      expect(code).toBe(0);
+      return flat(out);
+    };
+    expect(await said("--contain")).not.toContain("no room");
+    expect(await said("--contain", "--when-full", "in-place")).toContain("what has leaked is ended first, and its");
+    expect(await said("--when-full", "end-older")).toContain("nothing older is known to rekey");
+    await setVersion(admin, ref, 3, newSecret(), "accepted-unproven");
+    await sql`UPDATE versions SET handle = operation_key WHERE state = 'accepted-unproven' AND handle IS NULL`.execute(
+      db(),
+    );
+    expect(await said("--when-full", "end-older")).toContain(
+      "version 3, which was ended without proof (no registered consumer holds it) is ended first.",
+    );
+    expect(await said("--contain")).toContain(
+      "what has leaked is ended first, and its consumers break until they have the one in its place. Instead of that --when-full end-older ends version 3",
+    );
+    const { rows } = await sql<{ choices: (string | null)[] }>`
+      SELECT array_agg(e.when_full ORDER BY e.id) AS choices FROM emergencies e
+      JOIN credentials c ON c.id = e.credential_id JOIN teams t ON t.id = c.team_id
+      WHERE t.name || '/' || c.name = ${ref}`.execute(db());
+    expect(rows[0]?.choices).toEqual([null, "in-place", "end-older", "end-older", null]);
+  });
+
   it("wants the reason, and one way to say what is meant", async () => {
     const refused = async (...args: readonly string[]) => {
       const ran = await cli.run(["rotate", ...args]);
@@ -57,6 +83,10 @@ describe("rekey rotate --emergency", () => {
     expect(await refused("--emergency", ...reason)).toContain("Name one credential, or choose several");
     expect(await refused(ref, "-l", "team=shop", "--emergency", ...reason)).toContain("Name one credential");
     expect(await refused(ref, "--emergency", "--contain", "--continuity", ...reason)).toContain("choose one");
+    const both = ["--contain", "--at-deadline", "hold"];
+    expect(await refused(ref, "--emergency", ...both, ...reason)).toContain("leave one of them out");
+    expect(await refused(ref, "--emergency", "--when-full", "guess", ...reason)).toContain("end-older, in-place, hold");
+    expect(await refused(ref, "--when-full", "hold")).toContain("belongs to --emergency");
     expect(await refused(ref, "--contain")).toContain("belongs to --emergency");
     expect(await refused("--leaked")).toContain("belongs to --emergency");
     expect(await declared()).toEqual([]);

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Client } from "../api/client.ts";
 import { CliError, usage } from "./cli-error.ts";
-import type { SlotChoice } from "../domain/emergency.ts";
 import { declareAll, missedLines, previewAll, type Affected, type Demand, type Wish } from "./declare-many.ts";
 import { aboutEmergency, sayTrouble, standsAt } from "./emergency-lines.ts";
 import { exitCodes, type ExitCode } from "./exit-codes.ts";
@@ -20,7 +19,7 @@ export interface EmergencyOptions {
   readonly continuity?: boolean;
   readonly deadline?: number;
   readonly atDeadline?: "contain" | "hold";
-  readonly whenFull?: SlotChoice;
+  readonly whenFull?: "end-older" | "in-place" | "hold";
   readonly suspect?: readonly string[];
   readonly selector?: string;
   readonly leaked?: boolean;
@@ -87,6 +86,11 @@ export function demandOf(options: EmergencyOptions): Demand {
   const { version, contain, continuity, deadline, atDeadline, whenFull, suspect } = options;
   if (contain === true && continuity === true)
     throw usage("Nothing was done", "--contain ends the leaked version first, --continuity last: choose one.");
+  if (contain === true && atDeadline !== undefined)
+    throw usage(
+      "Nothing was done",
+      "--at-deadline says what becomes of consumers that have not moved, and --contain waits for none: leave one of them out.",
+    );
   return {
     ...(version === undefined ? {} : { versions: [...version] }),
     ...(contain === true ? { contain } : continuity === true ? { contain: false } : {}),

@@ -98,12 +98,20 @@ export const emergencySabotages: readonly Sabotage[] = [
     caughtBy: [crash("emergency/frozen/deliver:B2")],
   },
   {
+    name: "where there is no room it waits for a person although it contains",
+    edits: [{ file: "domain/emergency.ts", find: '(contains(order) ? "in-place" : "hold")', put: '"hold"' }],
+    caughtBy: [
+      crash("emergency/contain-in-place/issue:B2"),
+      named("test/emergency/full-slots.test.ts", "contains: what has leaked is dead before there is another"),
+    ],
+  },
+  {
     name: "a worker that takes over asks for room beside the candidate that is made",
     edits: [
       {
         file: "ledger/begin-steps.ts",
-        find: "AND step IN ('issue', 'stage')`",
-        put: "AND step IN ('issue', 'stage') AND state = 'done'`",
+        find: "if (issueIntended && begun.get(id)?.acts === true)",
+        put: "if (issueIntended && begun.get(id)?.acts === undefined)",
       },
     ],
     caughtBy: [crash("emergency/contain-first/issue:B2")],
