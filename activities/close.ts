@@ -2,7 +2,7 @@ import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
 import { transact } from "../ledger/database.ts";
 import { completeOperations } from "../ledger/operations.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { effect, formerOf, refOf } from "./reach.ts";
 import { rememberHeld } from "./remember-held.ts";
 import type { StepWork } from "./step-frame.ts";

@@ -1,5 +1,5 @@
 import { formerOf, effect, withIssuer } from "./reach.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import type { StepWork } from "./step-frame.ts";
 
 /** Refuses the old version while it can still be restored; an issuer that cannot do that goes on without. */

@@ -4,7 +4,7 @@ import { isOneSlot } from "../domain/order.ts";
 import { transact } from "../ledger/database.ts";
 import { readOlder, readSlotChoice, replaceInPlace, type OlderVersion } from "../ledger/full-slots.ts";
 import { completeOperations, takeTurns } from "../ledger/operations.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { effect, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene } from "./step-frame.ts";
 

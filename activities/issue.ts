@@ -1,6 +1,4 @@
-import { PermanentError } from "../domain/errors.ts";
 import { contains, isOneSlot } from "../domain/order.ts";
-import type { Turn } from "../ledger/operations.ts";
 import type { VersionChange } from "../ledger/versions.ts";
 import type { IssuerDefinition, IssuerSession } from "../providers/contract/issuer.ts";
 import { isRoomMissing, makeRoom } from "./full-slots.ts";
@@ -10,6 +8,7 @@ import { newValue, type NewValue } from "./new-value.ts";
 import { seeAccepted } from "./probe-rounds.ts";
 import { effect, withIssuer } from "./reach.ts";
 import type { StepScene, StepWork } from "./step-frame.ts";
+import { turnOf } from "./turn-of.ts";
 
 /** Makes the candidate beside the version in use, and sees it accepted. */
 export const issue: StepWork = async (scene) => {
@@ -83,10 +82,4 @@ async function seenAccepted(
   );
   const { versionId } = one.to;
   return { versionId, state: "live", handle, ...(effectiveAt === undefined ? {} : { effectiveAt }) };
-}
-
-/** The turn of a step that acts outside. Without one it must not act. */
-export function turnOf(turn: Turn | undefined): Turn {
-  if (turn === undefined) throw new PermanentError("internal", "A step acts outside without a turn.");
-  return turn;
 }

@@ -7,7 +7,7 @@ import { completeOperations, takeTurns } from "../ledger/operations.ts";
 import { changeVersions, type VersionChange } from "../ledger/versions.ts";
 import type { IssuerSession, ProbeAnswer } from "../providers/contract/issuer.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { probeInRow } from "./probe-rounds.ts";
 import { candidateOf, formerOf, valueOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";

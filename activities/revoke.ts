@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { contains } from "../domain/order.ts";
 import type { EffectRequest, IssuerSession } from "../providers/contract/issuer.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { effect, formerOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene, StepWork } from "./step-frame.ts";
 

@@ -5,7 +5,7 @@ import type { RotationCase } from "../ledger/rotation-cases.ts";
 import { changeVersions } from "../ledger/versions.ts";
 import type { IssuerSession } from "../providers/contract/issuer.ts";
 import { timesAfterReturn } from "../providers/evidence/sessions/one-slot.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { seeAccepted } from "./probe-rounds.ts";
 import { effect, formerOf, issuerOf, valueOf, withIssuer } from "./reach.ts";
 import { endSessionsInRow } from "./revoke.ts";

@@ -6,7 +6,7 @@ import type { IssuerSession } from "../providers/contract/issuer.ts";
 import { microsecondsOf } from "../providers/evidence/sessions/instant.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { askEvidence } from "./evidence-round.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { deathGap, provenDead } from "./prove.ts";
 import { probeInRow } from "./probe-rounds.ts";
 import { effect, formerOf, refOf, withIssuer } from "./reach.ts";

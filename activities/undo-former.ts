@@ -1,4 +1,4 @@
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { seeAccepted } from "./probe-rounds.ts";
 import { effect, formerOf, refOf, withIssuer } from "./reach.ts";
 import type { StepResult, StepScene } from "./step-frame.ts";

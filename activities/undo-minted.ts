@@ -4,7 +4,7 @@ import { printable } from "../domain/printable.ts";
 import type { IssuerFacts, IssuerSession, ListedVersion, ProbeAnswer } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
-import { turnOf } from "./issue.ts";
+import { turnOf } from "./turn-of.ts";
 import { leftoversAmong } from "./leftovers.ts";
 import { probeInRow } from "./probe-rounds.ts";
 import { deathGap, provenDead } from "./prove.ts";
