@@ -1,8 +1,9 @@
-import { replacesInPlace } from "../domain/order.ts";
+import { replacesInPlace, withoutProof } from "../domain/order.ts";
 import { printable } from "../domain/printable.ts";
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
 import { transact } from "../ledger/database.ts";
+import { giveUpProof } from "../ledger/give-up-proof.ts";
 import { completeOperations, takeTurns } from "../ledger/operations.ts";
 import { changeVersions, type VersionChange } from "../ledger/versions.ts";
 import type { IssuerSession, ProbeAnswer } from "../providers/contract/issuer.ts";
@@ -68,8 +69,17 @@ export function deathGap({ verdict, code, controls, why }: ProbeAnswer) {
   return { code: "death_unproven", key: "death_unproven", text } as const;
 }
 
-/** A death that a person accepted without proof never passes through `proven`. */
+/**
+ * A death that a person accepted without proof never passes through `proven`. Who was cut off before they had the new version
+ * still gets it.
+ */
 async function closeUnproven({ deps, one }: StepScene, version: VersionChange): Promise<StepResult> {
+  const next = withoutProof(one.order);
+  if (next !== undefined) {
+    const { rotationId, credentialId, phase, lookedAt } = one;
+    const isTurned = await giveUpProof(deps.ledger, { rotationId, credentialId, phase, lookedAt, version, next });
+    return isTurned ? { does: "answer", answer: { now: "again" } } : { does: "wait", waitMs: 0 };
+  }
   await transact(deps.ledger, async (trx) => {
     await lockRotations(trx, [one.rotationId]);
     await changeVersions(trx, [version]);

@@ -128,10 +128,13 @@ describe("accept", () => {
       ...["contain-first/forward/revoking", "contain-first/forward/revoked", "contain-first/undo/issued"],
       ...["contain-in-place/forward/revoking", "contain-in-place/forward/revoked", "contain-in-place/forward/issued"],
       "contain-in-place/undo/issued",
+      ...["contain-unproven/forward/revoking", "contain-unproven/forward/revoked", "contain-unproven/undo/issued"],
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
       ...["single-slot/undo/staged", "single-slot/undo/cut"],
       ...["contain-single-slot/forward/cut", "contain-single-slot/forward/ended"],
       ...["contain-single-slot/undo/staged", "contain-single-slot/undo/cut"],
+      ...["contain-slot-unproven/forward/cut", "contain-slot-unproven/forward/ended"],
+      ...["contain-slot-unproven/undo/staged", "contain-slot-unproven/undo/cut"],
     ];
     expect(places("death_unproven", unproven)).toEqual(where);
     expect(places("death_unproven", (meaning) => meaning.allowed)).toEqual(where);
@@ -144,8 +147,10 @@ describe("accept", () => {
       ...["overlap/forward/revoking", "overlap/forward/revoked"],
       ...["contain-first/forward/revoking", "contain-first/forward/revoked"],
       ...["contain-in-place/forward/revoking", "contain-in-place/forward/revoked", "contain-in-place/forward/issued"],
+      ...["contain-unproven/forward/revoking", "contain-unproven/forward/revoked"],
       ...["single-slot/forward/drained", "single-slot/forward/ended"],
       ...["contain-single-slot/forward/cut", "contain-single-slot/forward/ended"],
+      ...["contain-slot-unproven/forward/cut", "contain-slot-unproven/forward/ended"],
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { codes, type Code } from "./errors.ts";
 import {
+  contains,
   isPastReturn,
   nextPhase,
   placeOf,
@@ -148,7 +149,14 @@ const unproven: DecisionMeaning = {
   outcome: "closed-unproven",
 };
 
+/** Who is cut off since the version was ended before they had another gets that all the same. */
+const unprovenWhileOut: DecisionMeaning = {
+  ...unproven,
+  text: "Gives the consumers the new version although the former one may still be accepted somewhere; the rotation will close as closed-unproven, never as proven.",
+};
+
 function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: Code): DecisionMeaning {
+  const givenUp = direction === "forward" && contains(order) ? unprovenWhileOut : unproven;
   if (code === "target_unused" && direction === "forward")
     return yes(
       "Goes on and makes the targets named in the gaps new; the decision is recorded with your name. If an application reads elsewhere, it loses its login once the old version ends.",
@@ -162,11 +170,11 @@ function acceptMeaning(order: Order, phase: Phase, direction: Direction, code: C
   if (code === "death_unproven") {
     // During undo it is the candidate whose death is asked for, once it has been abandoned.
     return asksForDeath(order, phase, direction)
-      ? unproven
+      ? givenUp
       : no("Nothing has been ended yet, so there is no death to accept.");
   }
-  if (direction === "forward" && code === "still_in_use" && asksForDeath(order, phase, direction)) return unproven;
-  if (direction === "forward" && unasked.has(code) && stepFor(order, phase) === "prove") return unproven;
+  if (direction === "forward" && code === "still_in_use" && asksForDeath(order, phase, direction)) return givenUp;
+  if (direction === "forward" && unasked.has(code) && stepFor(order, phase) === "prove") return givenUp;
   if (guardGaps.has(code)) {
     return direction === "undo"
       ? yes("Goes on with the undo although ending the candidate may break the consumers named in the gaps.")

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  contains,
   effectSteps,
   isPastReturn,
+  isProofGivenUp,
   nextPhase,
   orders,
   placeOf,
@@ -11,6 +13,7 @@ import {
   type Phase,
   stepFor,
   undoStepFor,
+  withoutProof,
   type Order,
 } from "./order.ts";
 
@@ -46,6 +49,17 @@ describe("the way forward", () => {
     ]);
   });
 
+  test("who has given up the proof is not asked for it, and the consumers get the new version", () => {
+    for (const order of ["overlap", "single-slot"] as const) expect(withoutProof(order)).toBeUndefined();
+    for (const order of names.filter(contains)) {
+      const next = withoutProof(order) ?? { order, phase: "reserved" };
+      expect(contains(next.order)).toBe(true);
+      expect(isProofGivenUp(next.order)).toBe(true);
+      expect(stepFor(next.order, next.phase)).toBe("deliver");
+      expect(stepsOf(next.order).slice(-5)).toEqual(["deliver", "adopt", "promote", "close", undefined]);
+    }
+  });
+
   test("single-slot stages and cuts", () => {
     expect(stepsOf("single-slot")).toEqual([
       ...["stage", "cut", "deliver", "adopt", "promote", "drain", "end", "prove", "close"],
@@ -78,7 +92,7 @@ describe("the way forward", () => {
 
 describe("the way back", () => {
   test("each order has its own point of no return", () => {
-    expect(names.map(pointOfNoReturn)).toEqual(["revoking", "revoking", "revoking", "cut", "cut"]);
+    expect(names.map(pointOfNoReturn)).toEqual(["revoking", "revoking", "revoking", "revoking", "cut", "cut", "cut"]);
   });
 
   test("the undo of each phase is the designed one", () => {

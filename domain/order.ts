@@ -1,7 +1,8 @@
 /**
  * The sequences of phases. Everything else about an order is derived from here. Those that contain end the former
  * version before any consumer has the new one: consumers break, and what has leaked is dead. In place: before there is
- * a new one at all, since the issuer has no room for it beside the former.
+ * a new one at all, since the issuer has no room for it beside the former. Unproven: a person has given up the proof of
+ * its death, and the consumers, who are cut off by then, get the new version all the same.
  */
 export const orders = {
   overlap: [
@@ -39,6 +40,7 @@ export const orders = {
     "promoted",
     "closed",
   ],
+  "contain-unproven": ["reserved", "issued", "revoking", "revoked", "delivered", "adopted", "promoted", "closed"],
   "single-slot": [
     "reserved",
     "staged",
@@ -52,6 +54,7 @@ export const orders = {
     "closed",
   ],
   "contain-single-slot": ["reserved", "staged", "cut", "ended", "proven", "delivered", "adopted", "promoted", "closed"],
+  "contain-slot-unproven": ["reserved", "staged", "cut", "ended", "delivered", "adopted", "promoted", "closed"],
 } as const;
 
 export type Order = keyof typeof orders;
@@ -108,7 +111,9 @@ export const feltSteps: Readonly<Record<Order, ReadonlySet<Step>>> = {
   "single-slot": new Set<Step>(["cut", "end"]),
   "contain-first": new Set<Step>(),
   "contain-in-place": new Set<Step>(),
+  "contain-unproven": new Set<Step>(),
   "contain-single-slot": new Set<Step>(),
+  "contain-slot-unproven": new Set<Step>(),
 };
 
 /** What takes back a phase. A phase that is absent needs nothing taken back. */
@@ -128,8 +133,10 @@ const noReturn = {
   overlap: "revoking",
   "contain-first": "revoking",
   "contain-in-place": "revoking",
+  "contain-unproven": "revoking",
   "single-slot": "cut",
   "contain-single-slot": "cut",
+  "contain-slot-unproven": "cut",
 } as const satisfies Record<Order, Phase>;
 
 /** What decides whether there is a way back. Absent means no, of the first two. */
@@ -148,11 +155,13 @@ export const refusingStep = {
   "single-slot": "cut",
   "contain-first": "revoke",
   "contain-in-place": "revoke",
+  "contain-unproven": "revoke",
   "contain-single-slot": "cut",
+  "contain-slot-unproven": "cut",
 } as const satisfies Record<Order, Step>;
 
 /** Both versions are one login, so that the new value takes the former one's place. */
-export const isOneSlot = (order: Order): boolean => order === "single-slot" || order === "contain-single-slot";
+export const isOneSlot = (order: Order): boolean => (orders[order] as readonly Phase[]).includes("cut");
 
 /** The new version may lie where the former one lay, so that what ends the one would end the other. */
 export const replacesInPlace = (order: Order): boolean => isOneSlot(order) || order === "contain-in-place";
@@ -162,8 +171,19 @@ export const contains = (order: Order): boolean => order === containing(order);
 
 /** The order that contains, of rotations that began in this one. */
 export function containing(order: Order): Order {
-  if (order === "contain-in-place") return order;
-  return isOneSlot(order) ? "contain-single-slot" : "contain-first";
+  if (order === "overlap") return "contain-first";
+  return order === "single-slot" ? "contain-single-slot" : order;
+}
+
+/** Nobody asks for the proof any more. */
+export const isProofGivenUp = (order: Order): boolean => placeOf(order, "proven") < 0;
+
+/** The same without the proof, where consumers have nothing that works until they get the new version; and in which phase. */
+export function withoutProof(order: Order): { readonly order: Order; readonly phase: Phase } | undefined {
+  if (!contains(order)) return undefined;
+  return isOneSlot(order)
+    ? { order: "contain-slot-unproven", phase: "ended" }
+    : { order: "contain-unproven", phase: "revoked" };
 }
 
 /** The phase's place in its order, from 0; -1 when the order does not have it. */

@@ -37,6 +37,9 @@ const story = {
   "contain-first": ["preflight", "issue", "guard", "revoke", "prove", "deliver", "adopt", "promote", "close"],
   // The issuer has no room for one beside what has leaked, which ends first.
   "contain-in-place": ["preflight", "guard", "revoke", "issue", "prove", "deliver", "adopt", "promote", "close"],
+  // A person has given up the proof.
+  "contain-unproven": ["preflight", "issue", "guard", "revoke", "deliver", "adopt", "promote", "close"],
+  "contain-slot-unproven": ["preflight", "stage", "cut", "end", "deliver", "adopt", "promote", "close"],
   "contain-single-slot": ["preflight", "stage", "cut", "end", "prove", "deliver", "adopt", "promote", "close"],
 } as const satisfies Record<Order, readonly Step[]>;
 
