@@ -174,7 +174,7 @@ async function one(
     );
   return {
     ...{ credentialId, credential, environment, versions: declared.versions, how: declared.how },
-    ...{ dead: declared.dead, unproven: declared.unproven, unmade: declared.unmade },
+    ...{ dead: declared.dead, revived: declared.revived, unproven: declared.unproven, unmade: declared.unmade },
     alsoNamed: declared.alsoNamed.map(({ version, suspects: having }) => ({ version, suspects: [...having] })),
     rotationId: act === declareEmergency || declared.how !== "reserved" ? (declared.rotationId ?? null) : null,
     emergencyId: act === declareEmergency ? (declared.emergencyId ?? null) : null,

@@ -38,6 +38,8 @@ const affected = z.object({
   versions: z.array(z.number()),
   /** Named, and proven dead already. */
   dead: z.array(z.number()),
+  /** Among `dead`, and brought back at the issuer since: nothing of rekey ends them. */
+  revived: z.array(z.number()),
   /** Named, and ended without proof, by a person's decision. */
   unproven: z.array(z.number()),
   /** Named, and never made. */

@@ -4,7 +4,16 @@ import { declareAll, missedLines, previewAll, type Affected, type Plan } from ".
 
 const affected = (at: number, how: Affected["how"] = "reserved"): Affected => ({
   ...{ credentialId: `cred_${at}`, credential: `shop/c${at}`, environment: "prod", versions: [1], how },
-  ...{ dead: [], unproven: [], alsoNamed: [], unmade: [], rotationId: null, emergencyId: null, refusal: null },
+  ...{
+    dead: [],
+    revived: [],
+    unproven: [],
+    alsoNamed: [],
+    unmade: [],
+    rotationId: null,
+    emergencyId: null,
+    refusal: null,
+  },
   ...{ contain: false, deadlineMs: 1_000, atDeadline: "contain", whenFull: null, older: [], consumers: [] },
 });
 const many = (count: number): readonly Affected[] => Array.from({ length: count }, (_, at) => affected(at));

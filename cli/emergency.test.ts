@@ -145,6 +145,19 @@ describe("rekey rotate --emergency", () => {
     expect([dead.code, flat(dead.out)]).toEqual([0, expect.stringContaining("version 2 is dead already")]);
     const letGo = await cli.run(["rotate", ref, "--emergency", "--version", "3", ...reason]);
     expect([letGo.code, flat(letGo.out)]).toEqual([3, expect.stringContaining("version 3 is ended WITHOUT PROOF")]);
+    await sql`UPDATE versions SET handle = operation_key WHERE number = 2 AND handle IS NULL`.execute(db());
+    await sql`
+      WITH watch AS (
+        INSERT INTO death_watches (version_id, until, looked_at)
+        SELECT v.id, clock_timestamp() + interval '1 day', clock_timestamp() FROM versions v
+        JOIN credentials c ON c.id = v.credential_id JOIN teams t ON t.id = c.team_id
+        WHERE v.number = 2 AND t.name || '/' || c.name = ${ref} RETURNING version_id, looked_at)
+      INSERT INTO death_findings (version_id, kind, key, text, last_seen_at)
+      SELECT w.version_id, 'revived', v.handle, 'It can log in again.', w.looked_at
+      FROM watch w JOIN versions v ON v.id = w.version_id`.execute(db());
+    const back = await cli.run(["rotate", ref, "--emergency", "--version", "2", ...reason]);
+    expect([back.code, flat(back.out)]).toEqual([3, expect.stringContaining("version 2 died and CAN LOG IN AGAIN")]);
+    expect(back.out).not.toContain("dead already, and");
     expect(await declared()).toEqual([]);
   });
 
@@ -299,12 +312,14 @@ describe("rekey rotate --emergency --leaked", () => {
   });
 
   it("takes no value as an argument, and none that names a credential beside it", async () => {
-    for (const more of [[newSecret()], [ref], ["-l", "team=shop"], ["--version", "1"]]) {
+    for (const more of [[`s${newSecret()}`], [ref], ["-l", "team=shop"], ["--version", "1"]]) {
       const ran = await cli.run([...leaked, ...more], { input: "x\n" });
       expect([ran.code, flat(ran.err)]).toEqual([2, expect.stringContaining("name no credential, labels or version")]);
       // An option's name may stand there, what was typed by itself not.
       if (more.length === 1) expect(ran.err).not.toContain(more[0]);
     }
+    const dashed = await cli.run([...leaked, `-${newSecret()}9`], { input: "x\n" });
+    expect([dashed.code, flat(dashed.err)]).toEqual([2, expect.stringContaining("count it as leaked")]);
     expect(await cli.run(leaked, { input: "\n" })).toMatchObject({
       code: 2,
       err: expect.stringContaining("Standard input held nothing"),

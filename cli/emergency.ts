@@ -62,7 +62,9 @@ export async function carryOut(
     io.give({ affected: all, ...(unseen.length === 0 ? {} : { missed: unseen }) });
     io.say(...all.flatMap(deadLines), ...missedLines(unseen, "NOT DECLARED"));
     if (unseen.length > 0) return exitCodes.failed;
-    return all.some(({ unproven }) => unproven.length > 0) ? exitCodes.person : exitCodes.done;
+    return all.some(({ unproven, revived }) => unproven.length + revived.length > 0)
+      ? exitCodes.person
+      : exitCodes.done;
   }
   io.say(...all.flatMap(previewLines), ...missedLines(unseen, "Not among them"), "");
   await agree(io, alive.length, options);
@@ -112,10 +114,16 @@ const numbers = (versions: readonly number[]): string =>
   `version${versions.length === 1 ? "" : "s"} ${versions.join(", ")}`;
 
 /** Why nothing is to be done about versions that were named. */
-function idleLines({ dead, unproven, unmade }: Affected): readonly string[] {
+function idleLines({ dead: died, revived, unproven, unmade }: Affected): readonly string[] {
+  const dead = died.filter((number) => !revived.includes(number));
   const are = (list: readonly number[]) => `${numbers(list)} ${list.length === 1 ? "is" : "are"}`;
   return [
     ...(dead.length === 0 ? [] : [`${are(dead)} dead already, and was seen refused`]),
+    ...(revived.length === 0
+      ? []
+      : [
+          `${numbers(revived)} died and CAN LOG IN AGAIN: somebody has brought it back at its issuer. Take it away there by hand; rekey ends nothing of what is dead already`,
+        ]),
     ...(unproven.length === 0
       ? []
       : [`${are(unproven)} ended WITHOUT PROOF, by a person's decision: look at its issuer yourself`]),

@@ -19,6 +19,9 @@ export function usageError(
   return usage(inOurWords(said, command), `See what it takes: ${help}`);
 }
 
+const unlikeOption =
+  "something that begins with - is no option, and is not repeated here. Was it a secret, it stands in your shell's history: count it as leaked";
+
 /** The parser's sentences, as a person says them. */
 function inOurWords(said: string, command: Command): string {
   const path = pathOf(command);
@@ -30,7 +33,8 @@ function inOurWords(said: string, command: Command): string {
   if (option !== undefined) return `${path} needs ${option.flags}: ${option.description}`;
   return (
     said
-      // What is too many may be a secret.
+      // What is too many may be a secret, and so may what only begins as an option does.
+      .replace(/^unknown option '(?!--?[a-z][a-z-]*')[^]*$/, unlikeOption)
       .replace(/^(too many arguments .* but got \d+): .*$/s, "$1. A text of several words needs quotes around it.")
       .replace(/^command-argument value '.*?' is invalid for argument '(.+?)'\./, "<$1> is not valid.")
       .replace(/^option '(.+?)' argument '.*?' is invalid\./, "$1 is not valid.")

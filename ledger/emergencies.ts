@@ -3,6 +3,7 @@ import type { DeadlineOutcome, SlotChoice } from "../domain/emergency.ts";
 import { recordEvent } from "./audit.ts";
 import { transact, type Ledger } from "./database.ts";
 import { endOfDeleted } from "./end-emergencies.ts";
+import { revivedAt } from "./leak-views.ts";
 import { newId } from "./new-id.ts";
 import { settleEmergencies, type Settled } from "./settle-emergencies.ts";
 import type { Tables } from "./tables.ts";
@@ -31,6 +32,8 @@ export type Declared = Omit<Settled, "how"> & {
   readonly missing: readonly number[];
   /** Named, and proven dead already. */
   readonly dead: readonly number[];
+  /** Of those, which somebody has brought back at the issuer since. */
+  readonly revived: readonly number[];
   /** Named, and ended by a person's decision without proof of its death. */
   readonly unproven: readonly number[];
   /** Named, and never made. */
@@ -50,6 +53,8 @@ interface VersionRow {
   readonly state: string;
   /** The rotation that makes it runs and may have made it, although nothing has recorded that. */
   readonly isBegun: boolean;
+  /** Its issuer lets it in again after its death, by the last look. */
+  readonly isRevived: boolean;
   /** `team/name` of the suspects that have it. */
   readonly hadBy: readonly string[];
 }
@@ -90,6 +95,7 @@ async function declareIn(trx: Transaction<Tables>, request: EmergencyRequest): P
   const others = {
     missing: wanted.filter((number) => known.every((row) => row.number !== number)),
     dead: numbered(({ state }) => state === "proven-dead"),
+    revived: numbered(({ isRevived }) => isRevived),
     unproven: numbered(({ state }) => state === "accepted-unproven"),
     unmade: numbered((row) => row.state === "intended" && !row.isBegun),
   };
@@ -117,6 +123,7 @@ async function readVersions(
     SELECT v.number, v.state, EXISTS (
         SELECT FROM rotations r JOIN operations o ON o.rotation_id = r.id AND o.step IN ('issue', 'stage')
         WHERE r.credential_id = v.credential_id AND r.to_version = v.number AND r.outcome IS NULL) AS "isBegun",
+      v.state = 'proven-dead' AND ${revivedAt} IS NOT NULL AS "isRevived",
       ARRAY(
         SELECT t.name || '/' || n.name FROM consumers n JOIN teams t ON t.id = n.team_id
         WHERE n.credential_id = v.credential_id AND n.id = ANY(${[...suspects]}) AND n.retired_at IS NULL AND (

@@ -67,15 +67,19 @@ const inPieces = (all: readonly string[]): readonly string[][] =>
     all.slice(at * mostAtOnce, (at + 1) * mostAtOnce),
   );
 
+/** When dead version `v` was last seen to be let in again; null where the last look did not show it. */
+export const revivedAt = sql<Date | null>`(
+  SELECT max(f.last_seen_at) FROM versions o JOIN death_watches w ON w.version_id = o.id
+  JOIN death_findings f ON f.version_id = o.id AND f.last_seen_at >= w.looked_at
+  WHERE o.credential_id = v.credential_id AND f.kind = 'revived' AND f.key = v.handle)`;
+
 async function findVersions(db: Db, scope: Scope, isMeant: ReturnType<typeof sql>): Promise<readonly LeakedVersion[]> {
   const { rows } = await sql<LeakedVersion>`
     SELECT v.fingerprint, v.handle, c.id AS "credentialId", t.name || '/' || c.name AS credential, e.name AS environment,
       c.kind, nt.name || '/' || n.name AS connection, v.number AS version, v.state,
       coalesce(c.current_version = v.number, false) AS "isCurrent", v.created_at AS "createdAt",
       v.ended_at AS "endedAt", c.retired_at AS "deletedAt",
-      (SELECT max(f.last_seen_at) FROM versions o JOIN death_watches w ON w.version_id = o.id
-        JOIN death_findings f ON f.version_id = o.id AND f.last_seen_at >= w.looked_at
-        WHERE o.credential_id = v.credential_id AND f.kind = 'revived' AND f.key = v.handle) AS "revivedAt",
+      ${revivedAt} AS "revivedAt",
       (SELECT jsonb_build_object('at', a.at, 'code', a.details ->> 'code', 'controls', a.details ->> 'controls',
           'rotationId', a.rotation_id)
         FROM audit a WHERE a.credential_id = c.id AND a.action = 'version.proven-dead'
