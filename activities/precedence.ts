@@ -8,7 +8,7 @@ export interface Precedence {
 }
 
 /** Milliseconds. So long at most, before each step: what lets others pass for ever would never be done. */
-const longestMs = 3_000;
+const longestMs = 1_000;
 
 export function createPrecedence(asideMs = longestMs): Precedence {
   let passing = 0;

@@ -8,7 +8,7 @@ import type { Finding, IssuerSession } from "../providers/contract/issuer.ts";
 import type { Value } from "../providers/contract/value.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { expectedContent } from "./deliver-to.ts";
-import { makeRoom } from "./full-slots.ts";
+import { isOnlyRoom, makeRoom } from "./full-slots.ts";
 import { changedGaps } from "./registration-gaps.ts";
 import { askLastUse } from "./last-use.ts";
 import { withConsumer } from "./reach-consumer.ts";
@@ -30,10 +30,9 @@ export const preflight: StepWork = async (scene) => {
   });
   const [first, ...others] = findings;
   if (first !== undefined) {
-    const isOnlyRoom = findings.every(({ code }) => code === "no_free_slot");
     // Once what has leaked is ended there is room.
-    if (isOnlyRoom && one.order === "contain-in-place") return { does: "finish", stays: true };
-    const room = isOnlyRoom ? await makeRoom(scene) : undefined;
+    if (isOnlyRoom(findings) && one.order === "contain-in-place") return { does: "finish", stays: true };
+    const room = isOnlyRoom(findings) ? await makeRoom(scene) : undefined;
     if (room !== undefined) return room;
     const text = [first, ...others].map(({ detail, mend }) => (mend === undefined ? detail : `${detail}\n${mend}`));
     throw new OperatorNeededError(first.code, text.join("\n"));
@@ -73,7 +72,8 @@ async function ask(
   const handle = from?.handle;
   const former = today === undefined || handle === undefined ? {} : { former: { handle, value: today } };
   const { operationKey, number: version } = to;
-  const isHurried = contains(order);
+  // In place there is no way back before the new version is made: all that it needs is asked for.
+  const isHurried = contains(order) && order !== "contain-in-place";
   const asked = { live: keep, instance, credential, operationKey, ...former };
   const findings = await session.preflight({ ...asked, hurries: isHurried });
   // For the consumers' targets, which nobody looks at then.

@@ -1,4 +1,5 @@
-import { replacesInPlace, withoutProof } from "../domain/order.ts";
+import { RekeyError } from "../domain/errors.ts";
+import { isOneSlot, withoutProof } from "../domain/order.ts";
 import { printable } from "../domain/printable.ts";
 import { lockRotations } from "../ledger/begin-steps.ts";
 import { closeRotations } from "../ledger/close-rotations.ts";
@@ -32,7 +33,7 @@ export const prove: StepWork = async (scene) => {
       return { does: "finish", versions: [provenDead(versionId, answer, rounds.inRow)] };
     }
     // A session that outlived the revocation can have set its login up again: it is ended once more.
-    if (answer.verdict === "accepted" && !replacesInPlace(one.order)) await revokeAgain(scene, session);
+    if (answer.verdict === "accepted" && !isOneSlot(one.order)) await revokeAgain(scene, session);
     return waitOrHold(scene, [deathGap(answer)], one.askedForMs);
   });
 };
@@ -45,8 +46,14 @@ async function revokeAgain({ deps, one }: StepScene, session: IssuerSession): Pr
   const [taken] = await transact(deps.ledger, async (trx) => takeTurns(trx, [intent]));
   const turn = turnOf(taken);
   const request = { handle, operationKey, claim: turn.claim };
-  await session.revoke(request);
-  await session.endSessions?.(request);
+  try {
+    await session.revoke(request);
+    await session.endSessions?.(request);
+  } catch (error) {
+    // In place the next version has its login: what is let in by the former value there is a person's to find out.
+    if (!(error instanceof RekeyError) || error.code !== "handle_taken" || one.order !== "contain-in-place")
+      throw error;
+  }
   await transact(deps.ledger, async (trx) => completeOperations(trx, [turn]));
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { contains } from "../domain/order.ts";
 import type { EffectRequest, IssuerSession } from "../providers/contract/issuer.ts";
 import { waitOrHold } from "./ask-and-judge.ts";
 import { turnOf } from "./turn-of.ts";
@@ -13,7 +12,9 @@ export const revoke: StepWork = async (scene) => {
   const request = { handle, operationKey, claim: turnOf(turn).claim };
   return withIssuer(deps, one, context, async (session) => {
     await effect("revoke", async () => session.revoke(request));
-    return sessionsGone(scene, session, request, { versionId, state: "ended" });
+    // Revoking has looked already, and its login is let in no more: where it hurries one clean look more is enough.
+    const inRow = one.order === "contain-first" ? 1 : one.policy.answersInRow;
+    return sessionsGone(scene, session, request, { inRow, version: { versionId, state: "ended" } });
   });
 };
 
@@ -25,7 +26,8 @@ export const end: StepWork = async (scene) => {
   return withIssuer(deps, one, context, async (session) => {
     const before = one.to.effectiveAt;
     const until = before === undefined ? request : { ...request, before };
-    return effect("end", async () => sessionsGone(scene, session, until, { versionId, state: "ended" }));
+    const ended = { inRow: one.policy.answersInRow, version: { versionId, state: "ended" } } as const;
+    return effect("end", async () => sessionsGone(scene, session, until, ended));
   });
 };
 
@@ -33,11 +35,12 @@ async function sessionsGone(
   scene: StepScene,
   session: IssuerSession,
   request: EffectRequest & { readonly before?: string },
-  version: { readonly versionId: string; readonly state: "ended" },
+  {
+    inRow,
+    version,
+  }: { readonly inRow: number; readonly version: { readonly versionId: string; readonly state: "ended" } },
 ): Promise<StepResult> {
   const { one, context } = scene;
-  // Revoking has looked already, and nobody can log in again; where it hurries one clean look more is enough.
-  const inRow = contains(one.order) ? 1 : one.policy.answersInRow;
   const remaining = await endSessionsInRow(session, request, inRow, context.signal);
   if (remaining === 0 || one.acceptedUnproven) return { does: "finish", versions: [version] };
   const gap = {

@@ -55,8 +55,8 @@ describe("a freeze that is declared during a rotation", () => {
     await begin();
     await bench.reach(rotationId, "issued");
     const dispatched = async () => {
-      const { silent, unheard } = await readDispatches(bench.ledger.db, { silentMs: 1, atMost: 1_000 });
-      return { silent: silent.includes(rotationId), woken: unheard.includes(rotationId) };
+      const { silent, woken } = await readDispatches(bench.ledger.db, { silentMs: 1, atMost: 1_000 });
+      return { silent: silent.includes(rotationId), woken: woken.includes(rotationId) };
     };
     await setTimeout(2);
     expect(await dispatched()).toEqual({ silent: true, woken: false });

@@ -155,7 +155,7 @@ const told: Readonly<Record<string, (event: ToldEvent) => Said>> = {
     text: `The time of the emergency of ${nameOf(event)} is over: ${versionsOf(event)} ends now, and who still runs on it cannot log in until it has the new one. Follow it: rekey credential show ${event.credential ?? ""}`,
     facts: { state: "contained", emergency: textOf(event.details["emergency"]) },
   }),
-  "rotation.in-place": (event) => ({
+  "emergency.in-place": (event) => ({
     event: "emergency",
     text: `The issuer of ${nameOf(event)} has no room for another version: what has leaked ends now, and who still runs on it cannot log in until it has the one in its place. Follow it: rekey credential show ${event.credential ?? ""}`,
     facts: { state: "in-place" },

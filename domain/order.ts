@@ -163,9 +163,6 @@ export const refusingStep = {
 /** Both versions are one login, so that the new value takes the former one's place. */
 export const isOneSlot = (order: Order): boolean => (orders[order] as readonly Phase[]).includes("cut");
 
-/** The new version may lie where the former one lay, so that what ends the one would end the other. */
-export const replacesInPlace = (order: Order): boolean => isOneSlot(order) || order === "contain-in-place";
-
 /** The former version ends before anybody has the new one. */
 export const contains = (order: Order): boolean => order === containing(order);
 

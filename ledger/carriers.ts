@@ -13,8 +13,10 @@ export interface Dispatches {
   readonly strolling: readonly string[];
   /** Open rotations of which no step has read the ledger for too long: their carrier may be gone. */
   readonly silent: readonly string[];
-  /** Rotations with a command that no step has consumed, and those for which something else has changed. */
+  /** Rotations with a command that no step has consumed. */
   readonly unheard: readonly string[];
+  /** Those for which a window or a freeze has changed. */
+  readonly woken: readonly string[];
   /** Checks that nobody has run yet, or whose secret is still there. */
   readonly checks: readonly string[];
 }
@@ -39,8 +41,8 @@ export async function readDispatches(
           -- from before the clock was set back
           OR looked_at > clock_timestamp())
         ORDER BY looked_at LIMIT ${limits.atMost}) AS silent,
-      ARRAY(SELECT rotation_id FROM commands WHERE state = 'pending'
-        UNION SELECT id FROM rotations WHERE wakes AND outcome IS NULL LIMIT ${limits.atMost}) AS unheard,
+      ARRAY(SELECT DISTINCT rotation_id FROM commands WHERE state = 'pending' LIMIT ${limits.atMost}) AS unheard,
+      ARRAY(SELECT id FROM rotations WHERE wakes AND outcome IS NULL ORDER BY random() LIMIT ${limits.atMost}) AS woken,
       ARRAY(SELECT id FROM checks WHERE ${isCheckDue} ORDER BY at LIMIT ${limits.atMost}) AS checks`.execute(db);
-  return rows[0] ?? { starts: [], urgent: [], strolling: [], silent: [], unheard: [], checks: [] };
+  return rows[0] ?? { starts: [], urgent: [], strolling: [], silent: [], unheard: [], woken: [], checks: [] };
 }

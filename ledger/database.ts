@@ -15,7 +15,7 @@ export interface LedgerOptions {
   readonly applicationName?: string;
   /** A transaction that has been left alone for so long is ended, and with it what it holds. */
   readonly idleInTransactionMs?: number;
-  /** The server keeps the plans of statements, and one for all parameters: for who sends the same ones again and again. */
+  /** The server keeps the plans of statements: for who sends the same ones again and again. */
   readonly prepares?: boolean;
 }
 
@@ -64,11 +64,6 @@ export function openLedger(url: string, options: LedgerOptions = {}): Ledger {
   pool.on("error", () => undefined);
   // Neither must one that dies while it is lent out, between two statements: the next statement on it fails.
   pool.on("connect", (client) => client.on("error", () => undefined));
-  if (options.prepares === true)
-    pool.on(
-      "connect",
-      (client) => void client.query("SET plan_cache_mode = force_generic_plan").catch(() => undefined),
-    );
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, close: () => db.destroy() };
 }

@@ -134,7 +134,8 @@ export async function readExposed(db: Kysely<Tables>, credentialId: string): Pro
       SELECT jsonb_agg(jsonb_build_object('version', o.number, 'heldBy', ARRAY(
         SELECT nt.name || '/' || n.name FROM consumers n JOIN teams nt ON nt.id = n.team_id
         WHERE n.credential_id = c.id AND n.retired_at IS NULL AND n.held_version = o.number ORDER BY 1)) ORDER BY o.number)
-      FROM versions o WHERE o.credential_id = c.id AND o.state = 'accepted-unproven' AND o.handle IS NOT NULL),
+      FROM versions o WHERE o.credential_id = c.id AND o.state = 'accepted-unproven' AND o.handle IS NOT NULL
+        AND c.rotation_order = 'overlap'),
       '[]'::jsonb) AS older
     FROM credentials c JOIN teams t ON t.id = c.team_id JOIN environments v ON v.id = c.environment_id
     WHERE c.id = ${credentialId} AND c.retired_at IS NULL`.execute(db);

@@ -30,7 +30,7 @@ export function giveUpProof(ledger: Ledger, given: GivenUp): Promise<boolean> {
         AND looked_at::text = ${lookedAt} RETURNING id`.execute(trx);
     if (rows.length === 0) return false;
     await changeVersions(trx, [version]);
-    await recordEvents(trx, [{ credentialId, rotationId, actor: "system:worker", action: "rotation.unproven" }]);
+    await recordEvents(trx, [{ credentialId, rotationId, actor: "system:worker", action: "emergency.unproven" }]);
     return true;
   });
 }

@@ -106,14 +106,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   async function runOnce(): Promise<void> {
-    const { starts, urgent, strolling, silent, unheard, checks } = await readDispatches(ledger.db, {
+    const { starts, urgent, strolling, silent, unheard, woken, checks } = await readDispatches(ledger.db, {
       silentMs,
       atMost,
     });
-    for (const id of toldAt.keys()) if (!unheard.includes(id)) toldAt.delete(id);
+    const told = new Set([...unheard, ...woken]);
+    for (const id of toldAt.keys()) if (!told.has(id)) toldAt.delete(id);
     const hurries = new Set(urgent);
     await Promise.all([...new Set([...starts, ...silent])].map(async (id) => rotate(id, hurries.has(id))));
-    await Promise.all(unheard.map(async (id) => tell(id, hurries.has(id))));
+    for (const some of [unheard, woken]) await Promise.all(some.map(async (id) => tell(id, hurries.has(id))));
     await Promise.all(dueAmong(strolling).map(takeOver));
     await Promise.all(checks.map(async (id) => carry("runCheck", { workflowId: `check/${id}`, id })));
   }

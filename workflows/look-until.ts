@@ -20,7 +20,7 @@ export type LookUntil = (
 
 /**
  * Asks a step until it answers with something else than to wait. A signal cuts a wait short and a timer only wakes: what
- * is due is decided by the ledger, so a lost signal costs a minute and a lost timer nothing.
+ * is due is decided by the ledger, so a lost signal costs until the dispatcher tells again.
  */
 export function lookUntil(id: string): LookUntil {
   let isTold = false;

@@ -70,7 +70,9 @@ function receiptOf(facts: ReceiptFacts): ReceiptBody {
     commands: [...commands],
     effects: trail.flatMap(({ action, at, details }) => {
       const step = String(details["step"]);
-      return action === "operation.done" && atIssuer.has(step) ? [{ step, at }] : [];
+      // What was ended to make room is another version's end.
+      const isOther = String(details["target"] ?? "").startsWith("older:");
+      return action === "operation.done" && atIssuer.has(step) && !isOther ? [{ step, at }] : [];
     }),
     deaths: trail.flatMap(({ action, at, details: { version, code, controls, inRow } }) =>
       action === "version.proven-dead"

@@ -85,6 +85,8 @@ export interface Finding {
   readonly code: Code;
   readonly detail: string;
   readonly mend?: string;
+  /** Nothing of it is left once the newest live version has ended: what it is about is room for another one beside that. */
+  readonly endsWithFormer?: true;
 }
 
 export interface PreflightRequest {
@@ -97,8 +99,8 @@ export interface PreflightRequest {
   /** The version that an undo would go back to: its value must be such that the issuer can take it again. */
   readonly former?: { readonly handle: string; readonly value: Value };
   /**
-   * What has leaked ends before anybody has another: what the effects themselves would find missing, or what the new version
-   * would only be less for, need not be asked.
+   * What has leaked ends before its consumers have another, and after that is made: what the effects themselves would find
+   * missing, or what the new version would only be less for, need not be asked.
    */
   readonly hurries?: boolean;
 }

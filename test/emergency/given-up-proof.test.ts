@@ -43,10 +43,10 @@ describe("a person who gives up the proof while the consumers are cut off", () =
       const held = orders.shop.report().held.at(-1);
       expect(await bench.issuer.logsIn(held?.user ?? "", held?.password ?? "", orders.database)).toBe("accepted");
       const { rows: said } = await sql<{ action: string }>`
-        SELECT action FROM audit WHERE rotation_id = ${rotationId} AND action IN ('rotation.proven', 'rotation.unproven')`.execute(
+        SELECT action FROM audit WHERE rotation_id = ${rotationId} AND action IN ('rotation.proven', 'emergency.unproven')`.execute(
         bench.ledger.db,
       );
-      expect(said).toEqual([{ action: "rotation.unproven" }]);
+      expect(said).toEqual([{ action: "emergency.unproven" }]);
       await orders.shop.close();
     },
   );

@@ -262,7 +262,7 @@ describe("a key of ours that the ledger does not count on", () => {
     const older = await issue(session, [handle], "older");
     const mend = `aws iam delete-access-key --user-name orders --access-key-id ${older.handle}`;
     const found = await session.preflight({ ...asked, live: [handle] });
-    expect(found).toMatchObject([{ code: "no_free_slot", mend }]);
+    expect(found).toMatchObject([{ code: "no_free_slot", mend, endsWithFormer: true }]);
     expect(found[0]?.detail).toContain(`rekey made ${older.handle}`);
     const error = await failing(issue(session, [handle], "newer"));
     expect(error).toMatchObject({ name: "OperatorNeededError", code: "no_free_slot" });

@@ -29,5 +29,11 @@ export function strayFinding(
   const mend = [...unknown, ...ours].map(
     ({ id }) => `aws iam delete-access-key --user-name ${user.name} --access-key-id ${id}`,
   );
-  return { code: "no_free_slot", detail: said.join(" "), mend: mend.join("\n") };
+  // With the former gone there is room for one beside a stray.
+  const newest = live.at(-1);
+  const isRoomThen = strays.length < slots && seen.keys.some(({ id }) => id === newest);
+  return {
+    ...{ code: "no_free_slot", detail: said.join(" "), mend: mend.join("\n") },
+    ...(isRoomThen ? { endsWithFormer: true } : {}),
+  } as const;
 }

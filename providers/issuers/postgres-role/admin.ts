@@ -114,11 +114,17 @@ export function openAdmin(
 const dropping = `CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;
   SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES`;
 
-const isDropped = async (client: pg.Client): Promise<boolean> =>
-  client.query(dropping).then(
-    () => true,
-    () => false,
-  );
+/** Also false where a transaction was left open: one that is opened by the question itself begins with it. */
+async function isDropped(client: pg.Client): Promise<boolean> {
+  try {
+    const { rows } = await client.query<{ idle: boolean }>("SELECT now() = statement_timestamp() AS idle");
+    if (rows[0]?.idle !== true) return false;
+    await client.query(dropping);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** One with parameters comes again and again, whichever version it is about: the server reads and plans it once a login. */
 function asked(text: string, values: readonly unknown[]): pg.QueryConfig {

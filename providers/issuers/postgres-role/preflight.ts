@@ -36,7 +36,9 @@ export async function preflight(
     const found = [
       ...missing.map((name) => missingRole(name, scope, work.server.version)),
       ...(hurries ? [] : await missingRights(work, scope)),
-      ...[...roles.values()].filter((role) => isForeign(role, scope.owner)).map(foreignMark),
+      ...[...roles.values()]
+        .filter((role) => isForeign(role, scope.owner))
+        .map((role) => foreignMark(role, isBeside(role.name, scope, live))),
       ...live.flatMap((handle) => liveFindings(handle, roles, scope)),
       ...(await otherEncryption(work)),
       ...(former === undefined ? [] : await formerFindings(work, scope, former)),
@@ -70,7 +72,12 @@ function missingRole(name: string, { config, connection }: Scope, version: numbe
   };
 }
 
-const foreignMark = (role: Role): Finding => ({
+/** The other login of a pair, which a version that is put in the former one's place does not need. */
+const isBeside = (name: string, { config }: Scope, live: readonly string[]): boolean =>
+  isOverlap(config) && slotsOf(config).includes(name) && !live.some((handle) => placeOf(handle).role === name);
+
+const foreignMark = (role: Role, isOther: boolean): Finding => ({
+  ...(isOther ? { endsWithFormer: true } : {}),
   code: "handle_taken",
   detail: `The role ${ident(role.name)} carries the mark of another instance or credential of rekey, or one that cannot be read. If nothing else rotates it, remove the mark.`,
   mend: `COMMENT ON ROLE ${ident(role.name)} IS ${literal(withoutMark(role.comment))};`,
@@ -159,7 +166,14 @@ async function slotFindings(
   const taken = slots.flatMap(({ why }) => why ?? []);
   const mend = taken.flatMap((each) => each.mend ?? []).join("\n");
   const detail = `${taken.map(({ why }) => why).join("; ")}.`;
-  return [{ code: "no_free_slot", detail, ...(mend === "" ? {} : { mend }) }];
+  const without = live.slice(0, -1);
+  const isRoomThen = slots.some(
+    ({ name }) =>
+      live.some((handle) => placeOf(handle).role === name) && !without.some((handle) => placeOf(handle).role === name),
+  );
+  return [
+    { code: "no_free_slot", detail, ...(mend === "" ? {} : { mend }), ...(isRoomThen ? { endsWithFormer: true } : {}) },
+  ];
 }
 
 /** Sessions that outlived the login's last version would pass for the new one's. */
