@@ -69,9 +69,10 @@ function receiptOf(facts: ReceiptFacts): ReceiptBody {
     holds: holds.map((hold) => ({ ...hold, gaps: hold.gaps.map(asGap) })),
     commands: [...commands],
     effects: trail.flatMap(({ action, at, details }) => {
+      const { target } = details;
       const step = String(details["step"]);
       // What was ended to make room is another version's end.
-      const isOther = String(details["target"] ?? "").startsWith("older:");
+      const isOther = typeof target === "string" && target.startsWith("older:");
       return action === "operation.done" && atIssuer.has(step) && !isOther ? [{ step, at }] : [];
     }),
     deaths: trail.flatMap(({ action, at, details: { version, code, controls, inRow } }) =>
