@@ -9,7 +9,7 @@ import { lookUntil } from "./look-until.ts";
  */
 const story = {
   overlap: [
-    "preflight", // reach, rights, room, names and targets are looked at; nothing is changed
+    "preflight", // reach, rights, room, names and targets are looked at; nothing is changed, but that room is made where that was chosen
     "issue", //     the candidate is made beside the version in use, and accepted by its issuer
     "deliver", //   each consumer's target holds it
     "adopt", //     each consumer has shown that it runs on it

@@ -53,6 +53,6 @@ export const absentPoints: readonly Absent[] = [
 /** Calls with an effect behind which no case dies. */
 export const absentEffects: Readonly<Record<string, string>> = {
   "end-older":
-    "It ends a version whose death a person took for granted, before anything is made: ended again it is ended still (full-slots.test.ts).",
+    "It ends a version whose death a person took for granted, before anything is made, and again only while that is let in by its own value (full-slots.test.ts).",
   enable: "It is made for a consumer that broke once the old version was refused: such a rotation holds for a person.",
 };
