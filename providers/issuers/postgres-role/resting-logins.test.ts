@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { makePair, newSecret, onEachRelease, type IssuerServer } from "../../../test/harness/postgres-issuer.ts";
 import { Secret } from "../../contract/secret.ts";
 import { openAdmin } from "./admin.ts";
@@ -69,6 +69,25 @@ onEachRelease((get) => {
     await next.identify();
     expect(await pids()).not.toContain(pid);
     await next.close();
+  });
+
+  test("it is made anew after a while, however often it is used: a password that was changed is noticed", async () => {
+    const { admin, open, pids } = await pair();
+    const first = await open();
+    await first.identify();
+    const [pid] = await pids();
+    await first.close();
+    await server.ask(`ALTER ROLE ${admin.user} PASSWORD '${newSecret()}'`);
+    const second = await open();
+    await second.identify();
+    expect(await pids()).toEqual([pid]);
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 2_001);
+    await second.close();
+    vi.restoreAllMocks();
+    const third = await open();
+    await expect(third.identify()).rejects.toMatchObject({ code: "issuer_auth_failed" });
+    await third.close();
   });
 
   test("nothing of one session is left for the next", async () => {

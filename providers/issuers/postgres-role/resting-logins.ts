@@ -5,6 +5,8 @@ import type { LoggedIn } from "./login.ts";
 
 /** Long enough for the next step of a rotation that hurries, or of one beside it. Milliseconds. */
 const restMs = 2_000;
+/** However often it is used: that the login's password was changed is to be noticed. Milliseconds. */
+const oldestMs = 2_000;
 /** Of one connection; one more is closed. */
 const mostResting = 8;
 
@@ -17,6 +19,9 @@ interface Resting {
 
 /** Of this process, by where they lead. Whoever takes one asks the server again who it is. */
 const resting = new Map<string, Resting[]>();
+
+/** When each first rested. */
+const restedAt = new WeakMap<LoggedIn, number>();
 
 const markKey = randomBytes(32);
 const markOf = (password: Secret<string>): string =>
@@ -35,7 +40,10 @@ export function takeResting(connection: ConnectionConfig, password: Secret<strin
 export function rest(connection: ConnectionConfig, password: Secret<string>, session: LoggedIn): void {
   const key = keyOf(connection);
   const beside = resting.get(key) ?? [];
-  if (beside.length >= mostResting) return void session.close();
+  const now = performance.now();
+  const first = restedAt.get(session) ?? now;
+  if (beside.length >= mostResting || now - first > oldestMs) return void session.close();
+  restedAt.set(session, first);
   const leave = (): void => {
     clearTimeout(timer);
     session.client.off("end", leave);
