@@ -53,7 +53,7 @@ describe("a rotation that has become urgent", () => {
 
   /** Temporal, as far as the dispatcher asks of one rotation: where its workflow runs, and what was started. */
   function temporal(queue: string | undefined) {
-    const seen = { queue, looks: 0, started: [] as string[] };
+    const seen = { queue, looks: 0, signals: 0, started: [] as string[] };
     const gone = () => new WorkflowNotFoundError("gone", `rotate/${id}`, undefined);
     const client = {
       workflow: {
@@ -64,8 +64,11 @@ describe("a rotation that has become urgent", () => {
             seen.queue = options.taskQueue;
           return Promise.resolve();
         },
-        getHandle: () => ({
-          signal: async () => (seen.queue === undefined ? Promise.reject(gone()) : Promise.resolve()),
+        getHandle: (workflowId: string) => ({
+          async signal() {
+            if (workflowId === `rotate/${id}`) seen.signals += 1;
+            return seen.queue === undefined ? Promise.reject(gone()) : Promise.resolve();
+          },
           async describe() {
             seen.looks += 1;
             if (seen.queue === undefined) throw gone();
@@ -125,6 +128,24 @@ describe("a rotation that has become urgent", () => {
     ahead += 1_000;
     await dispatcher.runOnce();
     expect(seen.started.filter((each) => each.endsWith("TERMINATE_EXISTING"))).toHaveLength(1);
+  });
+
+  it("or for which a window or a freeze has changed is told to look, and again until a step has looked", async () => {
+    await carry(false);
+    const { seen, dispatcher } = temporal("rekey");
+    await dispatcher.runOnce();
+    expect(seen.signals).toBe(0);
+    await sql`UPDATE rotations SET wakes = true WHERE id = ${id}`.execute(test.ledger.db);
+    await dispatcher.runOnce();
+    await dispatcher.runOnce();
+    expect(seen.signals).toBe(1);
+    ahead += 2_001;
+    await dispatcher.runOnce();
+    expect(seen.signals).toBe(2);
+    await carry(false);
+    ahead += 2_001;
+    await dispatcher.runOnce();
+    expect(seen.signals).toBe(2);
   });
 
   it("whose workflow is gone is started where nothing waits for routine work", async () => {
